@@ -1,0 +1,124 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: files that are whole or not there, and readable by their owner alone."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ._errors import UserVpnError
+
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+
+
+def read(path: Path, limit: int) -> bytes:
+    """The bytes of a file of at most `limit` bytes; UserVpnError when it cannot be read or is larger."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except OSError as error:
+        raise UserVpnError(f"{path} cannot be read: {error.strerror}.") from None
+    if len(content) > limit:
+        raise UserVpnError(f"{path} is larger than {limit} bytes, which no such file should be.")
+    return content
+
+
+def ensure_private_folder(path: Path) -> bool:
+    """Make `path` (and its parents) if it is missing, 0700. Returns whether it was made."""
+    if path.is_dir():
+        return False
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    except OSError as error:
+        raise UserVpnError(f"The folder {path} cannot be made: {error.strerror}.") from None
+    return True
+
+
+def write_atomic(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
+    """Make `path` hold exactly `content` with exactly `mode`. Returns whether anything changed.
+
+    The new file is complete and on disk before it takes the old one's place, so a killed run or a full disk leaves
+    the old file or the new one. The temporary file lies in the same folder (a rename must not cross file systems),
+    is 0600 from its first moment and starts with a dot.
+    """
+    try:
+        if path.is_file() and not path.is_symlink() and path.read_bytes() == content:
+            if path.stat().st_mode & 0o7777 == mode:
+                return False
+            path.chmod(mode)
+            return True
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fchmod(stream.fileno(), mode)
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise UserVpnError(f"{path} cannot be written: {error.strerror}.") from None
+    return True
+
+
+def sync_folder(path: Path) -> None:
+    """Make a rename in this folder survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def would_write(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
+    """What write_atomic would return, without writing."""
+    try:
+        return not (
+            path.is_file()
+            and not path.is_symlink()
+            and path.read_bytes() == content
+            and path.stat().st_mode & 0o7777 == mode
+        )
+    except OSError as error:
+        raise UserVpnError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+@contextlib.contextmanager
+def locked(path: Path, seconds: float = 600.0) -> Iterator[None]:
+    """Hold an exclusive lock on the file `path`, waiting at most `seconds`.
+
+    The kernel drops the lock when its holder ends, however it ends: a killed run blocks nobody.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    except OSError as error:
+        raise UserVpnError(f"{path} cannot be opened for locking: {error.strerror}.") from None
+    try:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise UserVpnError(
+                        f"Another run has held {path} for more than {seconds:.0f} seconds; let it end, then run again."
+                    ) from None
+                time.sleep(0.05)
+        yield
+    finally:
+        os.close(descriptor)

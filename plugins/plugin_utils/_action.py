@@ -1,0 +1,88 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what all our actions share.
+
+Every module of this collection is an action: it runs inside ansible-playbook on the controller, and nothing is ever
+copied to a host. So no Mac needs Python, `become` and `delegate_to` have no effect on controller-side work, and a
+task costs tens of milliseconds instead of the half second a module process takes to start.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._errors import UserVpnError
+
+try:  # ansible-core 2.22 and later mask registered secrets wherever they would be shown
+    from ansible.module_utils.secrets import register_secret
+except ImportError:  # older releases mask nothing an action returns, so we return none
+
+    def register_secret(value: str) -> None:
+        pass
+
+
+class UserVpnAction(ActionBase):  # type: ignore[misc]
+    """Arguments checked, one way to fail, check mode and diff mode within reach.
+
+    A subclass sets ARGUMENT_SPEC (and CONSTRAINTS: mutually_exclusive, required_if, ...) and writes `perform`, which
+    returns the task's result and raises UserVpnError for what the user can mend.
+    """
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    ARGUMENT_SPEC: ClassVar[dict[str, Any]]
+    CONSTRAINTS: ClassVar[dict[str, Any]] = {}
+
+    def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        checked = ArgumentSpecValidator(self.ARGUMENT_SPEC, **self.CONSTRAINTS).validate(self._task.args)
+        if checked.error_messages:
+            return result | {"failed": True, "changed": False, "msg": "; ".join(checked.error_messages)}
+        self._register_secrets(self.ARGUMENT_SPEC, checked.validated_parameters)
+        try:
+            answer = self.perform(checked.validated_parameters, task_vars or {})
+        except UserVpnError as error:
+            return result | {"failed": True, "changed": False, "msg": str(error)}
+        return result | {"failed": False, "changed": False} | answer
+
+    def _register_secrets(self, spec: dict[str, Any], values: dict[str, Any]) -> None:
+        for name, rules in spec.items():
+            value = values.get(name)
+            if rules.get("no_log") and isinstance(value, str) and value:
+                register_secret(value)
+            for inner in value if isinstance(value, list) else [value]:
+                if rules.get("options") and isinstance(inner, dict):
+                    self._register_secrets(rules["options"], inner)
+
+    @property
+    def check_mode(self) -> bool:
+        return bool(self._task.check_mode)
+
+    @property
+    def diff_mode(self) -> bool:
+        return bool(self._task.diff)
+
+    def local_path(self, value: str) -> Path:
+        """A controller path as the user wrote it: `~` and paths relative to the playbook's folder are welcome."""
+        return Path(self._loader.path_dwim(str(value)))
+
+    def say(self, text: str) -> None:
+        """Show a line to the person at the terminal now, while the task still runs."""
+        host = self._task_host()
+        self._display.display(f"[{host}] {text}" if host else text)
+
+    def warn(self, text: str) -> None:
+        self._display.warning(text)
+
+    def _task_host(self) -> str:
+        return "" if self._task.run_once else str(self._play_context.remote_addr or "")
