@@ -40,6 +40,8 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
     ARGUMENT_SPEC: ClassVar[dict[str, Any]]
     CONSTRAINTS: ClassVar[dict[str, Any]] = {}
 
+    host: str = ""
+
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
 
@@ -49,8 +51,10 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
         if checked.error_messages:
             return result | {"failed": True, "changed": False, "msg": "; ".join(checked.error_messages)}
         self._register_secrets(self.ARGUMENT_SPEC, checked.validated_parameters)
+        task_vars = task_vars or {}
+        self.host = str(task_vars.get("inventory_hostname", ""))
         try:
-            answer = self.perform(checked.validated_parameters, task_vars or {})
+            answer = self.perform(checked.validated_parameters, task_vars)
         except UserVpnError as error:
             return result | {"failed": True, "changed": False, "msg": str(error)}
         return result | {"failed": False, "changed": False} | answer
@@ -73,16 +77,15 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
         return bool(self._task.diff)
 
     def local_path(self, value: str) -> Path:
-        """A controller path as the user wrote it: `~` and paths relative to the playbook's folder are welcome."""
-        return Path(self._loader.path_dwim(str(value)))
+        """A controller path as the user wrote it: relative to where ansible-playbook was started, `~` is welcome.
+
+        Not to the playbook's folder: for `ansible-playbook vwan.user_vpn.site` that is inside the collection.
+        """
+        return Path(str(value)).expanduser().absolute()
 
     def say(self, text: str) -> None:
         """Show a line to the person at the terminal now, while the task still runs."""
-        host = self._task_host()
-        self._display.display(f"[{host}] {text}" if host else text)
+        self._display.display(text if self._task.run_once else f"[{self.host}] {text}")
 
     def warn(self, text: str) -> None:
-        self._display.warning(text)
-
-    def _task_host(self) -> str:
-        return "" if self._task.run_once else str(self._play_context.remote_addr or "")
+        self._display.warning(text if self._task.run_once else f"[{self.host}] {text}")

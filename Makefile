@@ -1,0 +1,68 @@
+# The two that a newcomer needs:
+#   make demo   the whole workflow against three Macs of the lab
+#   make test   everything that is checked
+# Each sets up all it needs in .venv.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+COLLECTIONS := $(VENV)/collections
+TREE := $(COLLECTIONS)/ansible_collections/vwan/user_vpn
+
+# Nothing of the user's own Ansible or Python settings gets in.
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)
+export ANSIBLE_HOME := $(CURDIR)/$(VENV)/ansible
+export PYTHONPATH := $(CURDIR)/$(COLLECTIONS)
+export PYTHONDONTWRITEBYTECODE := 1
+unexport ANSIBLE_CONFIG
+
+.PHONY: demo test unit integration lint sanity bench soak docs build format clean
+
+demo: $(VENV)/demo.ready
+	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.lab.demo
+
+test: $(VENV)/test.ready
+	@$(BIN)/python tests/tools/run_all.py lint unit integration sanity
+
+lint: $(VENV)/test.ready
+	@$(BIN)/python tests/tools/run_all.py lint
+
+unit: $(VENV)/test.ready
+	@$(BIN)/python tests/tools/run_all.py unit
+
+integration: $(VENV)/test.ready
+	@$(BIN)/python tests/tools/run_all.py integration
+
+sanity: $(VENV)/test.ready
+	@$(BIN)/python tests/tools/run_all.py sanity
+
+# What takes longer than a newcomer wants to wait.
+soak: $(VENV)/test.ready
+	@USER_VPN_SOAK=1 $(BIN)/python tests/tools/run_all.py unit integration
+
+bench: $(VENV)/test.ready
+	@for file in tests/bench/bench_*.py; do echo "== $$file"; \
+	  $(BIN)/python -m ansible_collections.vwan.user_vpn.tests.bench.$$(basename $$file .py) || exit 1; done
+
+docs: $(VENV)/test.ready
+	@$(BIN)/python tests/tools/build_docs.py
+
+build: $(VENV)/demo.ready
+	@$(BIN)/ansible-galaxy collection build --force
+
+format: $(VENV)/test.ready
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
+
+clean:
+	rm -rf $(VENV) .demo
+
+$(VENV)/%.ready: requirements/%.txt requirements/demo.txt requirements/constraints.txt | $(VENV)/made
+	@echo "Installing the Python packages of requirements/$*.txt in $(VENV) (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/$*.txt
+	@touch $@
+
+$(VENV)/made:
+	@python=$$(sh tests/tools/preflight.sh) || exit 1; \
+	  rm -rf $(VENV) && "$$python" -m venv $(VENV) || exit 1
+	@mkdir -p $(dir $(TREE)) && ln -sfn "$(CURDIR)" $(TREE)
+	@touch $@

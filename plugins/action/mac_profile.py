@@ -1,0 +1,217 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One configuration profile on one Mac, there or gone.
+
+At most two execs: one to know, one to act. A Mac that is as it should be costs the first alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ..module_utils._errors import UserVpnError
+from ..module_utils._files import read
+from ..module_utils._mobileconfig.manifest import update_entry
+from ..module_utils._mobileconfig.names import check_identifier
+from ..module_utils._mobileconfig.reading import ReadProfile, read_profile
+from ..plugin_utils._mac import MacState, facts
+from ..plugin_utils._mac_action import MacAction
+
+MEBIBYTE = 1024 * 1024
+# The settings pane takes its copy about a second after `open`; a slow Mac gets ten times that.
+SETTLE_SECONDS = 10
+
+
+class ActionModule(MacAction):
+    ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "src": {"type": "path"},
+        "content": {"type": "str", "no_log": True},
+        "identifier": {"type": "str"},
+        "scope": {"type": "str", "choices": ["System", "User"], "default": "System"},
+        "delivery": {"type": "str", "choices": ["approve", "mdm"], "default": "approve"},
+        "wait": {"type": "int", "default": 0},
+        "manifest": {"type": "path"},
+    }
+    CONSTRAINTS: ClassVar[dict[str, Any]] = {
+        "mutually_exclusive": [["src", "content"]],
+        "required_if": [["state", "absent", ["identifier"]], ["state", "present", ["src", "content"], True]],
+    }
+
+    def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        if arguments["state"] == "absent":
+            return self._remove(check_identifier(arguments["identifier"]), arguments["scope"])
+        content = self._content(arguments)
+        if content is None:
+            return self._predict_unrendered(arguments)
+        profile = read_profile(content, arguments["src"] or "content")
+        if arguments["identifier"] not in (None, profile.identifier):
+            raise UserVpnError(
+                f"The profile's identifier is {profile.identifier}, not {arguments['identifier']}: "
+                "set identifier to the same value for both, or leave it out here."
+            )
+        result = self._install(profile, content, arguments)
+        self._note_serial_number(arguments["manifest"], result["serial_number"])
+        return result
+
+    def _content(self, arguments: dict[str, Any]) -> bytes | None:
+        if arguments["content"] is not None:
+            return str(arguments["content"]).encode()
+        path = self.local_path(arguments["src"])
+        if self.check_mode and not path.exists():
+            return None  # an earlier task of the same run would have made it
+        return read(path, MEBIBYTE)
+
+    def _know(self, identifier: str, scope: str) -> MacState:
+        state = self.ask("know", identifier, scope, "0" if self.check_mode else "1")
+        if not state.privileged and (scope == "System" or state.user != state.console_user):
+            raise UserVpnError(
+                f"{state.user} may not read or install {scope} profiles on this Mac: set become: true "
+                "(and ansible_become_password where sudo asks for one)."
+            )
+        if state.leftover:
+            self.warn(
+                f"A profile that an interrupted run had staged for {state.leftover} "
+                + ("is still there; a real run removes it." if self.check_mode else "was removed.")
+            )
+        return state
+
+    def _install(self, profile: ReadProfile, content: bytes, arguments: dict[str, Any]) -> dict[str, Any]:
+        state = self._know(profile.identifier, profile.scope)
+        before = state.profile(profile.scope)
+        changed = bool(state.leftover)
+        if before is not None and before.uuid == profile.uuid:
+            status = "installed"
+        elif arguments["delivery"] == "mdm":
+            status = "mdm_required"
+        elif not state.console_user:
+            status = "no_console_user"
+        else:
+            status, changed = "pending_approval", True
+            if not self.check_mode:
+                state = self._stage(state, profile, content, arguments["wait"])
+        after = state.profile(profile.scope)
+        if after is not None and after.uuid == profile.uuid:
+            status = "installed"
+        elif status != "installed":
+            self.say(_advice(status, state, profile))
+        return (
+            facts(state)
+            | self._diff(profile.identifier, before.uuid if before else "", profile.uuid, changed)
+            | {
+                "changed": changed,
+                "status": status,
+                "msg": _advice(status, state, profile),
+                "identifier": profile.identifier,
+                "profile_uuid": profile.uuid,
+                "missing_certificates": self._missing_certificates(status, state, profile),
+            }
+        )
+
+    def _stage(self, state: MacState, profile: ReadProfile, content: bytes, wait: int) -> MacState:
+        if wait:
+            self.say(
+                f"waiting up to {wait} s for {state.console_user} to approve '{profile.display_name}' "
+                f"in {state.settings_path}"
+            )
+        words = (profile.uuid, str(len(content)), state.settings_pane, str(wait), str(SETTLE_SECONDS))
+        after = self.ask("stage", profile.identifier, profile.scope, *words, stdin=content)
+        if after.stage in ("cannot_write", "cannot_open"):
+            problem = {"cannot_write": "written to", "cannot_open": "opened in"}[after.stage]
+            raise UserVpnError(
+                f"The profile could not be {problem} the session of {state.console_user}: "
+                f"{after.message or 'is the disk full?'} Nothing was left on the Mac."
+            )
+        return after
+
+    def _remove(self, identifier: str, scope: str) -> dict[str, Any]:
+        state = self._know(identifier, scope)
+        before = state.profile(scope)
+        if before is not None and not self.check_mode:
+            state = self.ask("remove", identifier, scope)
+            if state.profile(scope) is not None:
+                raise UserVpnError(
+                    f"macOS kept the profile {identifier}: {state.message or 'no reason was given'} "
+                    "A profile that an MDM installed can be removed by that MDM only."
+                )
+        changed = before is not None or bool(state.leftover)
+        return (
+            facts(state)
+            | self._diff(identifier, before.uuid if before else "", "", before is not None)
+            | {
+                "changed": changed,
+                "status": "removed",
+                "msg": f"The profile {identifier} is not on this Mac.",
+                "identifier": identifier,
+                "profile_uuid": "",
+                "missing_certificates": [],
+            }
+        )
+
+    def _predict_unrendered(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        if arguments["identifier"] is None:
+            raise UserVpnError(
+                f"{arguments['src']} does not exist yet: set identifier as well, so that check mode can ask the Mac."
+            )
+        identifier = check_identifier(arguments["identifier"])
+        state = self._know(identifier, arguments["scope"])
+        before = state.profile(arguments["scope"])
+        if arguments["delivery"] == "mdm":
+            status = "mdm_required"
+        else:
+            status = "pending_approval" if state.console_user else "no_console_user"
+        changed = status == "pending_approval" or bool(state.leftover)
+        return (
+            facts(state)
+            | self._diff(identifier, before.uuid if before else "", "(not rendered yet)", changed)
+            | {
+                "changed": changed,
+                "status": status,
+                "msg": "The profile is not rendered yet; a real run renders it first.",
+                "identifier": identifier,
+                "profile_uuid": "",
+                "missing_certificates": [],
+            }
+        )
+
+    def _missing_certificates(self, status: str, state: MacState, profile: ReadProfile) -> list[str]:
+        missing = sorted(profile.certificates - state.fingerprints) if status == "installed" else []
+        if missing:
+            self.warn(
+                f"macOS shows the profile as installed, but {len(missing)} of its certificates are not in the keychain "
+                f"({', '.join(missing)}): remove the profile (state: absent) and run again."
+            )
+        return missing
+
+    def _note_serial_number(self, manifest: str | None, serial_number: str) -> None:
+        path: Path | None = self.local_path(manifest) if manifest else None
+        if path and serial_number and not self.check_mode:
+            update_entry(path, self.host, {"serial_number": serial_number})
+
+    def _diff(self, identifier: str, before: str, after: str, changed: bool) -> dict[str, Any]:
+        if not (self.diff_mode and changed):
+            return {}
+        header = f"configuration profile {identifier} on {self.host}"
+        return {
+            "diff": {
+                "before_header": header,
+                "after_header": header,
+                "before": f"ProfileUUID: {before}\n" if before else "",
+                "after": f"ProfileUUID: {after}\n" if after else "",
+            }
+        }
+
+
+def _advice(status: str, state: MacState, profile: ReadProfile) -> str:
+    """One sentence for the person who reads the recap."""
+    name = f"'{profile.display_name}'"
+    return {
+        "installed": f"{name} is installed.",
+        "pending_approval": f"{name} waits for {state.console_user} to approve it in {state.settings_path}; "
+        "run again afterwards.",
+        "no_console_user": f"{name} was not offered: nobody is logged in at the screen of this Mac; "
+        "run again when somebody is.",
+        "mdm_required": f"{name} is not installed yet: let the MDM deliver the exported file, then run again.",
+    }[status]

@@ -1,0 +1,190 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render one Mac's configuration profile; the work is done by module_utils/_mobileconfig."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ..module_utils import _files
+from ..module_utils._mobileconfig import identity, manifest, signing, stored, view
+from ..module_utils._mobileconfig.certificates import iso
+from ..module_utils._mobileconfig.profile import Draft, Request
+from ..plugin_utils._action import UserVpnAction
+
+# Certificates, keys and PKCS#12 files have some kilobytes.
+INPUT_LIMIT = 1_000_000
+
+_TEXTS = {"type": "list", "elements": "str"}
+
+
+class ActionModule(UserVpnAction):
+    ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
+        "settings": {"type": "dict", "required": True},
+        "identity": {
+            "type": "dict",
+            "required": True,
+            "options": {
+                "pkcs12_path": {"type": "path", "required": True},
+                "password": {"type": "str", "required": True, "no_log": True},
+            },
+        },
+        "dest": {"type": "path", "required": True},
+        "identifier": {"type": "str", "required": True},
+        "connection_name": {"type": "str", "required": True},
+        "display_name": {"type": "str"},
+        "organization": {"type": "str"},
+        "description": {"type": "str"},
+        "scope": {"type": "str", "choices": ["System", "User"], "default": "System"},
+        "removal_disallowed": {"type": "bool", "default": False},
+        "server_address": {"type": "str"},
+        "remote_identifier": {"type": "str"},
+        "local_identifier": {"type": "str"},
+        "authentication": {"type": "str", "choices": ["certificate", "eap_tls"], "default": "certificate"},
+        "server_certificate_common_name": {"type": "str"},
+        "server_certificate_issuer_common_name": {"type": "str"},
+        "algorithms": {"type": "raw"},
+        "ipsec_policy": {"type": "raw"},
+        "dead_peer_detection": {"type": "str", "choices": ["none", "low", "medium", "high"], "default": "medium"},
+        "routing": {"type": "str", "choices": ["split", "full"], "default": "split"},
+        "enforce_routes": {"type": "bool", "default": False},
+        "exclude_local_networks": {"type": "bool", "default": False},
+        "on_demand": {
+            "type": "dict",
+            "options": {
+                "connect": {"type": "str", "choices": ["never", "always", "domains"], "default": "never"},
+                "enabled": {"type": "bool", "default": True},
+                "domains": _TEXTS,
+                "excluded_domains": _TEXTS,
+                "required_dns_servers": _TEXTS,
+                "required_url_probe": {"type": "str"},
+                "interfaces": {"type": "list", "elements": "str", "choices": ["ethernet", "wifi"]},
+                "ssids": _TEXTS,
+                "url_probe": {"type": "str"},
+                "trusted_ssids": _TEXTS,
+                "trusted_domains": _TEXTS,
+                "trusted_dns_servers": _TEXTS,
+                "otherwise": {"type": "str", "choices": ["disconnect", "ignore"], "default": "disconnect"},
+                "rules": {"type": "list", "elements": "dict"},
+            },
+        },
+        "dns": {
+            "type": "dict",
+            "options": {
+                "servers": _TEXTS,
+                "search_domains": _TEXTS,
+                "match_domains": _TEXTS,
+                "match_domains_only": {"type": "bool", "default": False},
+                "domain_name": {"type": "str"},
+            },
+        },
+        "ikev2": {"type": "dict"},
+        "client_chain": {"type": "list", "elements": "path"},
+        "macos": {"type": "str"},
+        "sign_with": {
+            "type": "dict",
+            "options": {
+                "certificate": {"type": "path", "required": True},
+                "key": {"type": "path", "required": True, "no_log": False},
+                "passphrase": {"type": "str", "no_log": True},
+                "chain": {"type": "path"},
+            },
+        },
+        "manifest": {"type": "path"},
+        "host": {"type": "str"},
+        "serial_number": {"type": "str"},
+    }
+    CONSTRAINTS: ClassVar[dict[str, Any]] = {"mutually_exclusive": [("algorithms", "ipsec_policy")]}
+
+    def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        dest = self.local_path(arguments["dest"])
+        draft = Draft(self._request(arguments))
+        signer = self._signer(arguments["sign_with"])
+        before = stored.read(dest)
+        answer: dict[str, Any] = {
+            "changed": True,
+            "dest": str(dest),
+            "identifier": draft.identifier,
+            "display_name": draft.request.title,
+            "scope": draft.request.scope,
+            **dict.fromkeys(("profile_uuid", "sha256", "certificate_sha1", "certificate_not_after"), ""),
+        }
+        pkcs12_path = self.local_path(arguments["identity"]["pkcs12_path"])
+        if self.check_mode and not pkcs12_path.exists():
+            # A real run would have issued the certificate in an earlier task; what it will be, nobody can know.
+            return answer
+
+        client = identity.load(
+            _files.read(pkcs12_path, INPUT_LIMIT),
+            arguments["identity"]["password"],
+            str(pkcs12_path),
+            previous=before.pkcs12(draft.identifier) if before else None,
+        )
+        profile = draft.profile(client)
+        for warning in (*profile.warnings, *(signer.warnings if signer else ())):
+            self.warn(warning)
+        content = stored.bytes_to_write(profile.content, signer, before)
+        answer |= {
+            "changed": self._write(dest, content),
+            "profile_uuid": profile.uuid,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "certificate_sha1": client.certificate.sha1,
+            "certificate_not_after": iso(client.certificate.not_after),
+        }
+        diff = _difference(dest, view.lines(before), view.lines(stored.Stored.of(content))) if self.diff_mode else []
+        if arguments["manifest"]:
+            listed, manifest_diff = self._list(arguments, answer, str(task_vars.get("inventory_hostname", "")))
+            answer["changed"] |= listed
+            diff += manifest_diff
+        return answer | {"diff": diff} if self.diff_mode else answer
+
+    def _request(self, arguments: dict[str, Any]) -> Request:
+        names = {field.name for field in fields(Request)} - {"client_chain"}
+        chain = tuple(self._bytes(path) for path in arguments["client_chain"] or ())
+        return Request(**{name: arguments[name] for name in names}, client_chain=chain)
+
+    def _signer(self, wish: dict[str, Any] | None) -> signing.Signer | None:
+        if wish is None:
+            return None
+        chain = self._bytes(wish["chain"]) if wish["chain"] else b""
+        return signing.load_signer(
+            self._bytes(wish["certificate"]), self._bytes(wish["key"]), wish["passphrase"], chain
+        )
+
+    def _bytes(self, path: str) -> bytes:
+        return _files.read(self.local_path(path), INPUT_LIMIT)
+
+    def _write(self, dest: Path, content: bytes) -> bool:
+        if self.check_mode:
+            return _files.would_write(dest, content)
+        _files.ensure_private_folder(dest.parent)
+        return _files.write_atomic(dest, content)
+
+    def _list(
+        self, arguments: dict[str, Any], answer: dict[str, Any], inventory_hostname: str
+    ) -> tuple[bool, list[dict[str, str]]]:
+        """Keep this host's entry of the manifest; whether it changed, and how."""
+        path = self.local_path(arguments["manifest"])
+        host = arguments["host"] or inventory_hostname
+        copied = ("identifier", "profile_uuid", "certificate_sha1", "certificate_not_after", "sha256")
+        entry = {name: answer[name] for name in copied} | {
+            "file": os.path.relpath(answer["dest"], path.parent),
+            "serial_number": arguments["serial_number"],
+        }
+        if not self.check_mode:
+            _files.ensure_private_folder(path.parent)
+        diff = _difference(path, *manifest.before_and_after(path, host, entry)) if self.diff_mode else []
+        return manifest.update_entry(path, host, entry, check=self.check_mode), diff
+
+
+def _difference(path: Path, before: list[str], after: list[str]) -> list[dict[str, str]]:
+    """One difference in the form of Ansible's callbacks, or none."""
+    if before == after:
+        return []
+    texts = {"before": "".join(f"{line}\n" for line in before), "after": "".join(f"{line}\n" for line in after)}
+    return [{"before_header": str(path), "after_header": str(path), **texts}]

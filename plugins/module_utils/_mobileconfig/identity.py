@@ -1,0 +1,220 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the client identity, from a PKCS#12 file to what a profile may carry.
+
+Apple's payload takes one certificate only, with its key (com.apple.security.pkcs12), and every Mac from 11 on reads
+the file only if it uses 3DES and a SHA-1 MAC: macOS 11 to 14 know nothing newer (Apple's open-source Security).
+Azure wants an RSA key, the purpose clientAuth, and a name that is both the common name and a DNS name (Microsoft,
+"Generate and export certificates").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from .certificates import Certificate, describe, iso, require_cryptography
+from .errors import ProfileError
+from .names import is_host_name
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+    from cryptography.hazmat.primitives.hashes import SHA1
+    from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+except ImportError:
+    pass  # said by require_cryptography()
+
+_Extension = TypeVar("_Extension", bound="x509.ExtensionType")
+
+MINIMUM_BITS = 2048
+PBKDF_ROUNDS = 2048
+
+# Object identifiers as they stand in the file. Everything else there is encrypted, so a hit is no accident.
+_SHA1_MAC = bytes.fromhex("06052b0e03021a")
+_PBES2 = bytes.fromhex("06092a864886f70d01050d")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """One client certificate, checked, and the PKCS#12 that goes into the profile with its password."""
+
+    certificate: Certificate
+    serial: int
+    not_before: datetime
+    names: tuple[str, ...]
+    intermediates: tuple[Certificate, ...]
+    pkcs12: bytes = field(repr=False)
+    password: str = field(repr=False)
+
+    def local_identifier(self, wish: str | None) -> str:
+        """The name by which the Mac introduces itself: the common name, or the subject alternative name wished for.
+
+        Macs send it as a plain name, and a responder looks for it among the certificate's alternative names.
+        """
+        name = wish or self.certificate.common_name
+        if name not in self.names:
+            known = ", ".join(self.names) or "none"
+            raise ProfileError(
+                f"The local identifier {name!r} is no subject alternative name of the client certificate "
+                f"{self.certificate.subject} (it has: {known}); issue the certificate with its common name as DNS "
+                "name, or set local_identifier to one of them."
+            )
+        if not wish and not is_host_name(name):
+            raise ProfileError(
+                f"The common name {name!r} of the client certificate may hold letters, digits, dots and dashes only."
+            )
+        return name
+
+
+def load(data: bytes, password: str, where: str, previous: bytes | None = None) -> Identity:
+    """The identity in a PKCS#12 file; ProfileError names what is wrong with it, and never the password.
+
+    A file that carries CA certificates or newer encryption is packed again in the form every Mac reads. Packing is
+    salted, so `previous`, the PKCS#12 of the last rendering, is used again as long as it holds the same certificate.
+    """
+    require_cryptography()
+    if not password or not password.isascii() or not password.isprintable():
+        raise ProfileError(
+            f"The password of {where} must be plain ASCII and not empty: macOS versions differ on anything else."
+        )
+    bundle = _open(data, password, where)
+    identity = _checked(bundle, data, password, where)
+    if _fits_every_mac(data, bundle):
+        return identity
+    if previous is not None and _is_packing_of(previous, password, identity):
+        return replace(identity, pkcs12=previous)
+    return replace(identity, pkcs12=_pack(bundle, identity))
+
+
+def _open(data: bytes, password: str, where: str) -> pkcs12.PKCS12KeyAndCertificates:
+    try:
+        return pkcs12.load_pkcs12(data, password.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ProfileError(
+            f"{where} cannot be opened: its password is another one, or it is no PKCS#12 file."
+        ) from None
+
+
+def _checked(bundle: pkcs12.PKCS12KeyAndCertificates, data: bytes, password: str, where: str) -> Identity:
+    if bundle.key is None or bundle.cert is None:
+        raise ProfileError(f"{where} must hold one client certificate with its private key.")
+    leaf = bundle.cert.certificate
+    try:
+        others = [(each.certificate, describe(each.certificate)) for each in bundle.additional_certs]
+        certificate = describe(leaf)
+        names = _alternative_names(leaf)
+        _check_purpose(leaf, where)
+        if not all(_is_ca(each) for each, _ in others):
+            raise ProfileError(f"{where} holds more than one client certificate; export one per file.")
+    except ValueError:
+        raise ProfileError(f"{where} holds a certificate that cannot be read.") from None
+    _check_key(bundle, where)
+    if certificate.not_after <= datetime.now(UTC):
+        raise ProfileError(
+            f"The client certificate {certificate.subject} in {where} has expired on {iso(certificate.not_after)}; "
+            "issue a new one."
+        )
+    return Identity(
+        certificate=certificate,
+        serial=leaf.serial_number,
+        not_before=leaf.not_valid_before_utc,
+        names=tuple(names),
+        # The client root is Azure's business; on the Mac it would only become one more trusted root.
+        intermediates=tuple(described for _, described in others if not described.self_issued),
+        pkcs12=data,
+        password=password,
+    )
+
+
+def _check_key(bundle: pkcs12.PKCS12KeyAndCertificates, where: str) -> None:
+    key = bundle.key
+    public = bundle.cert.certificate.public_key() if bundle.cert else None
+    if not isinstance(key, RSAPrivateKey) or not isinstance(public, RSAPublicKey):
+        raise ProfileError(
+            f"{where} holds a key that is not RSA; Azure's point-to-site gateways are only known to take RSA keys."
+        )
+    if key.key_size < MINIMUM_BITS:
+        raise ProfileError(f"{where} holds an RSA key of {key.key_size} bits; it must have {MINIMUM_BITS} or more.")
+    if key.public_key().public_numbers() != public.public_numbers():
+        raise ProfileError(f"{where} holds a private key that does not belong to its certificate.")
+
+
+def _check_purpose(leaf: x509.Certificate, where: str) -> None:
+    """Client authentication, by an end-entity certificate that may sign."""
+    extensions = leaf.extensions
+    if _is_ca(leaf):
+        raise ProfileError(f"{where} holds the key of a CA; a Mac needs the key of a client certificate.")
+    purposes = _extension(extensions, x509.ExtendedKeyUsage)
+    if purposes is None or ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
+        raise ProfileError(f"The client certificate in {where} lacks the extended key usage clientAuth.")
+    usage = _extension(extensions, x509.KeyUsage)
+    if usage is not None and not usage.digital_signature:
+        raise ProfileError(f"The client certificate in {where} lacks the key usage digitalSignature.")
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    constraints = _extension(certificate.extensions, x509.BasicConstraints)
+    return constraints is not None and constraints.ca
+
+
+def _extension(extensions: x509.Extensions, kind: type[_Extension]) -> _Extension | None:
+    try:
+        return extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _alternative_names(leaf: x509.Certificate) -> Sequence[str]:
+    """The subject alternative names of the kinds that a Mac can introduce itself by."""
+    names = _extension(leaf.extensions, x509.SubjectAlternativeName)
+    if names is None:
+        return []
+    return [
+        *names.get_values_for_type(x509.DNSName),
+        *names.get_values_for_type(x509.RFC822Name),
+        *map(str, names.get_values_for_type(x509.IPAddress)),
+    ]
+
+
+def _fits_every_mac(data: bytes, bundle: pkcs12.PKCS12KeyAndCertificates) -> bool:
+    return not bundle.additional_certs and _SHA1_MAC in data and _PBES2 not in data
+
+
+def _is_packing_of(data: bytes, password: str, identity: Identity) -> bool:
+    """Whether `data` already is this identity, packed for a Mac, under this password."""
+    try:
+        bundle = pkcs12.load_pkcs12(data, password.encode())
+        same = bundle.cert is not None and describe(bundle.cert.certificate) == identity.certificate
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return same and bundle.key is not None and _fits_every_mac(data, bundle)
+
+
+def _pack(bundle: pkcs12.PKCS12KeyAndCertificates, identity: Identity) -> bytes:
+    """Leaf and key alone, in the form every Mac reads, under the same password."""
+    if not isinstance(bundle.key, RSAPrivateKey) or bundle.cert is None:
+        raise AssertionError("_checked() has seen both")
+    # The friendly name moves with the certificate: a Mac has kept an old identity under an unchanged name.
+    name = f"{identity.certificate.common_name} {identity.serial:x}"
+    try:
+        encryption = (
+            PrivateFormat.PKCS12.encryption_builder()
+            .kdf_rounds(PBKDF_ROUNDS)
+            .key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
+            .hmac_hash(SHA1())  # noqa: S303
+            .build(identity.password.encode())
+        )
+        return pkcs12.serialize_key_and_certificates(
+            name.encode(), bundle.key, bundle.cert.certificate, None, encryption
+        )
+    except (UnsupportedAlgorithm, InternalError):
+        raise ProfileError(
+            "The cryptography package of the controller cannot write PKCS#12 with 3DES, which is what every Mac reads; "
+            "a controller in FIPS mode cannot do this."
+        ) from None

@@ -1,0 +1,73 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the manifest of an export folder, one entry per host, for any MDM.
+
+    {"version": 1, "profiles": {"<host>": {"host", "serial_number", "identifier", "profile_uuid", "certificate_sha1",
+                                           "certificate_not_after", "file", "sha256"}}}
+
+Many hosts are rendered at once, each in a process of its own, and each changes only its own entry.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import _files
+from .errors import ProfileError
+
+VERSION = 1
+SIZE_LIMIT = 64_000_000
+
+
+def update_entry(path: Path, host: str, fields: Mapping[str, Any], *, check: bool = False) -> bool:
+    """Make the entry of `host` hold `fields`. Returns whether that changes the file; with `check` it is not written.
+
+    What `fields` does not name stays as it is, and so does a serial number that is known already when `fields` has
+    none to offer. The folder must exist, unless `check`.
+    """
+    if check:
+        return _updated(path, host, fields)[1]
+    # A lock file of its own: the manifest itself is replaced at each change, and a lock would go with the old one.
+    with _files.locked(path.with_name(f".{path.name}.lock")):
+        content, changed = _updated(path, host, fields)
+        if changed:
+            _files.write_atomic(path, content)
+    return changed
+
+
+def before_and_after(path: Path, host: str, fields: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The entry of `host` as it is (no lines if there is none) and as update_entry would make it, one line per key."""
+    profiles = _read(path)
+    entries = profiles.get(host, {}), _entry(profiles, host, fields)
+    before, after = ([f"{host}.{key} = {value!r}" for key, value in sorted(entry.items())] for entry in entries)
+    return before, after
+
+
+def _entry(profiles: Mapping[str, dict[str, Any]], host: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    known = profiles.get(host, {})
+    serial_number = fields.get("serial_number") or known.get("serial_number")
+    return {**known, **fields, "host": host, "serial_number": serial_number}
+
+
+def _updated(path: Path, host: str, fields: Mapping[str, Any]) -> tuple[bytes, bool]:
+    profiles = _read(path)
+    document = {"version": VERSION, "profiles": {**profiles, host: _entry(profiles, host, fields)}}
+    content = (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+    return content, _files.would_write(path, content)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        document = json.loads(_files.read(path, SIZE_LIMIT))
+        version, profiles = document["version"], document["profiles"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        version, profiles = None, None
+    if version != VERSION or not isinstance(profiles, dict) or not all(isinstance(e, dict) for e in profiles.values()):
+        raise ProfileError(f"{path} is no manifest of this collection; move it away or name another file.")
+    return profiles

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the payloads of a profile, one plain function each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .algorithms import Algorithms, Association
+from .certificates import Certificate
+from .identity import Identity
+from .names import file_name, uuid_of
+from .on_demand import OnDemand
+
+Payload = dict[str, Any]
+
+ROOT = "com.apple.security.root"
+CA = "com.apple.security.pkcs1"
+IDENTITY = "com.apple.security.pkcs12"
+VPN = "com.apple.vpn.managed"
+
+
+def common(kind: str, identifier: str, display_name: str) -> Payload:
+    """What every payload has; its UUID is made from its identifier, so the two move together."""
+    return {
+        "PayloadType": kind,
+        "PayloadVersion": 1,
+        "PayloadIdentifier": identifier,
+        "PayloadUUID": uuid_of(identifier),
+        "PayloadDisplayName": display_name,
+    }
+
+
+def ca_certificate(kind: str, identifier: str, certificate: Certificate) -> Payload:
+    """A certificate without a key: a gateway root (ROOT) or a CA of the client's chain (CA)."""
+    name = certificate.common_name or certificate.subject or "CA"
+    return common(kind, f"{identifier}.{certificate.sha256}", name) | {
+        "PayloadContent": certificate.der,
+        "PayloadCertificateFileName": file_name(name, ".cer"),
+    }
+
+
+def client_identity(identifier: str, identity: Identity) -> Payload:
+    """Certificate and key. All names move with the certificate: Macs have kept an old identity under an old name."""
+    name = f"{identity.certificate.common_name} {identity.certificate.sha1[:8]}"
+    return common(IDENTITY, f"{identifier}.{identity.certificate.sha256}", name) | {
+        "PayloadContent": identity.pkcs12,
+        "PayloadCertificateFileName": file_name(name, ".p12"),
+        "Password": identity.password,
+        "KeyIsExtractable": False,
+        "AllowAllAppsAccess": False,
+    }
+
+
+def vpn(identifier: str, name: str, ikev2: Payload, dns: Payload | None) -> Payload:
+    """The connection as System Settings shows it. Its names never move, so that it is updated in place."""
+    payload = common(VPN, identifier, name) | {"VPNType": "IKEv2", "UserDefinedName": name, "IKEv2": ikev2}
+    return payload | {"DNS": dns} if dns else payload
+
+
+def ikev2_addresses(address: str, remote_identifier: str, local_identifier: str) -> Payload:
+    return {
+        "RemoteAddress": address,
+        "RemoteIdentifier": remote_identifier,
+        "LocalIdentifier": local_identifier,
+    }
+
+
+def ikev2_authentication(
+    method: str, identity_uuid: str, server_name: str | None, server_issuer: str | None
+) -> Payload:
+    """Plain certificate authentication, or EAP-TLS with the same certificate.
+
+    CertificateType stays away: its default is RSA, and naming it would make ServerCertificateIssuerCommonName
+    mandatory and bind the gateway's signature too (Apple schema).
+    """
+    keys: Payload = {
+        "AuthenticationMethod": "Certificate",
+        "PayloadCertificateUUID": identity_uuid,
+        "ExtendedAuthEnabled": int(method == "eap_tls"),
+    }
+    if method == "eap_tls":
+        keys["TLSMinimumVersion"] = "1.2"
+    if server_name:
+        keys["ServerCertificateCommonName"] = server_name
+    if server_issuer:
+        keys["ServerCertificateIssuerCommonName"] = server_issuer
+    return keys
+
+
+def ikev2_algorithms(choice: Algorithms) -> Payload:
+    """Both dictionaries in full: a Mac then proposes exactly this, on every macOS and at every rekey."""
+    return {
+        "IKESecurityAssociationParameters": _association(choice.ike),
+        "ChildSecurityAssociationParameters": _association(choice.child),
+        "EnablePFS": int(choice.pfs),
+    }
+
+
+def _association(association: Association) -> Payload:
+    return {
+        "EncryptionAlgorithm": association.encryption,
+        "IntegrityAlgorithm": association.integrity,
+        "DiffieHellmanGroup": association.dh_group,
+        "LifeTimeInMinutes": association.lifetime_minutes,
+    }
+
+
+def ikev2_routing(routing: str, enforce_routes: bool, exclude_local_networks: bool) -> Payload:
+    """`split` leaves the routes to the gateway's traffic selectors; `full` sends everything into the tunnel."""
+    keys: Payload = {"IncludeAllNetworks": int(routing == "full")}
+    if enforce_routes:
+        keys["EnforceRoutes"] = 1
+    if routing == "full" or exclude_local_networks:
+        keys["ExcludeLocalNetworks"] = int(exclude_local_networks)
+    return keys
+
+
+def ikev2_on_demand(on_demand: OnDemand) -> Payload:
+    if not on_demand.rules:
+        return {"OnDemandEnabled": 0}
+    return {"OnDemandEnabled": int(on_demand.enabled), "OnDemandRules": list(on_demand.rules)}
+
+
+def dns(wish: Mapping[str, Any], gateway_servers: list[str]) -> Payload | None:
+    """The DNS dictionary, or None when nothing is wished for; ServerAddresses is mandatory in it (Apple schema)."""
+    given = {key: value for key, value in wish.items() if value not in (None, [], "", False)}
+    if not given:
+        return None
+    keys: Payload = {"DNSProtocol": "Cleartext", "ServerAddresses": list(given.get("servers") or gateway_servers)}
+    if given.get("domain_name"):
+        keys["DomainName"] = given["domain_name"]
+    if given.get("search_domains"):
+        keys["SearchDomains"] = list(given["search_domains"])
+    if given.get("match_domains"):
+        keys["SupplementalMatchDomains"] = list(given["match_domains"])
+        keys["SupplementalMatchDomainsNoSearch"] = int(bool(given.get("match_domains_only")))
+    return keys

@@ -1,0 +1,254 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: a whole profile, from what is wished for to the bytes of the file."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import plistlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from . import payloads
+from .algorithms import choose
+from .certificates import Certificate, from_pem, iso
+from .errors import ProfileError
+from .identity import Identity
+from .names import check_identifier, is_host_name, uuid_of
+from .on_demand import OnDemand, build
+from .schema import validate
+
+DEAD_PEER_DETECTION = {"none": "None", "low": "Low", "medium": "Medium", "high": "High"}
+
+# Keys of the IKEv2 dictionary that a user may not add: they hold a secret, or belong to another kind of VPN.
+_NOT_TO_ADD = {"SharedSecret", "Password", "AuthName", "AuthPassword", "PPK", "PPKIdentifier", "PPKMandatory"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What one profile shall be; the names and meanings are those of the module's options.
+
+    `settings`: as read from a profile package; used are vpn_server, gateway_roots, dns_servers, routes and ikev2.
+    `client_chain`: CA certificates of the client's chain in PEM form.
+    """
+
+    settings: Mapping[str, Any]
+    identifier: str
+    connection_name: str
+    display_name: str | None = None
+    organization: str | None = None
+    description: str | None = None
+    scope: str = "System"
+    removal_disallowed: bool = False
+    server_address: str | None = None
+    remote_identifier: str | None = None
+    local_identifier: str | None = None
+    authentication: str = "certificate"
+    server_certificate_common_name: str | None = None
+    server_certificate_issuer_common_name: str | None = None
+    algorithms: Any = None
+    ipsec_policy: Any = None
+    dead_peer_detection: str = "medium"
+    routing: str = "split"
+    enforce_routes: bool = False
+    exclude_local_networks: bool = False
+    on_demand: Mapping[str, Any] | None = None
+    dns: Mapping[str, Any] | None = None
+    ikev2: Mapping[str, Any] | None = None
+    client_chain: tuple[bytes, ...] = ()
+    macos: str | None = None
+
+    @property
+    def title(self) -> str:
+        return self.display_name or self.connection_name
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The document, the bytes that hold it, and what the user should know about it."""
+
+    document: dict[str, Any] = field(repr=False)
+    content: bytes = field(repr=False)
+    uuid: str
+    warnings: tuple[str, ...]
+
+
+class Draft:
+    """All of a profile that does not depend on the identity: made, and found faulty, without one.
+
+    Raises ProfileError for a wish that cannot be met.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.identifier = check_identifier(request.identifier)
+        if not request.connection_name:
+            raise ProfileError("connection_name must not be empty: it is the name in System Settings > VPN.")
+        settings = request.settings
+        if settings.get("ikev2") is False:
+            raise ProfileError(
+                "The profile package offers no IKEv2; add IKEv2 to the tunnel types of the User VPN configuration "
+                "and download the package again."
+            )
+        self.server = _host("settings.vpn_server", settings.get("vpn_server"))
+        self.address = _host("server_address", request.server_address or self.server)
+        self.roots = _gateway_roots(settings)
+        self.chain = [each for text in request.client_chain for each in from_pem(text, "A file of client_chain")]
+        self.algorithms = choose(request.algorithms, request.ipsec_policy)
+        self.on_demand: OnDemand = build(request.on_demand)
+        self.dns = payloads.dns(request.dns or {}, _addresses(settings.get("dns_servers")))
+        if self.dns is not None and not self.dns["ServerAddresses"]:
+            raise ProfileError("dns needs servers: a Mac takes no DNS settings without them, and the package has none.")
+        self.warnings = [*self.algorithms.warnings, *_expired(self.roots), *self._routing_warnings()]
+
+    def profile(self, identity: Identity) -> Profile:
+        """The profile, checked against Apple's schema; the same request and identity give the same bytes."""
+        document = self._document(identity)
+        warnings = [*self.warnings, *_checked(document, self.request.macos)]
+        if identity.not_before > datetime.now(UTC):
+            warnings.append(f"The client certificate is valid only from {iso(identity.not_before)} on.")
+        content = plistlib.dumps(document, fmt=plistlib.FMT_XML, sort_keys=True)
+        return Profile(document, content, document["PayloadUUID"], tuple(warnings))
+
+    def _document(self, identity: Identity) -> dict[str, Any]:
+        """The profile as plistlib takes it: certificates first, since the VPN payload points at one of them."""
+        request = self.request
+        client = payloads.client_identity(f"{self.identifier}.identity", identity)
+        content = [
+            *(payloads.ca_certificate(payloads.ROOT, f"{self.identifier}.root", root) for root in self.roots),
+            *(payloads.ca_certificate(payloads.CA, f"{self.identifier}.ca", ca) for ca in self._chain_of(identity)),
+            client,
+            payloads.vpn(
+                f"{self.identifier}.vpn",
+                request.connection_name,
+                self._ikev2(identity.local_identifier(request.local_identifier), client["PayloadUUID"]),
+                self.dns,
+            ),
+        ]
+        document = {
+            "PayloadType": "Configuration",
+            "PayloadVersion": 1,
+            "PayloadIdentifier": self.identifier,
+            "PayloadDisplayName": request.title,
+            "PayloadScope": request.scope,
+            "PayloadRemovalDisallowed": request.removal_disallowed,
+            "PayloadContent": content,
+        }
+        if request.organization:
+            document["PayloadOrganization"] = request.organization
+        if request.description:
+            document["PayloadDescription"] = request.description
+        return document | {"PayloadUUID": uuid_of(_canonical(document, identity.certificate.sha256))}
+
+    def _ikev2(self, local_identifier: str, identity_uuid: str) -> dict[str, Any]:
+        request = self.request
+        keys = {
+            **payloads.ikev2_addresses(self.address, request.remote_identifier or self.server, local_identifier),
+            **payloads.ikev2_authentication(
+                request.authentication,
+                identity_uuid,
+                request.server_certificate_common_name,
+                request.server_certificate_issuer_common_name,
+            ),
+            **payloads.ikev2_algorithms(self.algorithms),
+            **payloads.ikev2_routing(request.routing, request.enforce_routes, request.exclude_local_networks),
+            **payloads.ikev2_on_demand(self.on_demand),
+            "DeadPeerDetectionRate": DEAD_PEER_DETECTION[request.dead_peer_detection],
+        }
+        further = dict(request.ikev2 or {})
+        taken = sorted(str(name) for name in set(further) & (set(keys) | _NOT_TO_ADD | {"OnDemandRules"}))
+        if taken:
+            raise ProfileError(f"ikev2 may not set {', '.join(taken)}: use the option made for it, where there is one.")
+        return keys | further
+
+    def _chain_of(self, identity: Identity) -> Iterable[Certificate]:
+        """CA certificates of the client, each once, and none that stands among the roots already."""
+        known = {root.der for root in self.roots}
+        return _sorted(each for each in [*self.chain, *identity.intermediates] if each.der not in known)
+
+    def _routing_warnings(self) -> list[str]:
+        routes = set(map(str, self.request.settings.get("routes") or ()))
+        if self.request.routing != "full" or "0.0.0.0/0" in routes or {"0.0.0.0/1", "128.0.0.0/1"} <= routes:
+            return []
+        return [
+            "routing is full, but the package lists no default route: traffic to the internet is lost unless the hub "
+            "advertises 0.0.0.0/0 to its point-to-site users."
+        ]
+
+
+def _canonical(document: Mapping[str, Any], certificate_sha256: str) -> str:
+    """A digest of what a profile means, as against how it happens to be encoded.
+
+    PKCS#12 bytes are salted anew at each packing, so the certificate stands in for them. The password is left out
+    altogether: everybody may see the UUID, and a digest over the password would let them test guesses against it.
+    """
+    content = [
+        {key: value for key, value in payload.items() if key != "Password"} | {"PayloadContent": certificate_sha256}
+        if payload["PayloadType"] == payloads.IDENTITY
+        else payload
+        for payload in document["PayloadContent"]
+    ]
+    try:
+        written = plistlib.dumps({**document, "PayloadContent": content}, sort_keys=True)
+    except (TypeError, ValueError, OverflowError):
+        return ""  # no property list at all; the schema, which is asked next, says which key it is
+    return hashlib.sha256(written).hexdigest()
+
+
+def _checked(document: dict[str, Any], macos: str | None) -> list[str]:
+    """The warnings of the schema; ProfileError when it finds errors."""
+    problems = validate(document, macos)
+    errors = [str(problem) for problem in problems if problem.level == "error"]
+    if errors:
+        more = f" (and {len(errors) - 3} more)" if len(errors) > 3 else ""
+        raise ProfileError(f"A Mac would not take this profile: {'; '.join(errors[:3])}{more}.")
+    return [f"{problem}." for problem in problems]
+
+
+def _gateway_roots(settings: Mapping[str, Any]) -> list[Certificate]:
+    roots = [
+        certificate
+        for root in settings.get("gateway_roots") or ()
+        for certificate in from_pem(str(root.get("pem", "")), "A gateway root of the settings")
+    ]
+    if not roots:
+        raise ProfileError(
+            "The settings hold no gateway root, so a Mac could not tell the gateway from an impostor; download the "
+            "profile package again."
+        )
+    return _sorted(roots)
+
+
+def _sorted(certificates: Iterable[Certificate]) -> list[Certificate]:
+    """Each once, in an order that depends on nothing but the certificates."""
+    return sorted({each.der: each for each in certificates}.values(), key=lambda each: each.sha256)
+
+
+def _expired(roots: list[Certificate]) -> list[str]:
+    """An expired root is said, never dropped: whoever dropped it silently would lock Macs out on a wrong clock."""
+    now = datetime.now(UTC)
+    return [
+        f"The gateway root {root.subject} has expired on {iso(root.not_after)}; it is in the profile all the same. "
+        "Download the profile package again to see whether Azure has replaced it."
+        for root in roots
+        if root.not_after <= now
+    ]
+
+
+def _host(name: str, value: Any) -> str:
+    """A host name or an IP address."""
+    text = str(value or "")
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        if not is_host_name(text):
+            raise ProfileError(f"{name} must be a host name or an IP address, not {text!r}.") from None
+    return text
+
+
+def _addresses(values: Any) -> list[str]:
+    return [str(value) for value in values or ()]

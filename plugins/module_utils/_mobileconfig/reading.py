@@ -1,0 +1,48 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: a rendered profile, as far as one must know it to bring it onto a Mac."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from . import payloads
+from .errors import ProfileError
+from .names import check_identifier
+from .stored import Stored
+
+_CERTIFICATES = (payloads.ROOT, payloads.CA, payloads.IDENTITY)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class ReadProfile:
+    """What macOS will show of a profile once it is installed."""
+
+    identifier: str
+    uuid: str
+    scope: str
+    display_name: str
+    certificates: frozenset[str]  # SHA-256, upper-case hex, as the keychain prints it
+
+
+def read_profile(raw: bytes, where: str) -> ReadProfile:
+    """Read a profile, signed or not; ProfileError when it is none."""
+    document = Stored.of(raw).document
+    if document is None or document.get("PayloadType") != "Configuration":
+        raise ProfileError(f"{where} is no configuration profile; give a file that the module mobileconfig has written.")
+    identifier, uuid = document.get("PayloadIdentifier"), document.get("PayloadUUID")
+    content = document.get("PayloadContent")
+    if not isinstance(identifier, str) or not isinstance(uuid, str) or not isinstance(content, list):
+        raise ProfileError(f"{where} lacks PayloadIdentifier, PayloadUUID or PayloadContent; render it again.")
+    # Our certificate payloads carry their certificate's fingerprint in their names; others are not looked for.
+    fingerprints = (str(item["PayloadIdentifier"]).rpartition(".")[2] for item in content if item["PayloadType"] in _CERTIFICATES)
+    return ReadProfile(
+        identifier=check_identifier(identifier),
+        uuid=uuid.upper(),
+        scope=str(document.get("PayloadScope", "User")),
+        display_name=str(document.get("PayloadDisplayName", identifier)),
+        certificates=frozenset(name.upper() for name in fingerprints if _SHA256.fullmatch(name)),
+    )

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the file of the last rendering, to decide whether it must be written again."""
+
+from __future__ import annotations
+
+import plistlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+from .. import _files
+from . import payloads
+from .signing import Signer, read_signed, sign
+
+# A profile has some tens of kilobytes; Intune takes a million bytes at most.
+SIZE_LIMIT = 8_000_000
+
+# plistlib says InvalidFileException for a wrong head and whatever its parser trips over for a wrong body.
+_NO_PROPERTY_LIST = (
+    plistlib.InvalidFileException,
+    ExpatError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file as it lies on disk, the property list inside it, and the certificates that a signature brings."""
+
+    raw: bytes = field(repr=False)
+    content: bytes = field(repr=False)
+    signers: frozenset[bytes]
+    mode: int
+
+    @classmethod
+    def of(cls, raw: bytes, mode: int = _files.PRIVATE_FILE) -> Stored:
+        signed = read_signed(raw)
+        content = signed.content if signed else raw
+        return cls(raw, content, signed.certificates if signed else frozenset(), mode)
+
+    @cached_property
+    def document(self) -> Mapping[str, Any] | None:
+        """The property list; None for a file that holds none."""
+        try:
+            document = plistlib.loads(self.content)
+        except _NO_PROPERTY_LIST:
+            return None
+        return document if isinstance(document, Mapping) else None
+
+    def pkcs12(self, identifier: str) -> bytes | None:
+        """The PKCS#12 inside, if this is an earlier rendering of the profile of that name."""
+        document = self.document or {}
+        content = document.get("PayloadContent")
+        if document.get("PayloadIdentifier") != identifier or not isinstance(content, list):
+            return None
+        for payload in content:
+            if isinstance(payload, Mapping) and payload.get("PayloadType") == payloads.IDENTITY:
+                data = payload.get("PayloadContent")
+                return data if isinstance(data, bytes) else None
+        return None
+
+
+def read(path: Path) -> Stored | None:
+    """What lies at `path`, or None when nothing does. A file that is no profile is a Stored without a document."""
+    if not path.exists():
+        return None
+    return Stored.of(_files.read(path, SIZE_LIMIT), path.stat().st_mode & 0o7777)
+
+
+def bytes_to_write(content: bytes, signer: Signer | None, stored: Stored | None) -> bytes:
+    """The file for this property list: signed if a signer is given, and not signed anew while nothing has changed."""
+    if signer is None:
+        return content
+    if stored is not None and stored.content == content and stored.signers == signer.certificates:
+        return stored.raw
+    return sign(content, signer)

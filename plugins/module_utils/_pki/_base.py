@@ -1,0 +1,53 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what all parts of the PKI share."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .._errors import UserVpnError
+
+SMALL_FILE = 1 << 20  # no key, certificate, chain or PKCS#12 of ours comes near one MiB
+
+
+class PkiError(UserVpnError):
+    """Something about the PKI folder, a certificate or a key that the user can mend."""
+
+
+def utc_text(moment: datetime) -> str:
+    """`2026-11-22T21:00:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc_moment(text: str) -> datetime:
+    """The inverse of utc_text."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+
+def sha256_hex(content: bytes) -> str:
+    """64 upper-case hex digits."""
+    return hashlib.sha256(content).hexdigest().upper()
+
+
+def file_has(path: Path, digest: str) -> bool:
+    """Whether `path` holds exactly the bytes of this SHA-256."""
+    try:
+        return sha256_hex(path.read_bytes()) == digest
+    except OSError:
+        return False
+
+
+def pem_file_has(path: Path, digest: str) -> bool:
+    """Whether `path` holds one PEM certificate whose DER has this SHA-256. Needs no X.509 parser."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+        if lines[0] != b"-----BEGIN CERTIFICATE-----" or lines[-2:] != [b"-----END CERTIFICATE-----", b""]:
+            return False
+        return sha256_hex(base64.b64decode(b"".join(lines[1:-2]), validate=True)) == digest
+    except (OSError, ValueError):
+        return False

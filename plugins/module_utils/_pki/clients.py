@@ -1,0 +1,144 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: client identities, in bulk."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from . import certificates, pkcs12
+from ._base import PkiError, utc_text
+from .deciding import Authority, Decider, Plan, Settings, check_settings
+from .folder import Folder
+from .issuing import Issuance, issue, restore_public_files, settle
+from .ledger import reading, writing
+from .outcome import Outcome, entry_of, still_to_refuse
+from .requests import ClientRequest
+from .roots import open_key
+
+Progress = Callable[[int, int], None]  # issued so far, of how many
+
+SAY_EVERY = 2.0  # seconds
+BATCH_SECONDS = 1.0  # a killed run loses at most the work of about this long
+
+
+def ensure_clients(
+    folder: Folder,
+    requests: Sequence[ClientRequest],
+    settings: Settings,
+    *,
+    now: datetime,
+    check: bool = False,
+    make_key: certificates.NewKey | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """See that every client has a valid identity of the current root, made with these settings.
+
+    Takes no lock and writes nothing when that is so already, or with `check`. A client that cannot be served fails
+    alone, in its entry; PkiError is for what concerns them all, and is raised before anything is written.
+    """
+    certificates.require_cryptography()
+    check_settings(settings, requests)
+    decider = Decider(folder, settings, now)
+    exists = folder.exists()
+    with reading(folder) as ledger:
+        plan = decider.plan(ledger, requests)
+    if plan.work:
+        folder.require_writable()
+        if plan.make:
+            pkcs12.require_legacy_form()
+            _require_passphrase(plan, settings)
+        if plan.make and plan.authority:
+            _issuer(decider, plan.authority)
+        elif not plan.authority and not check:  # in check mode, the task that makes the root has only been predicted
+            lacks = "has no current root" if exists else "is no PKI folder yet"
+            raise PkiError(f"{folder.path} {lacks}; make a root with root_certificate first.")
+        if not check:
+            plan = _carry_out(decider, requests, _Work(make_key or certificates.new_key, progress))
+    with reading(folder) as ledger:
+        revoked = still_to_refuse(ledger.rows(), plan.entries, now)
+    return Outcome(plan.entries, plan.before, revoked, plan.warnings)
+
+
+@dataclass(frozen=True)
+class _Work:
+    make_key: certificates.NewKey
+    progress: Progress | None
+
+
+def _carry_out(decider: Decider, requests: Sequence[ClientRequest], work: _Work) -> Plan:
+    """Decide again under the lock, and do it."""
+    folder, now = decider.folder, decider.now
+    with folder.writing(), writing(folder) as ledger:
+        finished = settle(folder, ledger, now)
+        plan = decider.plan(ledger, requests, finished)
+        for row in plan.restore:
+            restore_public_files(folder, ledger, row)
+        issue(folder, ledger, plan.adopt, now)
+        if plan.make and plan.authority:
+            issuer = _issuer(decider, plan.authority)
+            for batch in _batches(decider, plan, issuer, work):
+                issue(folder, ledger, batch, now)
+                for row in (issuance.row for issuance in batch):
+                    entry = entry_of(folder, row, plan.authority.chain_path)
+                    plan.entries[row.name] = replace(entry, changed=True, reason=row.reason)
+    return plan
+
+
+def _require_passphrase(plan: Plan, settings: Settings) -> None:
+    if not settings.passphrase and not all(request.sources for request in plan.make):
+        raise PkiError(f"Set passphrase: {len(plan.make)} client certificates are to be signed by the root.")
+
+
+def _issuer(decider: Decider, authority: Authority) -> certificates.Issuer:
+    if decider.now >= authority.not_after:
+        raise PkiError(
+            f"The root {authority.row.name} (or a CA below it) ended at {utc_text(authority.not_after)}; "
+            "make its successor by raising generation of root_certificate."
+        )
+    key = open_key(decider.folder, authority.row, decider.settings.passphrase)
+    certificates.check_key(authority.certificates[0], key, str(authority.row.files(decider.folder).private))
+    return certificates.Issuer(authority.certificates[0], key)
+
+
+def _batches(decider: Decider, plan: Plan, issuer: certificates.Issuer, work: _Work) -> Iterator[list[Issuance]]:
+    """New identities as they get ready, made on all cores: making RSA keys is nearly all of the work."""
+
+    def make(request: ClientRequest) -> Issuance:
+        key = work.make_key(decider.settings.key_size)
+        end = decider.end_of_new(authority)
+        names = (request.name, *request.sans)
+        return decider.issuance(
+            plan, request, certificates.make_client(issuer, key.public_key(), names, decider.now, end), key
+        )
+
+    if plan.authority is None:
+        return
+    authority, total = plan.authority, len(plan.make)
+    ready: list[Issuance] = []
+    done, said, began = 0, time.monotonic(), time.monotonic()
+    with ThreadPoolExecutor(_cores()) as pool:
+        waiting: set[Future[Issuance]] = {pool.submit(make, request) for request in plan.make}
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, timeout=BATCH_SECONDS, return_when=FIRST_COMPLETED)
+                ready += [future.result() for future in finished]
+                if ready and (not waiting or time.monotonic() - began >= BATCH_SECONDS):
+                    yield ready
+                    done, ready, began = done + len(ready), [], time.monotonic()
+                if work.progress and time.monotonic() - said >= SAY_EVERY:
+                    work.progress(done, total)
+                    said = time.monotonic()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,240 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: which clients need a new identity, and why. Reads, and never writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from . import certificates, pkcs12, supplied
+from ._base import PkiError, file_has, pem_file_has, sha256_hex, utc_text
+from .folder import Folder
+from .issuing import Issuance, leftovers, settled
+from .ledger import Ledger, Row, by_client
+from .outcome import Entry, entry_of
+from .requests import ClientRequest, refusals
+from .roots import MOST_DAYS, current_root
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for all clients of a call."""
+
+    passphrase: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    valid_days: int = 365
+    renew_before_days: int = 30
+    key_size: int = 2048
+
+    @property
+    def renew_before(self) -> timedelta:
+        return timedelta(days=self.renew_before_days)
+
+
+def check_settings(settings: Settings, requests: Iterable[ClientRequest]) -> None:
+    """Raise PkiError for settings that can serve no client."""
+    if not 1 <= settings.valid_days <= MOST_DAYS:
+        raise PkiError(f"valid_days must lie between 1 and {MOST_DAYS}.")
+    if not 0 <= settings.renew_before_days < settings.valid_days:
+        raise PkiError("renew_before_days must be at least 0 and less than valid_days, or every run would renew.")
+    if settings.key_size not in certificates.KEY_SIZES:
+        raise PkiError(f"key_size must be one of {', '.join(map(str, certificates.KEY_SIZES))}.")
+    if any(request.password is None for request in requests):
+        pkcs12.check_password(settings.password)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The current root, and what hangs on it."""
+
+    row: Row
+    certificates: tuple[x509.Certificate, ...]  # the issuing CA first, the root last
+    not_after: datetime  # when the first of them ends
+    chain_path: str
+
+
+def current_authority(folder: Folder, ledger: Ledger, rows: Sequence[Row]) -> Authority | None:
+    row = current_root(rows)
+    if row is None:
+        return None
+    pem, chain = ledger.texts(row.sha1)
+    found = tuple(certificates.load_certificates(chain + pem, row.sha1))
+    return Authority(row, found, certificates.ends(found), str(row.files(folder).chain) if chain else "")
+
+
+@dataclass
+class Plan:
+    """What is to be done. `entries` holds what is known of the result beforehand."""
+
+    authority: Authority | None
+    checks: pkcs12.PasswordChecks
+    entries: dict[str, Entry] = field(default_factory=dict)
+    before: dict[str, Entry] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    make: list[ClientRequest] = field(default_factory=list)
+    adopt: list[Issuance] = field(default_factory=list)
+    restore: list[Row] = field(default_factory=list)
+    unsettled: bool = False
+
+    @property
+    def work(self) -> bool:
+        return bool(self.make or self.adopt or self.restore or self.unsettled)
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Decides at one moment, with one group of settings."""
+
+    folder: Folder
+    settings: Settings
+    now: datetime
+
+    def plan(self, ledger: Ledger, requests: Sequence[ClientRequest], finished: Iterable[Row] = ()) -> Plan:
+        """`finished` are the rows that this run has completed for a killed one: for the caller they are new."""
+        names = {request.name for request in requests}
+        rows = ledger.rows()
+        # What was left of other clients waits for a run that concerns them, or that writes anyway.
+        found = leftovers(self.folder, [row for row in rows if row.kind == "root" or row.name in names])
+        rows = settled(rows, found)
+        plan = Plan(
+            current_authority(self.folder, ledger, rows), pkcs12.PasswordChecks(ledger.salt()), unsettled=bool(found)
+        )
+        history = by_client(rows)
+        refused = refusals(requests, history)
+        new = {row.name: row.reason for row in (*found.finish, *finished) if row.kind == "client"}
+        for request in requests:
+            name = request.name
+            current = current_of(history.get(name, ()))
+            plan.before[name] = self._entry(plan, current)
+            plan.entries[name] = replace(plan.before[name], changed=name in new, reason=new.get(name, ""))
+            try:
+                if name in refused:
+                    raise PkiError(refused[name])
+                self._decide(plan, request, history.get(name, ()))
+            except PkiError as error:
+                plan.entries[name] = replace(plan.before[name], failed=True, msg=str(error))
+        return plan
+
+    def _decide(self, plan: Plan, request: ClientRequest, history: Sequence[Row]) -> None:
+        """Enter one client into the plan; PkiError when it cannot be served."""
+        name, current = request.name, current_of(history)
+        password = request.password if request.password is not None else self.settings.password
+        password = pkcs12.check_password(password, f"pkcs12_password of {name}")
+        made_of = self.made_of(request)
+        reason = self._reason(plan, request, history, (made_of, plan.checks.of(password)))
+        if reason and request.sources:
+            self._adopt(plan, replace(request, password=password), history, reason)
+        elif reason:
+            self._make(plan, replace(request, password=password), reason)
+        elif current and not pem_file_has(current.files(self.folder).certificate, current.sha256):
+            plan.restore.append(current)
+            plan.entries[name] = replace(plan.before[name], changed=True, reason="missing")
+        elif current and request.sources and self._ends_soon(current):
+            plan.warnings.append(
+                f"The supplied certificate of {name} ends at {utc_text(current.not_after)}; supply its successor."
+            )
+
+    def _reason(self, plan: Plan, request: ClientRequest, history: Sequence[Row], wanted: tuple[str, str]) -> str:
+        """Why the client needs a new identity; empty when it does not."""
+        current, authority = current_of(history), plan.authority
+        if current is None:
+            ended = [row.state for row in history if row.state in {"revoked", "removed"}]
+            return "revoked" if ended[-1:] == ["revoked"] else "missing"
+        if not file_has(current.files(self.folder).private, current.private_sha256):
+            return "missing"
+        if authority is None or current.root_sha1 != authority.row.sha1:
+            return "root_rotated"
+        if (current.options, current.password_check) != wanted:
+            return "options_changed"
+        if self.now >= current.not_after:
+            return "expiring"
+        # A certificate does not outlive its root: where it lasts as long already, a new one would not last longer.
+        renewable = not request.sources and current.not_after < authority.not_after
+        return "expiring" if renewable and self._ends_soon(current) else ""
+
+    def _make(self, plan: Plan, request: ClientRequest, reason: str) -> None:
+        authority = plan.authority
+        if authority and not authority.row.private_sha256:
+            raise PkiError(
+                f"The PKI folder holds its root without the key, so nothing can be issued for {request.name}; "
+                "give this client pkcs12_source, or certificate_source and key_source."
+            )
+        plan.make.append(request)
+        plan.entries[request.name] = Entry(
+            changed=True,
+            reason=reason,
+            not_after=utc_text(self.end_of_new(authority)) if authority else "",
+            root_sha1=authority.row.sha1 if authority else "",
+            chain_path=authority.chain_path if authority else "",
+        )
+
+    def _adopt(self, plan: Plan, request: ClientRequest, history: Sequence[Row], reason: str) -> None:
+        if plan.authority is None:  # in check mode: nothing to check the certificate against yet
+            self._make(plan, request, reason)
+            return
+        certificate, key = supplied.load(request, plan.authority.certificates, self.now)
+        if any(row.state == "revoked" and row.sha1 == certificates.sha1(certificate) for row in history):
+            raise PkiError(f"The supplied certificate of {request.name} has been revoked; supply a new one.")
+        pkcs12.require_legacy_form()
+        plan.entries[request.name] = replace(plan.before[request.name], changed=True, reason=reason)
+        issuance = self.issuance(plan, request, certificate, key)
+        issuance = replace(issuance, row=replace(issuance.row, origin="supplied"))
+        plan.adopt.append(issuance)
+        plan.entries[request.name] = replace(self._entry(plan, issuance.row), changed=True, reason=reason)
+
+    def issuance(
+        self, plan: Plan, request: ClientRequest, certificate: x509.Certificate, key: certificates.Key
+    ) -> Issuance:
+        """A client's certificate and key, encoded and ready for the folder. The request carries its password."""
+        if plan.authority is None or request.password is None:
+            raise AssertionError("an identity is encoded only once its root and its password are known")
+        private = pkcs12.encode(certificate, key, request.password)
+        row = Row(
+            sha1=certificates.sha1(certificate),
+            sha256=certificates.sha256(certificate),
+            kind="client",
+            name=request.name,
+            generation=0,
+            serial=certificates.serial(certificate),
+            subject=certificate.subject.rfc4514_string(),
+            root_sha1=plan.authority.row.sha1,
+            not_before=certificate.not_valid_before_utc,
+            not_after=certificate.not_valid_after_utc,
+            state="intended",
+            reason=plan.entries[request.name].reason,
+            origin="made",
+            options=self.made_of(request),
+            private_sha256=sha256_hex(private),
+            password_check=plan.checks.of(request.password),
+        )
+        return Issuance(row, certificates.pem(certificate), private)
+
+    def made_of(self, request: ClientRequest) -> str:
+        """The options that an identity is made of, besides its name, root, time and password."""
+        if request.sources:
+            return json.dumps({"source": supplied.digest(request)})
+        return json.dumps({"key_size": self.settings.key_size, "sans": list(request.sans)})
+
+    def end_of_new(self, authority: Authority) -> datetime:
+        return min(self.now + timedelta(days=self.settings.valid_days), authority.not_after)
+
+    def _ends_soon(self, row: Row) -> bool:
+        return self.now >= row.not_after - self.settings.renew_before
+
+    def _entry(self, plan: Plan, row: Row | None) -> Entry:
+        authority = plan.authority
+        same_root = row is not None and authority is not None and authority.row.sha1 == row.root_sha1
+        return entry_of(self.folder, row, authority.chain_path if authority and same_root else "")
+
+
+def current_of(history: Sequence[Row]) -> Row | None:
+    """The identity that a client has, of all it ever had."""
+    return next((row for row in reversed(history) if row.state == "issued"), None)

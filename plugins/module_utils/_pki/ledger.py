@@ -1,0 +1,297 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the ledger, one SQLite file that knows every certificate ever issued.
+
+Azure refuses a client by the SHA-1 of its certificate and by nothing else (no CRL, no OCSP), so a certificate that
+nobody remembers can never be revoked. Hence a certificate is written down here before its files appear.
+
+SQLite runs with the rollback journal: a reader needs no write access and leaves no file behind, which WAL would.
+Writers also hold the folder's lock, so they never meet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ._base import PkiError, utc_moment, utc_text
+from .folder import Files, Folder
+
+VERSION = 1
+
+# A certificate's states:
+#   intended    written down, its files perhaps not complete; no other process may rely on it
+#   issued      the current one: of its client, or of its root generation
+#   superseded  a newer one has replaced it; still valid for Azure until it ends or is revoked
+#   removed     a client that is no longer managed; still valid for Azure until it ends or is revoked
+#   revoked     to be refused
+#   retired     a root generation whose key has been destroyed
+#   abandoned   a killed run left it unfinished; its files have been removed
+STATES = ("intended", "issued", "superseded", "removed", "revoked", "retired", "abandoned")
+
+SCHEMA = f"""
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE certificates (
+    id INTEGER PRIMARY KEY,
+    sha1 TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL CHECK (kind IN ('root', 'client')),
+    name TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    serial TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    root_sha1 TEXT NOT NULL,
+    not_before TEXT NOT NULL,
+    not_after TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN {STATES}),
+    reason TEXT NOT NULL,
+    origin TEXT NOT NULL CHECK (origin IN ('made', 'supplied')),
+    options TEXT NOT NULL,
+    private_sha256 TEXT NOT NULL,
+    password_check TEXT NOT NULL,
+    pem BLOB NOT NULL,
+    chain BLOB NOT NULL
+);
+CREATE INDEX certificates_by_name ON certificates (kind, name);
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    time TEXT NOT NULL,
+    sha1 TEXT NOT NULL,
+    what TEXT NOT NULL,
+    reason TEXT NOT NULL
+);
+CREATE TRIGGER events_stay BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are only added'); END;
+CREATE TRIGGER events_keep BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are only added'); END;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One certificate in the ledger.
+
+    kind            `root` or `client`
+    name            the client's name; a root's common name
+    generation      a root's number, from 1; 0 for a client
+    root_sha1       the root at the top of its chain; a root names itself
+    reason          why it was issued
+    origin          `made` here or `supplied` by an enterprise CA
+    options         JSON of the options it was made with, to notice that they have changed
+    private_sha256  SHA-256 of the file that holds its private key; empty when there is no such file (any more)
+    password_check  see pkcs12.PasswordChecks
+    """
+
+    sha1: str
+    sha256: str
+    kind: str
+    name: str
+    generation: int
+    serial: str
+    subject: str
+    root_sha1: str
+    not_before: datetime
+    not_after: datetime
+    state: str
+    reason: str
+    origin: str
+    options: str
+    private_sha256: str
+    password_check: str = ""
+
+    def files(self, folder: Folder) -> Files:
+        return folder.root_files(self.sha1) if self.kind == "root" else folder.client_files(self.name, self.sha1)
+
+
+COLUMNS = tuple(Row.__slots__)
+MOMENTS = ("not_before", "not_after")
+
+
+class Ledger:
+    """An open ledger. Writers use it inside Folder.writing() only."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    # -- reading
+
+    def rows(self) -> list[Row]:
+        """All certificates, in the order in which they were written down."""
+        found = self._connection.execute(f"SELECT {', '.join(COLUMNS)} FROM certificates ORDER BY id")  # noqa: S608
+        return [_row(values) for values in found]
+
+    def texts(self, sha1: str) -> tuple[bytes, bytes]:
+        """A certificate and its chain, both PEM; the chain may be empty."""
+        pem, chain = self._connection.execute("SELECT pem, chain FROM certificates WHERE sha1 = ?", (sha1,)).fetchone()
+        return bytes(pem), bytes(chain)
+
+    def salt(self) -> bytes:
+        """Random bytes of this folder, the same for its whole life."""
+        (value,) = self._connection.execute("SELECT value FROM facts WHERE name = 'salt'").fetchone()
+        return bytes.fromhex(value)
+
+    # -- writing
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing, on disk when the block is left."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def write_down(self, row: Row, pem: bytes, chain: bytes, now: datetime) -> None:
+        """Add a certificate, or alter the one that is known by the same SHA-1 (supplied anew, key added)."""
+        values = {c: utc_text(getattr(row, c)) if c in MOMENTS else getattr(row, c) for c in COLUMNS}
+        values |= {"pem": pem, "chain": chain}
+        self._connection.execute(
+            f"INSERT INTO certificates ({', '.join(values)}) VALUES ({', '.join('?' * len(values))}) "  # noqa: S608
+            f"ON CONFLICT (sha1) DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in values if c != 'sha1')}",
+            tuple(values.values()),
+        )
+        self.tell(row.sha1, row.state, row.reason, now)
+
+    def set_state(self, row: Row, state: str, reason: str, now: datetime) -> None:
+        self._connection.execute("UPDATE certificates SET state = ? WHERE sha1 = ?", (state, row.sha1))
+        self.tell(row.sha1, state, reason, now)
+
+    def issued(self, row: Row, now: datetime) -> None:
+        """Make an intended certificate the current one; a client's earlier one is superseded."""
+        if row.kind == "client":
+            for older in self.rows_of_client(row.name):
+                if older.state == "issued":
+                    self.set_state(older, "superseded", row.reason, now)
+        self.set_state(row, "issued", row.reason, now)
+
+    def rows_of_client(self, name: str) -> list[Row]:
+        found = self._connection.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM certificates WHERE kind = 'client' AND name = ? ORDER BY id",  # noqa: S608
+            (name,),
+        )
+        return [_row(values) for values in found]
+
+    def forget_private(self, row: Row, now: datetime) -> None:
+        """The file with the private key is gone, because of the state that the certificate is in by now."""
+        (state,) = self._connection.execute(
+            "UPDATE certificates SET private_sha256 = '' WHERE sha1 = ? RETURNING state", (row.sha1,)
+        ).fetchone()
+        self.tell(row.sha1, "key_destroyed", state, now)
+
+    def tell(self, sha1: str, what: str, reason: str, now: datetime) -> None:
+        """Add an event."""
+        self._connection.execute(
+            "INSERT INTO events (time, sha1, what, reason) VALUES (?, ?, ?, ?)", (utc_text(now), sha1, what, reason)
+        )
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    named = dict(zip(COLUMNS, values, strict=True))
+    return Row(**named | {column: utc_moment(named[column]) for column in MOMENTS})
+
+
+@contextlib.contextmanager
+def reading(folder: Folder) -> Iterator[Ledger]:
+    """The ledger as it is, without a lock and without a write. A folder without a ledger reads as an empty one."""
+    with _clear_errors(folder), contextlib.ExitStack() as stack:
+        yield Ledger(stack.enter_context(contextlib.closing(_open_to_read(folder, stack))))
+
+
+@contextlib.contextmanager
+def writing(folder: Folder) -> Iterator[Ledger]:
+    """The ledger for changes; only inside Folder.writing(). Makes it when the folder is new."""
+    with _clear_errors(folder):
+        _refuse_a_lost_ledger(folder)
+        os.close(os.open(folder.ledger, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite itself would go by the umask
+        with contextlib.closing(_connect(folder.ledger)) as connection:
+            connection.execute("PRAGMA synchronous = EXTRA")  # also the removal of the journal survives a power cut
+            if not _has_schema(connection):
+                _create(connection)
+            yield Ledger(connection)
+
+
+def _open_to_read(folder: Folder, stack: contextlib.ExitStack) -> sqlite3.Connection:
+    _refuse_a_lost_ledger(folder)
+    if not folder.ledger.is_file():
+        return _empty()
+    connection = _connect(folder.ledger, "?mode=ro")
+    try:
+        if _has_schema(connection):
+            return connection
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+            raise
+        # A run was killed in the middle of a transaction. Whoever writes next rolls it back; a reader must not write,
+        # so it does that in a copy.
+        copy = Path(stack.enter_context(tempfile.TemporaryDirectory())) / folder.ledger.name
+        for suffix in ("", "-journal"):
+            shutil.copyfile(f"{folder.ledger}{suffix}", f"{copy}{suffix}")
+        connection = _connect(copy)
+        if _has_schema(connection):
+            return connection
+    connection.close()
+    return _empty()
+
+
+def _refuse_a_lost_ledger(folder: Folder) -> None:
+    """A new ledger beside old certificates would forget what can still be revoked."""
+    if not (folder.ledger.is_file() and folder.ledger.stat().st_size) and any((folder.path / "roots").glob("*")):
+        raise PkiError(f"{folder.ledger} is missing, but certificates have been issued; restore it from the backup.")
+
+
+def _connect(path: Path, mode: str = "?mode=rw") -> sqlite3.Connection:
+    return sqlite3.connect(path.as_uri() + mode, uri=True, timeout=30, isolation_level=None)
+
+
+def _empty() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    _create(connection)
+    return connection
+
+
+def _has_schema(connection: sqlite3.Connection) -> bool:
+    """False for a file that a killed run left before its first transaction. PkiError when a newer release wrote it."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise PkiError(
+            f"The ledger has version {version}, this release knows {VERSION}; use the release that wrote it last."
+        )
+    return bool(version)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """In one transaction: a killed run leaves a whole schema or an empty file."""
+    salt = f"INSERT INTO facts VALUES ('salt', '{secrets.token_hex(16)}');"  # noqa: S608
+    connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} {salt} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+@contextlib.contextmanager
+def _clear_errors(folder: Folder) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise PkiError(f"The ledger {folder.ledger} cannot be used: {error}.") from None
+    except sqlite3.DatabaseError as error:
+        raise PkiError(f"The ledger {folder.ledger} is damaged ({error}); restore it from the backup.") from None
+    except OSError as error:
+        raise PkiError(f"{error.filename or folder.ledger} cannot be used: {error.strerror}.") from None
+
+
+def by_client(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of each client, oldest first."""
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.kind == "client":
+            by_name.setdefault(row.name, []).append(row)
+    return by_name

@@ -1,0 +1,152 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what is asked for each client, and which names can be used.
+
+A client's name is its certificate's common name, its DNS alternative name, the Mac's IKE identity and a folder's name.
+What all four take everywhere are letters, digits, dots and dashes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ._base import PkiError
+
+LONGEST_NAME = 64  # of a common name (RFC 5280, ub-common-name)
+LONGEST_DNS_NAME = 253
+DNS_NAME = re.compile(r"[A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*")
+KEYS = ("name", "sans", "pkcs12_password", "pkcs12_source", "certificate_source", "key_source", "source_password")
+
+
+@dataclass(frozen=True)
+class ClientRequest:
+    """One client that is wanted. The sources name an identity that somebody else's CA has issued."""
+
+    name: str
+    sans: tuple[str, ...] = ()
+    password: str | None = field(default=None, repr=False)
+    pkcs12_source: Path | None = None
+    certificate_source: Path | None = None
+    key_source: Path | None = None
+    source_password: str | None = field(default=None, repr=False)
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The files with the finished identity; empty when it is to be made here."""
+        return tuple(p for p in (self.pkcs12_source, self.certificate_source, self.key_source) if p)
+
+
+def parse_clients(items: Iterable[Any], local_path: Callable[[str], Path] = Path) -> list[ClientRequest]:
+    """Requests from a list of names or dictionaries. PkiError for an item that is neither, or has unknown keys."""
+    return [_parse({"name": item} if not isinstance(item, Mapping) else item, local_path) for item in items]
+
+
+def _parse(item: Mapping[str, Any], local_path: Callable[[str], Path]) -> ClientRequest:
+    unknown = sorted(str(key) for key in item if key not in KEYS)
+    if unknown:
+        raise PkiError(f"A client in clients has the unknown key {unknown[0]}; known are {', '.join(KEYS)}.")
+    if isinstance(item.get("name"), list | Mapping | None):
+        raise PkiError("Each client in clients is a name, or a dictionary with the key name.")
+    sans = item.get("sans") or []
+    if not isinstance(sans, list):
+        raise PkiError("sans of a client in clients must be a list of DNS names.")
+
+    def path(key: str) -> Path | None:
+        return local_path(str(item[key])) if item.get(key) else None
+
+    def text(key: str) -> str | None:
+        return None if item.get(key) is None else str(item[key])
+
+    return ClientRequest(
+        name=str(item["name"]),
+        sans=tuple(str(san) for san in sans),
+        password=text("pkcs12_password"),
+        pkcs12_source=path("pkcs12_source"),
+        certificate_source=path("certificate_source"),
+        key_source=path("key_source"),
+        source_password=text("source_password"),
+    )
+
+
+def refusals(requests: Iterable[ClientRequest], known: Iterable[str]) -> dict[str, str]:
+    """Why requests cannot be served, by name: one sentence that says what to set. `known` are names already in use."""
+    requests = list(requests)
+    times = Counter(request.name.lower() for request in requests)
+    spelt = {name.lower(): name for name in known}
+    refused = {}
+    for request in requests:
+        name = request.name
+        reason = (
+            _bad_name(name)
+            or _twice(name, times[name.lower()])
+            or _other_case(name, spelt.get(name.lower(), name))
+            or _bad_sans(request)
+            or _bad_sources(request)
+        )
+        if reason:
+            refused[name] = reason
+    return refused
+
+
+def _bad_name(name: str) -> str:
+    if len(name) <= LONGEST_NAME and DNS_NAME.fullmatch(name):
+        return ""
+    return (
+        f"The client name {shown(name)} cannot be used: it must have 1 to {LONGEST_NAME} letters, digits, dots and "
+        "dashes, and begin and end with a letter or digit; "
+        f"give this client another name, for example {suggestion(name)}."
+    )
+
+
+def _twice(name: str, times: int) -> str:
+    if times == 1:
+        return ""
+    return (
+        f"The client name {shown(name)} occurs {times} times in clients (capitals do not count); "
+        "every Mac needs an identity of its own, so give each client another name."
+    )
+
+
+def _other_case(name: str, known: str) -> str:
+    if name == known:
+        return ""
+    return (
+        f"The client name {shown(name)} differs from the existing client {known} by capitals only; "
+        f"name this client {known}, or give it another name."
+    )
+
+
+def _bad_sans(request: ClientRequest) -> str:
+    for san in request.sans:
+        if len(san) > LONGEST_DNS_NAME or not DNS_NAME.fullmatch(san):
+            return f"The client {request.name} has {shown(san)} in sans, which is no DNS name; correct or remove it."
+    return ""
+
+
+def _bad_sources(request: ClientRequest) -> str:
+    given = bool(request.pkcs12_source), bool(request.certificate_source), bool(request.key_source)
+    if given not in {(False, False, False), (True, False, False), (False, True, True)}:
+        return f"The client {request.name} needs either pkcs12_source, or certificate_source with key_source."
+    if request.sources and request.sans:
+        return f"The client {request.name} has sans, which cannot be added to a supplied certificate; remove sans."
+    return ""
+
+
+def shown(text: str) -> str:
+    """Foreign text for a message: in quotes, control characters escaped, not endless."""
+    return json.dumps(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 3]}...", ensure_ascii=False)
+
+
+def suggestion(name: str) -> str:
+    """A usable name that resembles this one."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    labels = (re.sub("[^A-Za-z0-9]+", "-", label).strip("-") for label in plain.split("."))
+    return ".".join(label for label in labels if label)[:LONGEST_NAME].strip(".-") or "mac-01"

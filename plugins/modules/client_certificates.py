@@ -1,0 +1,231 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the client_certificates action."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: client_certificates
+short_description: Keep the certificates of all VPN clients
+version_added: 1.0.0
+description:
+  - Gives every client a certificate and a key, in a PKCS#12 file that every macOS opens. One call serves the whole fleet, on all cores of the controller.
+  - A client whose identity is valid keeps it, untouched. A new one is made only for a reason, which is returned.
+  - The certificate is RSA with SHA-256, has the client's name as its common name and as its first DNS alternative name, and the extended key usage
+    clientAuth. It does not outlive the root. It starts one hour in the past, for Macs whose clock is behind.
+  - The private key lies in the PKCS#12 file and nowhere else.
+  - A client that cannot be served, because of its name for example, fails alone. See RV(failures).
+author:
+  - The vwan.user_vpn contributors (@vwan-user-vpn)
+extends_documentation_fragment:
+  - vwan.user_vpn.attributes
+  - vwan.user_vpn.attributes.controller
+attributes:
+  check_mode:
+    support: full
+    details: The serial, the fingerprint and the paths of a certificate that is still to be made are empty.
+  diff_mode:
+    support: full
+    details: Shows serial, end and reason of each certificate.
+  idempotent:
+    support: full
+requirements:
+  - cryptography >= 42
+options:
+  path:
+    description: The PKI folder on the controller, made by M(vwan.user_vpn.root_certificate).
+    type: path
+    required: true
+  clients:
+    description:
+      - The clients, one per Mac. Each is a name, or a dictionary with the key C(name).
+      - A name has 1 to 64 letters, digits, dots and dashes, and begins and ends with a letter or a digit. No name may occur twice, capitals do not count.
+      - C(sans) is a list of further DNS alternative names.
+      - C(pkcs12_password) takes the place of O(pkcs12_password) for this client.
+      - C(pkcs12_source) is a PKCS#12 file with an identity that an enterprise CA has issued, in any form. C(source_password) opens it.
+      - C(certificate_source) and C(key_source) are such an identity in two files, PEM or DER. C(source_password) opens the key, if it is encrypted.
+      - A supplied identity is checked, and encoded in the form that every macOS opens. It is taken in again when its file has changed.
+        It must have been issued by the current root or a CA of its chain.
+    type: list
+    elements: raw
+    required: true
+  passphrase:
+    description: Decrypts the key of the root. Required only when a certificate is to be issued.
+    type: str
+  pkcs12_password:
+    description:
+      - Encrypts the PKCS#12 files. Printable ASCII, at least one character, because macOS does not open others.
+      - When it changes, all clients get new certificates, with the reason V(options_changed). The old password, which would be needed to keep the keys, is
+        not stored anywhere.
+      - Required with O(state=present), except when each client has its own.
+    type: str
+  valid_days:
+    description: For how many days a new certificate is valid. Existing ones stay as they are.
+    type: int
+    default: 365
+  renew_before_days:
+    description:
+      - Renew a certificate so many days before it ends. Must be less than O(valid_days).
+      - A certificate that ends with its root is not renewed before the root has a successor. Nor is a supplied one, for which a warning is shown.
+    type: int
+    default: 30
+  key_size:
+    description: The size of the RSA keys in bits. When it changes, all clients get new certificates.
+    type: int
+    choices: [2048, 3072, 4096]
+    default: 2048
+  state:
+    description:
+      - V(present) sees that each client has a valid identity.
+      - V(revoked) marks all certificates of each client that are still valid as revoked, and destroys its key. Azure has to be told, see RV(revoked).
+        A client that is not known fails.
+      - V(absent) removes the identity of each client from the folder. The ledger keeps its certificates, and they stay valid.
+    type: str
+    choices: [present, revoked, absent]
+    default: present
+seealso:
+  - module: vwan.user_vpn.root_certificate
+"""
+
+EXAMPLES = r"""
+- name: Issue the certificates of all Macs in one call
+  hosts: localhost
+  gather_facts: false
+  vars:
+    passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_ROOT_PASSPHRASE', default='only for trying it out') }}"
+    pkcs12_password: "{{ lookup('ansible.builtin.env', 'USER_VPN_PKCS12_PASSWORD', default='only for trying it out') }}"
+  tasks:
+    - name: Keep the PKI folder and its root
+      vwan.user_vpn.root_certificate:
+        path: ~/user-vpn-pki
+        passphrase: "{{ passphrase }}"
+
+    - name: Keep one identity per Mac
+      vwan.user_vpn.client_certificates:
+        path: ~/user-vpn-pki
+        passphrase: "{{ passphrase }}"
+        pkcs12_password: "{{ pkcs12_password }}"
+        clients:
+          - mac-01
+          - mac-02.example.com
+          - name: mac-03
+            sans: [mac-03.example.com]
+      register: identities
+
+    - name: Show when the first of them ends
+      ansible.builtin.debug:
+        msg: "{{ identities.clients.values() | map(attribute='not_after') | min }}"
+
+    - name: Revoke a Mac that was stolen
+      vwan.user_vpn.client_certificates:
+        path: ~/user-vpn-pki
+        clients: [mac-02.example.com]
+        state: revoked
+      register: stolen
+
+    - name: Show the thumbprints that Azure has to refuse
+      ansible.builtin.debug:
+        msg: "{{ stolen.revoked | map(attribute='sha1') | list }}"
+"""
+
+RETURN = r"""
+clients:
+  description: What each client has now, by name.
+  returned: success
+  type: dict
+  contains:
+    changed:
+      description: Whether this client has changed.
+      type: bool
+      returned: success
+    reason:
+      description:
+        - Why the client has got, or gets, a new identity. V(missing), V(revoked), V(root_rotated), V(options_changed) or V(expiring); empty when it has not.
+        - V(revoked) and V(removed) after O(state=revoked) and O(state=absent).
+      type: str
+      returned: success
+    sha1:
+      description: The SHA-1 fingerprint of the certificate, by which Azure revokes.
+      type: str
+      returned: success
+    serial:
+      description: The serial number of the certificate in hex.
+      type: str
+      returned: success
+    not_after:
+      description: When the certificate ends, UTC.
+      type: str
+      returned: success
+    pkcs12_path:
+      description: The PKCS#12 file. A renewal makes a new one.
+      type: str
+      returned: success
+    certificate_path:
+      description: The certificate as PEM.
+      type: str
+      returned: success
+    root_sha1:
+      description: The SHA-1 fingerprint of its root.
+      type: str
+      returned: success
+    chain_path:
+      description: The CAs between the root and the client, which the Mac needs too, as PEM. Empty when there are none.
+      type: str
+      returned: success
+    failed:
+      description: Whether this client could not be served.
+      type: bool
+      returned: success
+    msg:
+      description: Why not, and what to do.
+      type: str
+      returned: success
+  sample:
+    mac-01:
+      changed: true
+      reason: missing
+      sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
+      serial: 08BCA6D1A05886EAAF2738D879B970D3
+      not_after: "2027-11-22T12:00:00Z"
+      pkcs12_path: /home/anna/user-vpn-pki/clients/mac-01/BB70DDA1AF05C6B064BB1FB8530A156D625C9A49.p12
+      certificate_path: /home/anna/user-vpn-pki/clients/mac-01/BB70DDA1AF05C6B064BB1FB8530A156D625C9A49.pem
+      root_sha1: 946B00EBC1FA88F48EEECF000329D37B482B468C
+      chain_path: ""
+      failed: false
+      msg: ""
+failures:
+  description: The names of the clients that could not be served. The task itself does not fail.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+revoked:
+  description: The certificates of these clients that have been revoked and have not ended. Azure has to refuse them by thumbprint.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The client.
+      type: str
+      returned: success
+    sha1:
+      description: The thumbprint.
+      type: str
+      returned: success
+    serial:
+      description: The serial number in hex.
+      type: str
+      returned: success
+    not_after:
+      description: When the certificate ends, UTC.
+      type: str
+      returned: success
+  sample:
+    - name: mac-02.example.com
+      sha1: 2297E1F3C7FB32AB27A22D5C0F6BD14B5BD71DD9
+      serial: 78C1FA1F3D319D9D0D728B8A9DACF425
+      not_after: "2027-11-22T12:00:00Z"
+"""

@@ -1,0 +1,237 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the mac_profile action."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mac_profile
+short_description: Bring a configuration profile onto a Mac, or take it off
+version_added: 1.0.0
+description:
+  - Compares the ProfileUUID of the installed profile with the one of the given file, and acts only when they differ.
+  - Since macOS 11 no command installs a profile. With O(delivery=approve) the file is staged for the person at the screen and opened in the settings pane
+    of that macOS version; the person approves it there. With O(delivery=mdm) nothing is sent, and the Mac is only asked whether the MDM has done its work.
+  - The staged file holds a private key. It travels by standard input, lies in a folder that only the person at the screen can read, and is removed again
+    in the same exec. What an interrupted run left there is removed by the next.
+  - One remote exec when there is nothing to do, two when there is. The Mac needs no Python.
+author:
+  - The vwan.user_vpn contributors (@vwan-user-vpn)
+extends_documentation_fragment:
+  - vwan.user_vpn.attributes
+  - vwan.user_vpn.attributes.mac
+attributes:
+  check_mode:
+    support: full
+    details: It predicts that the profile will be offered; whether the person approves it, nobody can predict.
+  diff_mode:
+    support: full
+    details: It shows the two values of ProfileUUID. What changed inside the profile is shown by M(vwan.user_vpn.mobileconfig).
+  idempotent:
+    support: full
+    details: A Mac whose profile is installed stays unchanged. While nobody approves it, every run offers it again, which is a change.
+options:
+  state:
+    description: Whether the profile is to be on the Mac.
+    type: str
+    choices: [present, absent]
+    default: present
+  src:
+    description: The profile, a file on the controller as M(vwan.user_vpn.mobileconfig) writes it, signed or not.
+    type: path
+  content:
+    description: The profile as text, instead of O(src).
+    type: str
+  identifier:
+    description:
+      - The identifier of the profile. Needed with O(state=absent), and in check mode as long as O(src) does not exist.
+      - With O(state=present) it must be the one in the profile.
+    type: str
+  scope:
+    description: Where to look for a profile that is to be removed, or that is not rendered yet. Otherwise the profile says it.
+    type: str
+    choices: [System, User]
+    default: System
+  delivery:
+    description:
+      - V(approve) offers the profile to the person at the screen.
+      - V(mdm) leaves the delivery to an MDM and only verifies.
+    type: str
+    choices: [approve, mdm]
+    default: approve
+  wait:
+    description:
+      - How many seconds to wait for the approval. With V(0) the run goes on after ten seconds, the time that the settings pane needs to take its copy.
+    type: int
+    default: 0
+  manifest:
+    description: A C(manifest.json) of exported profiles. The serial number of the Mac is noted in it.
+    type: path
+seealso:
+  - module: vwan.user_vpn.mobileconfig
+  - module: vwan.user_vpn.mac_info
+"""
+
+EXAMPLES = r"""
+- name: The profile of every Mac
+  hosts: user_vpn
+  gather_facts: false
+  become: true
+  tasks:
+    - name: Offer the profile, and wait five minutes for the approval
+      vwan.user_vpn.mac_profile:
+        src: "profiles/{{ inventory_hostname }}.mobileconfig"
+        identifier: com.example.user-vpn
+        wait: 300
+      register: offered
+
+    - name: Say which Macs need another run
+      ansible.builtin.debug:
+        msg: "{{ offered.msg }}"
+      when: offered.status != 'installed'
+
+- name: A Mac that leaves the fleet
+  hosts: leaving
+  gather_facts: false
+  become: true
+  tasks:
+    - name: Take the profile off
+      vwan.user_vpn.mac_profile:
+        identifier: com.example.user-vpn
+        state: absent
+"""
+
+RETURN = r"""
+status:
+  description:
+    - V(installed), the Mac shows exactly this profile.
+    - V(pending_approval), it was offered and waits for the person.
+    - V(no_console_user), nobody is at the screen, so it could not be offered.
+    - V(mdm_required), the MDM has not delivered it yet.
+    - V(removed), it is not on the Mac.
+  returned: success
+  type: str
+  sample: installed
+msg:
+  description: The same in a sentence that says what to do next.
+  returned: always
+  type: str
+  sample: "'Contoso VPN' is installed."
+identifier:
+  description: The identifier of the profile.
+  returned: success
+  type: str
+  sample: com.example.user-vpn
+profile_uuid:
+  description: The ProfileUUID that the Mac should show; empty with O(state=absent), or when it is not rendered yet.
+  returned: success
+  type: str
+  sample: 5C1D8A4E-6A0B-5D0F-9A53-0C6E0B8E9D11
+missing_certificates:
+  description: SHA-256 of certificates of an installed profile that are not in the keychain.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+macos_version:
+  description: The version of macOS.
+  returned: success
+  type: str
+  sample: "15.5"
+build:
+  description: The build of macOS.
+  returned: success
+  type: str
+  sample: 24F74
+serial_number:
+  description: The serial number of the Mac.
+  returned: success
+  type: str
+  sample: C02XK1ABJG5J
+console_user:
+  description: Who is at the screen; empty when nobody is.
+  returned: success
+  type: str
+  sample: anna
+privileged:
+  description: Whether the answer was read as root.
+  returned: success
+  type: bool
+  sample: true
+enrolment:
+  description: How the Mac is enrolled, as C(profiles status -type enrollment) says.
+  returned: success
+  type: dict
+  contains:
+    mdm:
+      description: Whether an MDM manages the Mac.
+      type: bool
+      returned: success
+    user_approved:
+      description: Whether the user approved that enrolment.
+      type: bool
+      returned: success
+    dep:
+      description: Whether the Mac was enrolled automatically.
+      type: bool
+      returned: success
+  sample: {mdm: false, user_approved: false, dep: false}
+profile:
+  description: The installed profile with O(identifier); empty when there is none.
+  returned: success
+  type: dict
+  contains:
+    uuid:
+      description: ProfileUUID, which tells the version of the profile.
+      type: str
+      returned: when installed
+    scope:
+      description: System or User.
+      type: str
+      returned: when installed
+    install_date:
+      description: When it was installed, as macOS writes it.
+      type: str
+      returned: when installed
+    verification_state:
+      description: Whether macOS could verify the signature of the profile.
+      type: str
+      returned: when installed
+  sample:
+    uuid: 5C1D8A4E-6A0B-5D0F-9A53-0C6E0B8E9D11
+    scope: System
+    install_date: 2026-11-20 09:14:38 +0000
+    verification_state: unsigned
+certificates:
+  description: SHA-1 of every certificate in the keychain of the scope.
+  returned: success
+  type: list
+  elements: str
+  sample: [DF3C24F9BFD666761B268073FE06D1CC8D4F82A4]
+identities:
+  description: SHA-1 of every certificate in that keychain whose private key is there too.
+  returned: success
+  type: list
+  elements: str
+  sample: [6A9F0C3B1D2E4F5061728394A5B6C7D8E9F00112]
+tunnel:
+  description: The first C(ipsec) interface with an address.
+  returned: success
+  type: dict
+  contains:
+    connected:
+      description: Whether there is one.
+      type: bool
+      returned: success
+    interface:
+      description: Its name.
+      type: str
+      returned: success
+    address:
+      description: Its address.
+      type: str
+      returned: success
+  sample: {connected: true, interface: ipsec0, address: 172.31.250.4}
+"""

@@ -1,0 +1,406 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the mobileconfig action."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mobileconfig
+short_description: Render the configuration profile of one Mac
+version_added: 1.0.0
+description:
+  - Writes a C(.mobileconfig) that holds the gateway roots, one client identity and the IKEv2 connection, and checks it
+    against Apple's schema first.
+  - The same arguments give the same bytes. All UUIDs in the profile are computed, and the C(PayloadUUID) of the
+    profile itself stands for its content, so comparing it with the C(ProfileUUID) that a Mac shows tells whether that
+    Mac has this very profile.
+  - A renewed certificate moves the names of the identity and the UUID of the profile, and leaves the connection in
+    place.
+  - The file holds a private key and, as Apple's format wants it, its password. It is written with mode V(0600).
+    Neither is ever part of a result or a diff.
+author:
+  - The vwan.user_vpn contributors (@vwan-user-vpn)
+extends_documentation_fragment:
+  - vwan.user_vpn.attributes
+  - vwan.user_vpn.attributes.controller
+attributes:
+  check_mode:
+    support: full
+    details: Where the PKCS#12 file does not exist yet, because an earlier task would have issued it, a change is
+      predicted and the values that depend on the certificate are empty.
+  diff_mode:
+    support: full
+    details: Shows the keys of the profile, one per line. Certificates are shown by their SHA-256 fingerprint, a
+      password is not shown at all.
+  idempotent:
+    support: full
+    details: A signature holds the time of signing, so a signed file is signed anew only when its content or the
+      signing certificates change.
+options:
+  settings:
+    description:
+      - The settings of the profile package, as M(vwan.user_vpn.profile_package_info) and
+        M(vwan.user_vpn.profile_package) return them.
+      - Used are C(vpn_server), C(gateway_roots), C(dns_servers), C(routes) and C(ikev2).
+    type: dict
+    required: true
+  identity:
+    description: The client certificate with its private key.
+    type: dict
+    required: true
+    suboptions:
+      pkcs12_path:
+        description:
+          - A PKCS#12 file with one RSA certificate for client authentication, valid now, whose common name is also one
+            of its DNS names.
+          - A file with 3DES, a SHA-1 MAC and nothing but certificate and key, which is what every Mac reads, goes into
+            the profile as it is. Any other is packed again in that form. Intermediate CA certificates inside it become
+            payloads of their own, a root inside it is left out.
+        type: path
+        required: true
+      password:
+        description: Its password, plain ASCII and not empty.
+        type: str
+        required: true
+  dest:
+    description: The file to write. A missing folder is made with mode V(0700).
+    type: path
+    required: true
+  identifier:
+    description:
+      - The identifier of the profile, a reverse-DNS name such as V(com.example.uservpn). Keep it for the life of this
+        VPN.
+      - A Mac replaces an installed profile of the same identifier; with another identifier it would have two.
+    type: str
+    required: true
+  connection_name:
+    description: The name of the connection in System Settings > VPN.
+    type: str
+    required: true
+  display_name:
+    description: The name of the profile in System Settings. Defaults to O(connection_name).
+    type: str
+  organization:
+    description: Who the profile comes from, as shown before it is installed.
+    type: str
+  description:
+    description: What the profile is for, as shown before it is installed.
+    type: str
+  scope:
+    description:
+      - Where the profile lives. V(System) serves everybody on the Mac.
+      - It is always written, since macOS 26.1 and later have refused network profiles without it.
+    type: str
+    choices: [System, User]
+    default: System
+  removal_disallowed:
+    description: Whether removing a profile that was installed by hand needs an administrator.
+    type: bool
+    default: false
+  server_address:
+    description: Where to connect, a host name or an address. Defaults to the C(vpn_server) of O(settings).
+    type: str
+  remote_identifier:
+    description: The name that the gateway must prove. Defaults to the C(vpn_server) of O(settings).
+    type: str
+  local_identifier:
+    description: The name by which the Mac introduces itself, one of the certificate's subject alternative names.
+      Defaults to the certificate's common name.
+    type: str
+  authentication:
+    description:
+      - V(certificate) is plain IKEv2 certificate authentication.
+      - V(eap_tls) uses the same certificate in EAP-TLS 1.2. The gateway's name is then checked more strictly; see
+        O(server_certificate_common_name).
+    type: str
+    choices: [certificate, eap_tls]
+    default: certificate
+  server_certificate_common_name:
+    description: The name in the gateway's certificate, where it differs from O(remote_identifier).
+    type: str
+  server_certificate_issuer_common_name:
+    description: The common name of the gateway certificate's CA. Makes the Mac ask the gateway for its certificate.
+    type: str
+  algorithms:
+    description:
+      - What the Mac proposes. It must be what the custom IPsec policy of the User VPN configuration says; mutually
+        exclusive with O(ipsec_policy).
+      - A name, V(modp2048) (the default; AES256, SHA256, DHGroup14, GCMAES256, GCMAES256, PFS14 in Azure), V(ecp384)
+        (GCMAES256, SHA384, ECP384, GCMAES256, GCMAES256, ECP384), V(ecp384_cbc) (AES256, SHA384, ECP384, GCMAES256,
+        GCMAES256, ECP384) or V(ecp256) (GCMAES256, SHA256, ECP256, GCMAES256, GCMAES256, ECP256; reported as not
+        supported, so it warns).
+      - Or a dictionary of C(ike) and C(child), each with C(encryption), C(integrity) and C(dh_group) in Apple's
+        values, and C(lifetime_minutes) if you like; and C(pfs), which is V(true) unless you say V(false).
+    type: raw
+  ipsec_policy:
+    description:
+      - The C(vpnClientIpsecPolicies) of the User VPN configuration, or its one entry, from which the algorithms are
+        derived.
+      - A policy that no Mac can speak, such as DHGroup24, PFS24, AES192, SHA1, MD5 or DHGroup2, is an error that names
+        the policy to set instead.
+      - An empty list is Azure's default policy, whose documented form fits no Mac. The profile then offers
+        V(modp2048), with a warning.
+      - Lifetimes are set so that the Mac rekeys before the gateway does.
+    type: raw
+  dead_peer_detection:
+    description: How often a silent gateway is asked whether it is alive, V(low) every 30 minutes, V(medium) 10,
+      V(high) 1.
+    type: str
+    choices: [none, low, medium, high]
+    default: medium
+  routing:
+    description:
+      - V(split) sends into the tunnel what the gateway asks for.
+      - V(full) sends everything, with Apple's fixed exceptions. The hub must advertise a default route to its
+        point-to-site users.
+    type: str
+    choices: [split, full]
+    default: split
+  enforce_routes:
+    description: With O(routing=split), lets the routes of the tunnel win over routes of the local network.
+    type: bool
+    default: false
+  exclude_local_networks:
+    description: With O(routing=full) or O(enforce_routes=true), keeps the local network, with its printers, outside
+      the tunnel.
+    type: bool
+    default: false
+  on_demand:
+    description:
+      - When macOS connects by itself. Without it, a person connects.
+      - The rules are written in the order trusted networks, what connects, everything else, and each ends with a rule
+        for all other networks.
+      - On a Mac, its user may switch On Demand off.
+    type: dict
+    suboptions:
+      connect:
+        description:
+          - V(always) connects as soon as there is a network. V(domains) connects when a name in O(on_demand.domains)
+            is looked up.
+          - V(never) writes no rules.
+        type: str
+        choices: [never, always, domains]
+        default: never
+      enabled:
+        description: With V(false) the rules are there, and it is for the person to switch On Demand on.
+        type: bool
+        default: true
+      domains:
+        description: Domains whose names need the VPN.
+        type: list
+        elements: str
+      excluded_domains:
+        description: Domains inside O(on_demand.domains) that do not.
+        type: list
+        elements: str
+      required_dns_servers:
+        description: Connect only if these DNS servers cannot resolve the name.
+        type: list
+        elements: str
+      required_url_probe:
+        description: Connect only if this URL cannot be fetched.
+        type: str
+      interfaces:
+        description: Connect on these kinds of network only.
+        type: list
+        elements: str
+        choices: [ethernet, wifi]
+      ssids:
+        description: Of all Wi-Fi networks, connect on these only.
+        type: list
+        elements: str
+      url_probe:
+        description: Connect only once this URL can be fetched without a redirect, which waits for a captive portal.
+        type: str
+      trusted_ssids:
+        description: Wi-Fi networks on which the VPN is taken down.
+        type: list
+        elements: str
+      trusted_domains:
+        description: Networks with these search domains, on which the VPN is taken down. A leading V(*) is allowed.
+        type: list
+        elements: str
+      trusted_dns_servers:
+        description: Networks with these DNS servers, on which the VPN is taken down. V(10.1.*) is allowed.
+        type: list
+        elements: str
+      otherwise:
+        description: What to do on a network that no other rule is about.
+        type: str
+        choices: [disconnect, ignore]
+        default: disconnect
+      rules:
+        description: The rules in Apple's own form, instead of all wishes above but O(on_demand.enabled).
+        type: list
+        elements: dict
+  dns:
+    description: DNS settings that apply while connected. None of them comes from Azure but the servers. Without it,
+      what the gateway says applies.
+    type: dict
+    suboptions:
+      servers:
+        description: Defaults to the C(dns_servers) of O(settings). Apple wants at least one as soon as anything else
+          is set.
+        type: list
+        elements: str
+      search_domains:
+        description: Domains to complete a short name with.
+        type: list
+        elements: str
+      match_domains:
+        description: Names in these domains, and no others, are resolved by these servers.
+        type: list
+        elements: str
+      match_domains_only:
+        description: Keeps O(dns.match_domains) out of the list of search domains.
+        type: bool
+        default: false
+      domain_name:
+        description: The primary domain of the tunnel.
+        type: str
+  ikev2:
+    description:
+      - Further keys of Apple's IKEv2 dictionary by Apple's names, for instance C(MTU) or C(DisconnectOnIdle).
+      - They are checked as the others are, and may not replace a key that has an option of its own.
+    type: dict
+  client_chain:
+    description:
+      - PEM files with CA certificates of the client's chain. Needed where an intermediate CA has issued the client
+        certificate and the PKCS#12 file does not hold that intermediate.
+    type: list
+    elements: path
+  macos:
+    description: The macOS version of the Mac, such as V(14.7). Keys and values are then checked for that version,
+      otherwise for all from macOS 11 on.
+    type: str
+  sign_with:
+    description: Signs the profile, so that a Mac which trusts the signer shows it as verified.
+    type: dict
+    suboptions:
+      certificate:
+        description: The signing certificate, a PEM file.
+        type: path
+        required: true
+      key:
+        description: Its RSA or EC private key, a PEM file.
+        type: path
+        required: true
+      passphrase:
+        description: The passphrase of that key.
+        type: str
+      chain:
+        description: The CA certificates between it and its root, a PEM file.
+        type: path
+  manifest:
+    description:
+      - A C(manifest.json) in which this host's entry is kept, for an MDM or for the person who feeds it.
+      - Hosts may be rendered in parallel.
+    type: path
+  host:
+    description: The name of the entry in O(manifest). Defaults to the inventory hostname.
+    type: str
+  serial_number:
+    description: The Mac's serial number, for O(manifest). Without it, a serial number that stands there already is
+      kept.
+    type: str
+notes:
+  - An expired gateway root gives a warning and stays in the profile.
+  - Wants the Python package C(cryptography), 42 or newer, on the controller.
+seealso:
+  - module: vwan.user_vpn.profile_package_info
+  - module: vwan.user_vpn.client_certificates
+  - module: vwan.user_vpn.mac_profile
+"""
+
+EXAMPLES = r"""
+- name: One profile per Mac
+  hosts: user_vpn
+  gather_facts: false
+  tasks:
+    - name: Read the profile package
+      vwan.user_vpn.profile_package_info:
+        path: package.zip
+      register: package
+      run_once: true
+
+    - name: Render the profile
+      vwan.user_vpn.mobileconfig:
+        settings: "{{ package.settings }}"
+        identity:
+          pkcs12_path: "pki/clients/{{ inventory_hostname }}/identity.p12"
+          password: "{{ user_vpn_pkcs12_password }}"
+        identifier: com.example.uservpn
+        connection_name: Example VPN
+        organization: Example Ltd
+        dest: "profiles/{{ inventory_hostname }}.mobileconfig"
+        manifest: profiles/manifest.json
+      register: profile
+
+    - name: Render a signed profile that connects outside the office, with names of the company inside the tunnel
+      vwan.user_vpn.mobileconfig:
+        settings: "{{ package.settings }}"
+        identity:
+          pkcs12_path: "pki/clients/{{ inventory_hostname }}/identity.p12"
+          password: "{{ user_vpn_pkcs12_password }}"
+        identifier: com.example.uservpn.ondemand
+        connection_name: Example VPN
+        algorithms: ecp384
+        on_demand:
+          connect: always
+          trusted_ssids: [Example Office]
+          trusted_domains: [office.example.com]
+        dns:
+          match_domains: [corp.example.com]
+        sign_with:
+          certificate: signing/certificate.pem
+          key: signing/key.pem
+          passphrase: "{{ signing_passphrase }}"
+        dest: "profiles/{{ inventory_hostname }}.ondemand.mobileconfig"
+"""
+
+RETURN = r"""
+dest:
+  description: The file.
+  returned: success
+  type: str
+  sample: /srv/vpn/profiles/mac-01.mobileconfig
+identifier:
+  description: The C(PayloadIdentifier) of the profile.
+  returned: success
+  type: str
+  sample: com.example.uservpn
+profile_uuid:
+  description: The C(PayloadUUID) of the profile, which a Mac shows as C(ProfileUUID). Empty in check mode as long as
+    there is no client certificate.
+  returned: success
+  type: str
+  sample: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
+sha256:
+  description: The SHA-256 of the file, in lower case. Empty in check mode as long as there is no client certificate.
+  returned: success
+  type: str
+  sample: 0f343b0931126a20f133d67c2b018a3b1d0a3d2bb2a8a5e9a34f3a1c1e9f3e0c
+certificate_sha1:
+  description: The SHA-1 fingerprint of the client certificate, in upper case. Empty in check mode as long as there is
+    none.
+  returned: success
+  type: str
+  sample: 3F2504E04F8911D39A0C0305E82C33010A1B2C3D
+certificate_not_after:
+  description: The end of its validity, in UTC. Empty in check mode as long as there is none.
+  returned: success
+  type: str
+  sample: '2027-11-22T21:13:00Z'
+scope:
+  description: The C(PayloadScope) of the profile.
+  returned: success
+  type: str
+  sample: System
+display_name:
+  description: The name of the profile in System Settings.
+  returned: success
+  type: str
+  sample: Example VPN
+"""

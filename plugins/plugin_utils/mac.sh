@@ -1,0 +1,191 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh
+#
+# All that this collection ever runs on a Mac: POSIX sh and tools that every Mac has.
+#
+#   sh -c THIS mac MARK know   IDENTIFIER SCOPE CLEAN
+#   sh -c THIS mac MARK stage  IDENTIFIER SCOPE UUID BYTES PANE WAIT SETTLE   (the profile comes on stdin)
+#   sh -c THIS mac MARK remove IDENTIFIER SCOPE
+#
+# The answer is a list of key=value lines between "begin MARK" and "end MARK"; anything outside is a banner of the
+# login shell. Nothing secret is ever printed: `profiles show` holds private keys, so its output is reduced here.
+set -u
+
+mark=$1 verb=$2 identifier=$3 scope=$4
+cache=Library/Caches/vwan.user_vpn
+tab=$(printf '\t')
+
+say() { printf '%s=%s\n' "$1" "$2"; }
+
+# Who sits at the screen; nobody while the login window is shown.
+console_user() {
+  seated=$(stat -f %Su /dev/console)
+  case $seated in root | loginwindow | _mbsetupuser) seated= ;; esac
+  printf '%s' "$seated"
+}
+
+# Run a command as a user, with that user's HOME.
+as_user() {
+  wanted=$1
+  shift
+  if [ "$(id -un)" = "$wanted" ]; then "$@"; else sudo -H -u "$wanted" "$@"; fi
+}
+
+# Run a command inside the desktop session of the user at the screen.
+in_session() {
+  if [ "$(id -u)" = 0 ]; then launchctl asuser "$(id -u "$1")" sudo -H -u "$@"; else as_user "$@"; fi
+}
+
+# One line for each installed profile with our identifier, out of the plist that `profiles show` prints.
+# Depth 1 holds the scopes (_computerlevel or a user's name), depth 3 the profiles.
+our_profiles() {
+  awk -v wanted="$identifier" '
+    { gsub(/^[ \t]+|[ \t\r]+$/, "") }
+    /^<(dict|array)>$/ { depth++; if (depth == 3) split("", field); next }
+    /^<\/dict>$/ {
+      if (depth == 3 && field["ProfileIdentifier"] == wanted)
+        printf "profile=%s\t%s\t%s\t%s\n", scope, field["ProfileUUID"], field["ProfileInstallDate"], \
+          field["ProfileVerificationState"]
+      depth--; next
+    }
+    /^<\/array>$/ { depth--; next }
+    /^<key>.*<\/key>$/ { key = substr($0, 6, length($0) - 11); if (depth == 1) scope = key; next }
+    /^<string>.*<\/string>$/ { if (depth == 3) field[key] = substr($0, 9, length($0) - 17) }
+  '
+}
+
+show_profiles() {
+  shown=$(profiles show -type configuration "$@" -output stdout-xml 2>&1)
+  status=$?
+  case $shown in
+    *'<plist'*) printf '%s\n' "$shown" | our_profiles ;;
+    '' | *'no configuration profiles'*) [ "$status" = 0 ] || say profiles_error "exit status $status" ;;
+    *) say profiles_error "$(printf '%s\n' "$shown" | head -n 1)" ;;
+  esac
+}
+
+read_profiles() {
+  case $scope in
+    User)
+      if [ "$(id -u)" != 0 ]; then show_profiles
+      elif [ -n "$console" ]; then show_profiles -user "$console"; fi
+      ;;
+    *) show_profiles ;;
+  esac
+}
+
+read_keychain() {
+  case $scope in
+    User) [ -z "$console" ] || as_user "$console" security "$@" ;;
+    *) security "$@" /Library/Keychains/System.keychain ;;
+  esac 2> /dev/null
+}
+
+# A file that an earlier run staged and could not remove. It holds a private key.
+leftovers() {
+  [ -r "$HOME/$cache/staged" ] || return 0
+  IFS=$tab read -r owner process < "$HOME/$cache/staged"
+  # A run that still waits for its person cleans up by itself.
+  if kill -0 "$process" 2> /dev/null; then return 0; fi
+  say leftover "$owner"
+  if [ "$1" = 1 ]; then unstage "$owner"; fi
+}
+
+unstage() {
+  # shellcheck disable=SC2016 # that user's HOME
+  as_user "$1" sh -c 'cd "$HOME" && rm -rf "./$1/profiles" && { rmdir "./$1" 2> /dev/null || :; }' sh "$cache" \
+    && rm -f "$HOME/$cache/staged" && { rmdir "$HOME/$cache" 2> /dev/null || :; }
+}
+
+know() {
+  console=$(console_user)
+  say path "$PATH"
+  say user "$(id -un)"
+  say uid "$(id -u)"
+  say console_user "$console"
+  sw_vers | sed -n "s/^ProductVersion:[ $tab]*/macos_version=/p; s/^BuildVersion:[ $tab]*/build=/p"
+  ioreg -rd1 -c IOPlatformExpertDevice | sed -n 's/.*"IOPlatformSerialNumber" = "\(.*\)".*/serial_number=\1/p'
+  profiles status -type enrollment 2> /dev/null | sed -n 's/^/enrollment=/p'
+  read_profiles
+  read_keychain find-certificate -a -Z | sed -n 's/^SHA-1 hash: */certificate=/p; s/^SHA-256 hash: */fingerprint=/p'
+  read_keychain find-identity -p ipsec | sed -n 's/^ *[0-9][0-9]*) \([0-9A-F]\{40\}\) .*/identity=\1/p'
+  ifconfig | awk '
+    /^[^ \t]/ { interface = $1; sub(/:$/, "", interface) }
+    /^[ \t]+inet / { if (interface ~ /^ipsec[0-9]+$/) printf "tunnel=%s\t%s\n", interface, $2 }
+  '
+}
+
+installed() { read_profiles | grep -q "^profile=[^$tab]*$tab$uuid$tab"; }
+
+stage() {
+  uuid=$5 bytes=$6 pane=$7 wait=$8 settle=$9
+  console=$(console_user)
+  if [ -z "$console" ]; then
+    cat > /dev/null
+    say stage no_console_user
+    return
+  fi
+  if ! { mkdir -p "$HOME/$cache" && printf '%s\t%s\n' "$console" "$$" > "$HOME/$cache/staged"; }; then
+    cat > /dev/null
+    say stage cannot_write
+    return
+  fi
+  trap 'unstage "$console"' EXIT
+  trap 'exit 129' HUP INT TERM PIPE
+  # The person's own folder: no other account can read there or put a link in the way.
+  # shellcheck disable=SC2016 # that user's HOME
+  file=$(as_user "$console" sh -c '
+    umask 077 && cd "$HOME" && rm -rf "./$1/profiles" && mkdir -p "./$1/profiles" &&
+    cat > "./$1/profiles/$2.mobileconfig" && printf "%s" "$PWD/$1/profiles/$2.mobileconfig" &&
+    [ "$(($(wc -c < "./$1/profiles/$2.mobileconfig")))" = "$3" ]' sh "$cache" "$identifier" "$bytes") || {
+    say stage cannot_write
+    return
+  }
+  refusal=$(in_session "$console" open "$pane" "$file" 2>&1) || {
+    say stage cannot_open
+    say message "$(printf '%s\n' "$refusal" | head -n 1)"
+    return
+  }
+  say stage opened
+  now=$(date +%s)
+  settled=$((now + settle)) end=$((now + wait))
+  while :; do
+    # Writing now and then is how a lost connection is noticed.
+    say waiting "$((end - now))"
+    if installed; then break; fi
+    now=$(date +%s)
+    if [ "$now" -ge "$end" ] && [ "$now" -ge "$settled" ]; then break; fi
+    sleep 1
+  done
+  unstage "$console"
+  trap - EXIT
+}
+
+remove() {
+  case $scope in
+    User) set -- -type configuration -user "$(console_user)" -identifier "$identifier" -forced ;;
+    *) set -- -identifier "$identifier" -forced ;;
+  esac
+  answer=$(profiles remove "$@" 2>&1) || say message "$(printf '%s\n' "$answer" | head -n 1)"
+}
+
+printf 'begin %s\n' "$mark"
+case $verb in
+  know)
+    cat > /dev/null
+    leftovers "$5"
+    know
+    ;;
+  stage)
+    stage "$@"
+    know
+    ;;
+  remove)
+    cat > /dev/null
+    remove
+    know
+    ;;
+esac
+printf 'end %s\n' "$mark"

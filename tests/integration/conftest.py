@@ -1,0 +1,33 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the integration tests share: a lab, and a site in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.tests.integration.site import Site
+from ansible_collections.vwan.user_vpn.tests.lab import Lab
+from ansible_collections.vwan.user_vpn.tests.lab.packages import gateway_root
+
+SOAK = bool(os.environ.get("USER_VPN_SOAK"))
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    with Lab(folder) as lab:
+        yield lab
+
+
+@pytest.fixture
+def site(tmp_path: Path, lab: Lab) -> Site:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    return Site(folder, lab, [gateway_root("Synthetic Test Root").der])

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`make demo`: the whole workflow against three Macs of the lab, twice, and what to do next with real ones.
+
+Everything lands in the folder .demo, which is made anew each time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from . import Lab
+from .packages import build_package, gateway_root
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / ".demo"
+RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+# A second of thought before each person clicks, so that the waiting can be seen.
+MACS = {"mac-anna": ("15.5", "anna"), "mac-ben": ("14.4", "ben"), "mac-chris": ("26.1", "chris")}
+GROUP_VARIABLES = {
+    "user_vpn_connection_name": "Demo VPN",
+    "user_vpn_organization": "Demo",
+    "user_vpn_identifier": "com.example.demo.user-vpn",
+    "user_vpn_package": str(DEMO / "package.zip"),
+    "user_vpn_pki_dir": str(DEMO / "pki"),
+    "user_vpn_profiles_dir": str(DEMO / "profiles"),
+    "user_vpn_wait": 60,
+}
+
+
+def main() -> int:
+    started = time.monotonic()
+    shutil.rmtree(DEMO, ignore_errors=True)
+    (DEMO / "inventory/group_vars").mkdir(parents=True)
+    (DEMO / "inventory/ansible.cfg").write_text("[defaults]\n")
+    roots = [gateway_root("Demo Gateway Root").der]
+    (DEMO / "package.zip").write_bytes(build_package(roots, vpn_server="wan.demo0000000000000000000.vpn.azure.com"))
+    (DEMO / "inventory/group_vars/user_vpn.yml").write_text(json.dumps(GROUP_VARIABLES, indent=2) + "\n")
+
+    with Lab(DEMO / "lab") as lab:
+        for name, (macos, person) in MACS.items():
+            lab.add_mac(name, macos=macos, console_user=person, users=(person,), approve_after=1.0)
+        shutil.copy(lab.inventory(), DEMO / "inventory/hosts.yml")
+        print("Three Macs of the lab are up, each behind an ssh server on 127.0.0.1. This is what an admin runs:\n")
+        first = play()
+        profiles = files()
+        print("\nThe same once more. Nothing may change:\n")
+        second = play()
+        problems = [*judge(first, second), *(["the profiles differ between the runs"] if files() != profiles else [])]
+        execs = {mac.name: len(mac.execs) for mac in lab.macs.values()}
+
+    if problems:
+        print(f"\nThe demo failed: {'; '.join(problems)}.")
+        return 1
+    summary(time.monotonic() - started, execs)
+    return 0
+
+
+def play() -> str:
+    """Run the playbook as an admin would, showing and keeping what it prints."""
+    command = [
+        str(Path(sys.executable).parent / "ansible-playbook"),
+        "-i",
+        str(DEMO / "inventory"),
+        "vwan.user_vpn.demo",
+    ]
+    print("$ ansible-playbook -i .demo/inventory vwan.user_vpn.demo", flush=True)
+    printed = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as run:
+        assert run.stdout
+        for line in run.stdout:
+            print(line, end="", flush=True)
+            printed.append(line)
+    return "".join(printed)
+
+
+# No setting of whoever runs this gets in; the two secrets are what an admin would keep in Ansible Vault.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")} | {
+    "ANSIBLE_CONFIG": str(DEMO / "inventory/ansible.cfg"),
+    "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"),
+    "ANSIBLE_HOME": str(DEMO / "ansible"),
+    "USER_VPN_ROOT_PASSPHRASE": secrets.token_urlsafe(24),
+    "USER_VPN_PKCS12_PASSWORD": secrets.token_urlsafe(24),
+}
+
+
+def judge(first: str, second: str) -> list[str]:
+    """What is wrong with the two runs, in words."""
+    problems = []
+    for name, output in (("first", first), ("second", second)):
+        recap = {host: tuple(map(int, counts)) for host, *counts in RECAP.findall(output)}
+        if set(recap) != set(MACS) or any(unreachable or failed for _changed, unreachable, failed in recap.values()):
+            problems.append(f"the {name} run did not end well on every Mac")
+        if output.count("is installed.") < len(MACS):
+            problems.append(f"after the {name} run not every Mac has its profile")
+        if name == "second" and any(changed for changed, _unreachable, _failed in recap.values()):
+            problems.append("the second run changed something")
+    return problems
+
+
+def files() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((DEMO / "profiles").glob("*.mobileconfig"))}
+
+
+def summary(seconds: float, execs: dict[str, int]) -> None:
+    print(f"""
+Done in {seconds:.0f} s. The second run changed nothing, and the profiles are the same byte for byte.
+Remote execs for each Mac, both runs together: {", ".join(f"{name} {count}" for name, count in execs.items())}.
+
+  .demo/profiles/*.mobileconfig    one profile for each Mac; any text editor opens it
+  .demo/profiles/manifest.json     the list of them, for people and for an MDM
+  .demo/pki                        root, client certificates, and the ledger of all that was issued
+  .demo/inventory                  the inventory this ran with
+
+Next, with real Macs: README.md, "Your own fleet, in five steps". Put your own package and inventory in place of the
+demo's, and run the same playbook: ansible-playbook -i inventory.yml vwan.user_vpn.site --check --diff""")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps each role's defaults, argument_specs and README in step, and docs/variables.md with all of them.
+
+`--write` writes the READMEs and the list of variables anew; without it, what is out of step is named.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FLEET_VARIABLE = re.compile(r"\buser_vpn_[a-z0-9_]+")
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def plain(text: str) -> str:
+    """Ansible's semantic markup as Markdown."""
+    text = re.sub(r"\bO\(([\w.]+)#module:(\w+)\)", r"the option `\2` of `\1`", text)
+    text = re.sub(r"\b[CVOE]\(([^)]*)\)", r"`\1`", text)
+    text = re.sub(r"\bRV\(([^)]*)\)", r"`\1`", text)
+    return re.sub(r"\bM\(([^)]*)\)", r"`\1`", text)
+
+
+def sentences(value: Any) -> str:
+    return plain(" ".join(value) if isinstance(value, list) else str(value)).strip()
+
+
+def shown(value: Any) -> str:
+    """A default as a person would write it; an expression that only reads a fleet-wide variable as that variable."""
+    if isinstance(value, str):
+        text = " ".join(value.split()).replace("|", "\\|")
+        return f"`{text}`" if text else "(empty)"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def out_of_step(role: Path) -> list[str]:
+    """Sentences about what differs between a role's defaults and its argument_specs."""
+    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+    defaults_file = role / "defaults/main.yml"
+    defaults = (load(defaults_file) or {}) if defaults_file.exists() else {}
+    options: dict[str, Any] = {}
+    for entry in specs.values():
+        options |= entry.get("options", {})
+    problems = [
+        f"{role.name}: {name} has a default, but no entry in argument_specs" for name in defaults.keys() - options
+    ]
+    for name, option in sorted(options.items()):
+        if not name.startswith(f"{role.name}_"):
+            problems.append(f"{role.name}: {name} lacks the role's prefix")
+        if name not in defaults and "default" in option:
+            problems.append(f"{role.name}: {name} has a default in argument_specs only")
+        if name in defaults and option.get("default") != defaults[name]:
+            problems.append(f"{role.name}: the default of {name} is another one in argument_specs than in defaults")
+    return problems
+
+
+def role_readme(role: Path) -> str:
+    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+    lines = [f"# Role `vwan.user_vpn.{role.name}`", ""]
+    for name, entry in specs.items():
+        if name != "main":
+            lines += [f"## Entry point `{name}`", ""]
+        lines += [f"{sentences(entry['short_description'])}.", "", sentences(entry["description"]), ""]
+        if entry.get("options"):
+            lines += ["| variable | type | default | meaning |", "|---|---|---|---|"]
+        for option, rule in entry.get("options", {}).items():
+            default = "required" if rule.get("required") else shown(rule.get("default", ""))
+            choices = (
+                f" One of {', '.join(f'`{choice}`' for choice in rule['choices'])}." if rule.get("choices") else ""
+            )
+            lines.append(f"| `{option}` | {rule['type']} | {default} | {sentences(rule['description'])}{choices} |")
+        lines.append("")
+    lines += [
+        "`user_vpn_...` is set once for the fleet: [docs/variables.md](../../docs/variables.md).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def variables(roles: list[Path]) -> str:
+    """The list of fleet-wide variables, each with the role variables that read it."""
+    readers: dict[str, list[tuple[str, str]]] = {}
+    for role in roles:
+        for entry in load(role / "meta/argument_specs.yml")["argument_specs"].values():
+            for option, rule in entry.get("options", {}).items():
+                for name in dict.fromkeys(FLEET_VARIABLE.findall(str(rule.get("default", "")))):
+                    readers.setdefault(name, []).append((option, sentences(rule["description"])))
+    lines = [
+        "# Fleet-wide variables",
+        "",
+        "Set these once, in the inventory. A role reads them through variables of its own, so it can be used alone.",
+        "",
+        "| variable | meaning | read by |",
+        "|---|---|---|",
+    ]
+    for name in sorted(readers):
+        options = ", ".join(f"`{option}`" for option, _description in readers[name])
+        lines.append(f"| `{name}` | {readers[name][0][1]} | {options} |")
+    lines += [
+        "",
+        "`user_vpn_hosts` (extra variable only): the hosts or groups the playbooks act on, `user_vpn` by default.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    roles = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+    problems = [problem for role in roles for problem in out_of_step(role)]
+    wanted = {role / "README.md": role_readme(role) for role in roles} | {ROOT / "docs/variables.md": variables(roles)}
+    for path, text in wanted.items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if "--write" in sys.argv[1:]:
+            path.write_text(text, encoding="utf-8")
+        else:
+            problems.append(
+                f"{path.relative_to(ROOT)} is not what argument_specs say: run {Path(__file__).name} --write"
+            )
+    print("\n".join(problems))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the named groups of checks (lint, unit, integration, sanity) and ends with one line of counts.
+
+Everything runs, also after a failure, so that one run shows all there is to mend.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+TREE = ROOT / ".venv/collections/ansible_collections/vwan/user_vpn"
+
+
+@dataclass
+class Counts:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __iadd__(self, other: Counts) -> Counts:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        return self
+
+
+def run(name: str, *command: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> bool:
+    """Run one command; its output is shown only when it fails."""
+    started = time.monotonic()
+    done = subprocess.run(
+        command, cwd=cwd, env=environment() | (env or {}), capture_output=True, text=True, check=False
+    )
+    ok = done.returncode == 0
+    print(f"{'ok    ' if ok else 'FAILED'} {name} ({time.monotonic() - started:.0f} s)", flush=True)
+    if not ok:
+        print(done.stdout + done.stderr, flush=True)
+    return ok
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"}
+
+
+def tool(name: str) -> str:
+    return str(BIN / name)
+
+
+def lint_commands() -> Iterator[tuple[str, list[str], Path]]:
+    yield "ruff format", [tool("ruff"), "format", "--check", "."], ROOT
+    yield "ruff check", [tool("ruff"), "check", "."], ROOT
+    packages = [f"-p=ansible_collections.vwan.user_vpn.plugins.module_utils.{name}" for name in private_packages()]
+    modules = ["-p=ansible_collections.vwan.user_vpn.plugins.plugin_utils"]
+    yield (
+        "mypy",
+        [tool("mypy"), f"--config-file={ROOT / 'pyproject.toml'}", *packages, *modules],
+        ROOT / ".venv/collections",
+    )
+    scripts = [str(path) for folder in ("plugins", "tests") for path in sorted((ROOT / folder).rglob("*.sh"))]
+    yield "shellcheck", [tool("shellcheck"), *scripts], ROOT
+    yield "yamllint", [tool("yamllint"), "--strict", "."], ROOT
+    yield "ansible-lint", [tool("ansible-lint"), "--strict"], ROOT
+    docs = [tool("antsibull-docs"), "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", "."]
+    yield "antsibull-docs", docs, TREE
+    yield "antsibull-changelog", [tool("antsibull-changelog"), "lint"], ROOT
+    yield "roles in step", [sys.executable, str(ROOT / "tests/tools/check_roles.py")], ROOT
+
+
+def private_packages() -> list[str]:
+    folder = ROOT / "plugins/module_utils"
+    return sorted(path.stem for path in folder.iterdir() if path.name.startswith("_") and path.name != "__pycache__")
+
+
+def lint() -> Counts:
+    counts = Counts()
+    for name, command, cwd in lint_commands():
+        counts += Counts(passed=1) if run(name, *command, cwd=cwd) else Counts(failed=1)
+    return counts
+
+
+def pytest(folder: str, *options: str) -> Counts:
+    """Run pytest and take its counts from the report that it writes for machines."""
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *options, folder]
+        done = subprocess.run(command, cwd=TREE, env=environment(), check=False)
+        if not report.exists():
+            return Counts(failed=1)
+        suite = ET.parse(report).getroot().find("testsuite")
+        assert suite is not None
+        total, failures, errors, skipped = (
+            int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped")
+        )
+        counts = Counts(total - failures - errors - skipped, failures + errors, skipped)
+        if done.returncode not in (0, 5) and not counts.failed:
+            counts.failed = 1
+        return counts
+
+
+def unit() -> Counts:
+    return pytest("tests/unit", "-n", "2", "--dist", "loadfile")
+
+
+def integration() -> Counts:
+    return pytest("tests/integration", "-n", "2", "--dist", "loadfile", "--durations", "8")
+
+
+def sanity() -> Counts:
+    """ansible-test wants an .../ansible_collections/NAMESPACE/NAME folder that is no link: run it in a copy."""
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Path(scratch) / "ansible_collections/vwan/user_vpn"
+        names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        for name in filter(None, names.decode().split("\0")):
+            if (ROOT / name).is_file():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, tree / name)
+        home = ROOT / ".venv/home"
+        cache = home / ".ansible/test/cache"
+        cache.mkdir(parents=True, exist_ok=True)
+        for release in ("24_2", "25_2"):
+            shutil.copy(ROOT / "tests/tools/get_pip_stand_in.py", cache / f"get_pip_{release}.py")
+        # The interpreter's own folder, not a version manager's shims, which only seem to be interpreters.
+        path = f"{BIN}:{Path(sys.base_prefix) / 'bin'}:/usr/bin:/bin"
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        command = [
+            tool("ansible-test"),
+            "sanity",
+            "--local",
+            "--python",
+            version,
+            "--color",
+            "no",
+            "--skip-test",
+            "pslint",
+        ]
+        ok = run("ansible-test sanity", *command, cwd=tree, env={"HOME": str(home), "PATH": path})
+        return Counts(passed=1) if ok else Counts(failed=1)
+
+
+def main(groups: list[str]) -> int:
+    started = time.monotonic()
+    counts = Counts()
+    for group in groups:
+        counts += {"lint": lint, "unit": unit, "integration": integration, "sanity": sanity}[group]()
+    print(f"took {time.monotonic() - started:.0f} s")
+    print(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped", flush=True)
+    return 1 if counts.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
