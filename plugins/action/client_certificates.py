@@ -27,6 +27,7 @@ class ActionModule(UserVpnAction):
         "valid_days": {"type": "int", "default": 365},
         "renew_before_days": {"type": "int", "default": 30},
         "key_size": {"type": "int", "choices": [2048, 3072, 4096], "default": 2048},
+        "generation": {"type": "int"},
         "state": {"type": "str", "choices": ["present", "revoked", "absent"], "default": "present"},
     }
 
@@ -42,6 +43,7 @@ class ActionModule(UserVpnAction):
                 valid_days=arguments["valid_days"],
                 renew_before_days=arguments["renew_before_days"],
                 key_size=arguments["key_size"],
+                generation=arguments["generation"],
             )
             outcome = ensure_clients(
                 folder, requests, settings, now=now, check=self.check_mode, progress=self._progress

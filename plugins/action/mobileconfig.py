@@ -115,7 +115,7 @@ class ActionModule(UserVpnAction):
             **dict.fromkeys(("profile_uuid", "sha256", "certificate_sha1", "certificate_not_after"), ""),
         }
         pkcs12_path = self.local_path(arguments["identity"]["pkcs12_path"])
-        if self.check_mode and not pkcs12_path.exists():
+        if self.check_mode and not pkcs12_path.is_file():
             # A real run would have issued the certificate in an earlier task; what it will be, nobody can know.
             return answer
 
@@ -138,7 +138,7 @@ class ActionModule(UserVpnAction):
         }
         diff = _difference(dest, view.lines(before), view.lines(stored.Stored.of(content))) if self.diff_mode else []
         if arguments["manifest"]:
-            listed, manifest_diff = self._list(arguments, answer, str(task_vars.get("inventory_hostname", "")))
+            listed, manifest_diff = self._list(arguments, answer)
             answer["changed"] |= listed
             diff += manifest_diff
         return answer | {"diff": diff} if self.diff_mode else answer
@@ -165,12 +165,10 @@ class ActionModule(UserVpnAction):
         _files.ensure_private_folder(dest.parent)
         return _files.write_atomic(dest, content)
 
-    def _list(
-        self, arguments: dict[str, Any], answer: dict[str, Any], inventory_hostname: str
-    ) -> tuple[bool, list[dict[str, str]]]:
+    def _list(self, arguments: dict[str, Any], answer: dict[str, Any]) -> tuple[bool, list[dict[str, str]]]:
         """Keep this host's entry of the manifest; whether it changed, and how."""
         path = self.local_path(arguments["manifest"])
-        host = arguments["host"] or inventory_hostname
+        host = arguments["host"] or self.host
         copied = ("identifier", "profile_uuid", "certificate_sha1", "certificate_not_after", "sha256")
         entry = {name: answer[name] for name in copied} | {
             "file": os.path.relpath(answer["dest"], path.parent),

@@ -11,10 +11,12 @@ module: client_certificates
 short_description: Keep the certificates of all VPN clients
 version_added: 1.0.0
 description:
-  - Gives every client a certificate and a key, in a PKCS#12 file that every macOS opens. One call serves the whole fleet, on all cores of the controller.
+  - Gives every client a certificate and a key, in a PKCS#12 file that every macOS opens. One call serves the whole
+    fleet, on all cores of the controller.
   - A client whose identity is valid keeps it, untouched. A new one is made only for a reason, which is returned.
-  - The certificate is RSA with SHA-256, has the client's name as its common name and as its first DNS alternative name, and the extended key usage
-    clientAuth. It does not outlive the root. It starts one hour in the past, for Macs whose clock is behind.
+  - The certificate is RSA with SHA-256, has the client's name as its common name and as its first DNS alternative
+    name, and the extended key usage clientAuth. It does not outlive the root. It starts one hour in the past, for Macs
+    whose clock is behind.
   - The private key lies in the PKCS#12 file and nowhere else.
   - A client that cannot be served, because of its name for example, fails alone. See RV(failures).
 author:
@@ -41,13 +43,16 @@ options:
   clients:
     description:
       - The clients, one per Mac. Each is a name, or a dictionary with the key C(name).
-      - A name has 1 to 64 letters, digits, dots and dashes, and begins and ends with a letter or a digit. No name may occur twice, capitals do not count.
+      - A name has 1 to 64 letters, digits, dots and dashes, and begins and ends with a letter or a digit. No name may
+        occur twice, capitals do not count.
       - C(sans) is a list of further DNS alternative names.
       - C(pkcs12_password) takes the place of O(pkcs12_password) for this client.
-      - C(pkcs12_source) is a PKCS#12 file with an identity that an enterprise CA has issued, in any form. C(source_password) opens it.
-      - C(certificate_source) and C(key_source) are such an identity in two files, PEM or DER. C(source_password) opens the key, if it is encrypted.
-      - A supplied identity is checked, and encoded in the form that every macOS opens. It is taken in again when its file has changed.
-        It must have been issued by the current root or a CA of its chain.
+      - C(pkcs12_source) is a PKCS#12 file with an identity that an enterprise CA has issued, in any form.
+        C(source_password) opens it.
+      - C(certificate_source) and C(key_source) are such an identity in two files, PEM or DER. C(source_password) opens
+        the key, if it is encrypted.
+      - A supplied identity is checked, and encoded in the form that every macOS opens. It is taken in again when its
+        file has changed. It must have been issued by the current root or a CA of its chain.
     type: list
     elements: raw
     required: true
@@ -57,8 +62,8 @@ options:
   pkcs12_password:
     description:
       - Encrypts the PKCS#12 files. Printable ASCII, at least one character, because macOS does not open others.
-      - When it changes, all clients get new certificates, with the reason V(options_changed). The old password, which would be needed to keep the keys, is
-        not stored anywhere.
+      - When it changes, all clients get new certificates, with the reason V(options_changed). The old password, which
+        would be needed to keep the keys, is not stored anywhere.
       - Required with O(state=present), except when each client has its own.
     type: str
   valid_days:
@@ -68,7 +73,8 @@ options:
   renew_before_days:
     description:
       - Renew a certificate so many days before it ends. Must be less than O(valid_days).
-      - A certificate that ends with its root is not renewed before the root has a successor. Nor is a supplied one, for which a warning is shown.
+      - A certificate that ends with its root is not renewed before the root has a successor. Nor is a supplied one,
+        for which a warning is shown.
     type: int
     default: 30
   key_size:
@@ -76,12 +82,20 @@ options:
     type: int
     choices: [2048, 3072, 4096]
     default: 2048
+  generation:
+    description:
+      - The generation of the root that has to sign. Give the same value to M(vwan.user_vpn.root_certificate).
+      - Then check mode, in which the root of that generation may only have been predicted, predicts that it issues all
+        certificates. A real run fails when another generation is the current one.
+      - Without it, the current generation signs, whichever it is.
+    type: int
   state:
     description:
       - V(present) sees that each client has a valid identity.
-      - V(revoked) marks all certificates of each client that are still valid as revoked, and destroys its key. Azure has to be told, see RV(revoked).
-        A client that is not known fails.
-      - V(absent) removes the identity of each client from the folder. The ledger keeps its certificates, and they stay valid.
+      - V(revoked) marks all certificates of each client that are still valid as revoked, and destroys its key. Azure
+        has to be told, see RV(revoked). A client that is not known fails.
+      - V(absent) removes the identity of each client from the folder. The ledger keeps its certificates, and they stay
+        valid.
     type: str
     choices: [present, revoked, absent]
     default: present
@@ -118,7 +132,11 @@ EXAMPLES = r"""
       ansible.builtin.debug:
         msg: "{{ identities.clients.values() | map(attribute='not_after') | min }}"
 
-    - name: Revoke a Mac that was stolen
+- name: Revoke a Mac that was stolen, and that no longer is among the clients above
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Note that it is revoked, and destroy its key
       vwan.user_vpn.client_certificates:
         path: ~/user-vpn-pki
         clients: [mac-02.example.com]
@@ -142,7 +160,8 @@ clients:
       returned: success
     reason:
       description:
-        - Why the client has got, or gets, a new identity. V(missing), V(revoked), V(root_rotated), V(options_changed) or V(expiring); empty when it has not.
+        - Why the client has got, or gets, a new identity. V(missing), V(revoked), V(root_rotated), V(options_changed)
+          or V(expiring); empty when it has not.
         - V(revoked) and V(removed) after O(state=revoked) and O(state=absent).
       type: str
       returned: success
@@ -202,7 +221,8 @@ failures:
   elements: str
   sample: []
 revoked:
-  description: The certificates of these clients that have been revoked and have not ended. Azure has to refuse them by thumbprint.
+  description: The certificates of these clients that have been revoked and have not ended. Azure has to refuse them by
+    thumbprint.
   returned: success
   type: list
   elements: dict

@@ -11,14 +11,18 @@ module: root_certificate
 short_description: Keep a PKI folder and its client root certificate
 version_added: 1.0.0
 description:
-  - Makes a PKI folder on the controller, and in it the root certificate that signs the certificates of the VPN clients. Azure trusts the clients of this
+  - Makes a PKI folder on the controller, and in it the root certificate that signs the certificates of the VPN
+    clients. Azure trusts the clients of this
     root once its public part, RV(public_cert_data), is in the User VPN configuration.
-  - The root is RSA with SHA-256, as in Microsoft's article on generating certificates for point-to-site. Its key lies in the folder, encrypted
+  - The root is RSA with SHA-256, as in Microsoft's article on generating certificates for point-to-site. Its key lies
+    in the folder, encrypted
     with O(passphrase), and is as safe as that passphrase is long.
-  - Several generations of the root live side by side. To rotate the root, raise O(generation) by one. Let Azure trust both, issue the client certificates
+  - Several generations of the root live side by side. To rotate the root, raise O(generation) by one. Let Azure trust
+    both, issue the client certificates
     again, bring them to the Macs, and then retire the older generation with O(state=absent).
   - An enterprise root is taken in with O(certificate_source).
-  - The folder also holds the ledger, which knows every certificate ever issued, and needs a backup. The folder has to be on a local file system.
+  - The folder also holds the ledger, which knows every certificate ever issued, and needs a backup. The folder has to
+    be on a local file system.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:
@@ -68,23 +72,27 @@ options:
   certificate_source:
     description:
       - A file on the controller with an existing root certificate, PEM or DER. It has to be self-signed.
-      - Its key is given as O(key_source). Without it, the client identities have to be supplied to M(vwan.user_vpn.client_certificates) as files.
+      - Its key is given as O(key_source). Without it, the client identities have to be supplied to
+        M(vwan.user_vpn.client_certificates) as files.
     type: path
   key_source:
     description:
-      - The file with the key that signs clients, PEM or DER. It is the key of the root or, with O(chain_source), of the first CA there.
+      - The file with the key that signs clients, PEM or DER. It is the key of the root or, with O(chain_source), of
+        the first CA there.
       - It is read when the root is taken in, and not needed afterwards.
     type: path
   key_source_passphrase:
     description: Decrypts O(key_source).
     type: str
   chain_source:
-    description: A PEM file with the CAs between the root and the clients, the issuing CA first. The Macs need them too, see RV(chain_path).
+    description: A PEM file with the CAs between the root and the clients, the issuing CA first. The Macs need them
+      too, see RV(chain_path).
     type: path
   state:
     description:
       - V(present) keeps the generation.
-      - V(absent) retires it. Its key is destroyed, its certificate stays in the ledger. That fails while a valid client identity comes from it.
+      - V(absent) retires it. Its key is destroyed, its certificate stays in the ledger. That fails while a valid
+        client identity comes from it.
     type: str
     choices: [present, absent]
     default: present
@@ -100,35 +108,32 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Make the client root
+# To rotate the root, run this again with `-e generation=2`, and keep that value from then on.
+- name: Keep the client root
   hosts: localhost
   gather_facts: false
   tasks:
     - name: Keep the PKI folder and its root
       vwan.user_vpn.root_certificate:
         path: ~/user-vpn-pki
+        generation: "{{ generation | default(1) }}"
         passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_ROOT_PASSPHRASE', default='only for trying it out') }}"
       register: root
 
     - name: Show what Azure is to trust
       ansible.builtin.debug:
-        var: root.public_cert_data
+        msg: "{{ root.roots | rejectattr('state', 'equalto', 'retired') | map(attribute='public_cert_data') | list }}"
 
-- name: Rotate it
+- name: Retire the first root, once all Macs have certificates of the second
   hosts: localhost
   gather_facts: false
   tasks:
-    - name: Make the second generation beside the first
-      vwan.user_vpn.root_certificate:
-        path: ~/user-vpn-pki
-        generation: 2
-        passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_ROOT_PASSPHRASE', default='only for trying it out') }}"
-
-    - name: Retire the first, which carries no valid client any more
+    - name: Destroy its key
       vwan.user_vpn.root_certificate:
         path: ~/user-vpn-pki
         generation: 1
         state: absent
+      when: generation | default(1) | int > 1
 """
 
 RETURN = r"""
@@ -150,7 +155,8 @@ common_name:
 public_cert_data:
   description:
     - The root as Azure wants it, in one line, Base64 of DER.
-    - Empty in check mode, when the root is still to be made. So are RV(sha1), RV(sha256), RV(not_after) and RV(certificate_path).
+    - Empty in check mode, when the root is still to be made. So are RV(sha1), RV(sha256), RV(not_after) and
+      RV(certificate_path).
   returned: success, except for a generation that has never been
   type: str
   sample: MIIC5zCCAc+gAwIBAgIQFvz
@@ -175,7 +181,8 @@ certificate_path:
   type: str
   sample: /home/anna/user-vpn-pki/roots/946B00EBC1FA88F48EEECF000329D37B482B468C/root.pem
 chain_path:
-  description: The PEM file of the CAs between the root and the clients, the issuing CA first. Empty when there are none.
+  description: The PEM file of the CAs between the root and the clients, the issuing CA first. Empty when there are
+    none.
   returned: success, except for a generation that has never been
   type: str
   sample: ""

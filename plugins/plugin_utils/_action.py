@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._errors import UserVpnError
@@ -48,8 +49,8 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         checked = ArgumentSpecValidator(self.ARGUMENT_SPEC, **self.CONSTRAINTS).validate(self._task.args)
-        if checked.error_messages:
-            return result | {"failed": True, "changed": False, "msg": "; ".join(checked.error_messages)}
+        if checked.errors:
+            return result | {"failed": True, "changed": False, "msg": "; ".join(map(_text, checked.errors))}
         self._register_secrets(self.ARGUMENT_SPEC, checked.validated_parameters)
         task_vars = task_vars or {}
         self.host = str(task_vars.get("inventory_hostname", ""))
@@ -89,3 +90,8 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     def warn(self, text: str) -> None:
         self._display.warning(text if self._task.run_once else f"[{self.host}] {text}")
+
+
+def _text(error: Exception) -> str:
+    # Of an unsupported option core gives only the name.
+    return f"Unsupported option: {error}" if isinstance(error, UnsupportedError) else str(error)

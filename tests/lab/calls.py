@@ -26,7 +26,7 @@ class Gone(Exception):
 class Call:
     """One start of one double: who started it, with which arguments, and what it may do."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         lab: Lab,
         reader: asyncio.StreamReader,

@@ -15,7 +15,7 @@ X ends with an exit code.
 import posix
 import sys
 from _socket import AF_UNIX, SOCK_STREAM
-from _socket import socket as Socket  # noqa: N812
+from _socket import socket as Socket
 
 NO_LAB = 125
 SIGPIPE = 13

@@ -13,6 +13,7 @@ Unknown keys do not stop macOS. They are put into `mac.refusals`, because a key 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import plistlib
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,8 @@ PKCS12 = "com.apple.security.pkcs12"
 ROOTS = ("com.apple.security.root", "com.apple.security.pkcs1", "com.apple.security.pem")
 ENROLLED = ("com.apple.security.scep", "com.apple.security.acme")
 
-# macOS shows this for a service it cannot make, whatever the reason (trailofbits/algo issues 168, 1191, 14368).
-NO_VPN = "The ‘VPN Service’ payload could not be installed. The VPN service could not be created."
+# macOS says this of a service it cannot make, whatever the reason (trailofbits/algo issues 168, 1191, 14368).
+NO_VPN = "The ‘VPN Service’ payload could not be installed. The VPN service could not be created."  # noqa: RUF001
 
 
 class IngestionError(Exception):
@@ -154,9 +155,9 @@ IKEV2 = {
     "IKESecurityAssociationParameters": Key("dictionary"),
     "ChildSecurityAssociationParameters": Key("dictionary"),
     **_flags(
-        "ExtendedAuthEnabled", "EnableCertificateRevocationCheck", "OnDemandEnabled", "DisableMOBIKE", "DisableRedirect",
-        "UseConfigurationAttributeInternalIPSubnet", "DisconnectOnIdle", "NATKeepAliveOffloadEnable", "EnablePFS",
-        "IncludeAllNetworks", "ExcludeLocalNetworks",
+        "ExtendedAuthEnabled", "EnableCertificateRevocationCheck", "OnDemandEnabled", "DisableMOBIKE",
+        "DisableRedirect", "UseConfigurationAttributeInternalIPSubnet", "DisconnectOnIdle",
+        "NATKeepAliveOffloadEnable", "EnablePFS", "IncludeAllNetworks", "ExcludeLocalNetworks",
     ),
     **_flags("EnforceRoutes", since=(11, 0)),
     **_flags("ExcludeCellularServices", "ExcludeAPNs", since=(13, 3)),
@@ -234,7 +235,7 @@ class _Check:
         self.mac = mac
 
     def keys(self, found: dict[str, Any], table: dict[str, Key], where: str, shown: str) -> None:
-        """Check required keys, kinds and values; note unknown keys. A key newer than this macOS is ignored, as there."""
+        """Check required keys, kinds, values; note unknown keys. A key newer than this macOS is ignored."""
         for name, key in table.items():
             if name not in found:
                 if key.required:
@@ -357,7 +358,7 @@ def ingest(mac: Mac, content: dict[str, Any], source: str) -> list[tuple[keychai
 
 def _certificate(mac: Mac, payload: dict[str, Any]) -> keychain.Item:
     name = payload.get("PayloadDisplayName", payload["PayloadIdentifier"])
-    shown = f"The ‘{name}’ payload could not be installed."
+    shown = f"The ‘{name}’ payload could not be installed."  # noqa: RUF001
     if payload["PayloadType"] == PKCS12:
         return _identity(mac, payload, shown)
     data = payload["PayloadContent"]
@@ -444,6 +445,11 @@ def pkcs12_facts(data: bytes) -> Pkcs12Facts:
 
 def open_pkcs12(data: bytes, password: str) -> list[keychain.Item]:
     """Return leaf (with its key) and other certificates of a PKCS#12 file; ValueError for a wrong password."""
+    return [dataclasses.replace(item) for item in _open_pkcs12(data, password)]
+
+
+@functools.lru_cache(maxsize=64)  # checking an RSA key takes longer than all the rest of a profile
+def _open_pkcs12(data: bytes, password: str) -> list[keychain.Item]:
     store = pkcs12_keys.load_pkcs12(data, password.encode("utf-8"))
     if store.key is None or store.cert is None:
         raise ValueError("no identity in it")

@@ -108,6 +108,8 @@ class Lab:
         mdm             True: `profiles status` says that it is enrolled
         users           ordinary accounts
         serial          serial number; made from the name if not given
+        copy_after      seconds after which the Profiles pane has copied a file that `open` handed it
+        vpnutil         True: the third-party command is installed, as Homebrew does it
         login_shell_noise   True: the login shell prints stray lines before every command
         """
         if name in self.macs:
@@ -127,6 +129,13 @@ class Lab:
         """The words that start the real OpenSSH client for a Mac; append the remote command."""
         options = inventory.ssh_options(self)
         return ["ssh", *options, "-i", str(self.client_key), "-p", str(mac.port), f"{mac.login_user}@127.0.0.1"]
+
+    def ssh(self, mac: Mac, command: str, stdin: bytes = b"\n", *options: str) -> subprocess.CompletedProcess[bytes]:
+        """Run a command on a Mac with the real OpenSSH client, over a connection of its own."""
+        first, *words = self.ssh_command(mac)
+        return subprocess.run(
+            [first, *options, *words, command], input=stdin, capture_output=True, timeout=60, check=False
+        )
 
     def tools(self, release: macos.Release) -> Path:
         """The folder that is the PATH of every Mac of this release."""

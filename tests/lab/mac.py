@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import datetime
@@ -31,7 +30,10 @@ if TYPE_CHECKING:
 TOP = ("Users", "Library", "System", "Applications", "private", "var", "tmp", "etc", "opt")
 PYTHON = re.compile(r"(?<![\w.-])python(?:[23](?:\.\d+)?)?(?![\w.-])")
 TOOL = re.compile(r"(?<![\w./-])/(?:usr/)?s?bin/([a-z][\w-]*)(?![\w./-])")
-OUTSIDE = re.compile(r">\s*['\"]?(/(?:tmp|var|private|Users|Library|etc|System|Applications|opt)/[^\s'\";&|)]*)")
+FOLDER = re.compile(
+    r"(?<![\w./-])/(?:Users|Library|Applications|private|var|tmp|opt/homebrew|usr/local)(?=/[\w.\"'$]|[\"'\s;:)]|$)"
+)
+OUTSIDE = re.compile(r">\s*['\"]?(/(?:etc|System)/[^\s'\";&|)]*)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +127,11 @@ class Pending:
     user: str
 
 
+def dial(mac: Mac, name: str) -> dict[str, Any] | None:
+    """A gateway that always answers."""
+    return {"interface": "ipsec0", "address": "172.16.0.2"}
+
+
 class Mac:
     """A Mac of the lab. Made by `Lab.add_mac`; the arguments are documented there."""
 
@@ -145,6 +152,8 @@ class Mac:
         users: tuple[str, ...] = ("anna",),
         serial: str,
         login_shell_noise: bool = False,
+        vpnutil: bool = False,
+        copy_after: float = 0.3,
     ) -> None:
         if sudo not in {"nopasswd", "password", "refused"}:
             raise ValueError(f"sudo is nopasswd, password or refused, not {sudo!r}")
@@ -153,7 +162,7 @@ class Mac:
         self.login_user = "root" if admin_is_root else login_user
         self.sudo, self.sudo_password = sudo, sudo_password
         self.mdm, self.login_shell_noise = mdm, login_shell_noise
-        self.approve_after = approve_after
+        self.approve_after, self.copy_after = approve_after, copy_after
         self.hardware_uuid = ingestion.uuid_of(name)
         self.lock = threading.RLock()
 
@@ -171,7 +180,8 @@ class Mac:
         self.profiles: list[Profile] = []
         self.pending: Pending | None = None
         self.keychains: dict[str, list[keychain.Item]] = {"system": []}
-        self.unlocked: set[str] = set()
+        # (user, exec) for login keychains unlocked in that exec.
+        self.unlocked: set[tuple[str, str]] = set()
         # SHA-256 of certificates trusted in the admin domain, and per user.
         self.trusted: dict[str, set[str]] = {"admin": set()}
         # The right com.apple.trust-settings.admin was opened by `security authorizationdb write ... allow`.
@@ -183,6 +193,11 @@ class Mac:
         # Shortcuts of the console user: name -> what running one does.
         self.shortcuts: dict[str, Callable[[Mac], None]] = {}
 
+        # What an IKEv2 service gets when it is started (by hand, a shortcut, vpnutil); a test may put a real one here.
+        self.dial: Callable[[Mac, str], dict[str, Any] | None] = dial
+        # Lines `log show` prints.
+        self.log_lines: list[str] = []
+
         self.folder = lab.folder / "macs" / name
         self.disk = self.folder / "disk"
         self.stores = self.folder / "stores"
@@ -190,6 +205,8 @@ class Mac:
         self.accounts = self._make_accounts(users, console_user)
         self._owners: dict[tuple[int, int], str] = {}
         self._make_disk()
+        if vpnutil:
+            self._install_vpnutil()
         self.console_user = console_user
         self._person = person.policy(person_policy)
         self.port = 0
@@ -219,7 +236,8 @@ class Mac:
     def clear_records(self) -> None:
         """Forget execs, processes, Python calls, refusals and ingestion errors."""
         records = (
-            self.execs, self._refusals, self.ingestion_errors, self.ingestion_notes, self.faults, self._python, self._started,
+            self.execs, self._refusals, self.ingestion_errors, self.ingestion_notes, self.faults,
+            self._python, self._started,
         )  # fmt: skip
         for record in records:
             record.clear()
@@ -319,6 +337,28 @@ class Mac:
                 self.uninstall(profile)
             return bool(found)
 
+    # -- the tunnel -------------------------------------------------------------------------------------------------
+
+    def vpn_services(self) -> list[str]:
+        """Names of the IKEv2 services that installed profiles made."""
+        payloads = [payload for profile in self.profiles for payload in profile.content["PayloadContent"]]
+        return [payload["UserDefinedName"] for payload in payloads if payload["PayloadType"] == ingestion.VPN]
+
+    def vpn_status(self, name: str) -> str:
+        """Connected or Disconnected."""
+        return "Connected" if self.tunnel and self.tunnel.get("service") == name else "Disconnected"
+
+    def connect(self, name: str) -> None:
+        """Start a service; `dial` says what comes of it."""
+        answer = self.dial(self, name) if name in self.vpn_services() else None
+        if answer:
+            self.tunnel = {"service": name, **answer}
+
+    def disconnect(self, name: str) -> None:
+        """Stop a service."""
+        if self.vpn_status(name) == "Connected":
+            self.tunnel = None
+
     # -- profiles ---------------------------------------------------------------------------------------------------
 
     def download(self, raw: bytes, user: str) -> None:
@@ -377,7 +417,7 @@ class Mac:
                     self.trusted.setdefault(owner or "admin", set()).add(item.sha256)
             now = datetime.datetime.now(datetime.UTC)
             self.profiles.append(Profile(content, owner, now, verification, source, raw))
-            self._save()
+            self.save()
 
     def _stale_identities(self, old: Profile, content: dict[str, Any]) -> dict[tuple[str, str], keychain.Item]:
         """Return identities that macOS keeps although the new profile holds other ones.
@@ -401,7 +441,7 @@ class Mac:
         """Remove a profile and what it brought."""
         with self.lock:
             self._uninstall(profile)
-            self._save()
+            self.save()
 
     def _uninstall(self, profile: Profile) -> None:
         self.profiles.remove(profile)
@@ -410,9 +450,9 @@ class Mac:
             self.keychains[name] = [item for item in items if item not in gone]
         left = {item.sha256 for items in self.keychains.values() for item in items}
         for domain in self.trusted.values():
-            domain &= left
+            domain.intersection_update(left)
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """Mirror the stores into files, for people who look; the lab itself never reads them."""
         shown: dict[str, list[dict[str, Any]]] = {}
         for profile in self.profiles:
@@ -464,6 +504,12 @@ class Mac:
         self.stores.mkdir()
         self._trace.touch()
 
+    def _install_vpnutil(self) -> None:
+        folder = self.disk / "opt/homebrew/bin"
+        folder.mkdir(parents=True)
+        (folder / "vpnutil").symlink_to(self.bin / ".double")
+        self._owners_of_new("root")
+
     def home(self, user: User) -> Path:
         """Home folder of a user, on the host."""
         return self.disk / user.home.lstrip("/")
@@ -486,13 +532,18 @@ class Mac:
         return text.removeprefix(str(self.disk)) or "/"
 
     def translate(self, command: str) -> str:
-        """Replace absolute paths of a Mac's own tools by the lab's, so that they do not reach the host's."""
+        """Make absolute paths in a command text reach this Mac: its tools in PATH, its folders on its disk.
+
+        Text that comes on standard input is not seen here; wrapped tools then refuse to write outside the disk.
+        """
 
         def tool(match: re.Match[str]) -> str:
             name = match[1]
             return match[0] if name == "sh" or not (self.bin / name).exists() else str(self.bin / name)
 
-        return TOOL.sub(tool, command)
+        # Paths of the disk itself (from HOME, say) must stay as they are.
+        parts = command.split(str(self.disk))
+        return str(self.disk).join(TOOL.sub(tool, FOLDER.sub(f"{self.disk}\\g<0>", part)) for part in parts)
 
     @property
     def bin(self) -> Path:
@@ -515,7 +566,7 @@ class Mac:
         for folder, folders, files in os.walk(self.disk):
             for name in ["", *folders, *files]:
                 with contextlib.suppress(OSError):
-                    status = os.lstat(os.path.join(folder, name) if name else folder)  # noqa: PTH116, PTH118
+                    status = os.lstat(os.path.join(folder, name) if name else folder)  # noqa: PTH118
                     key = (status.st_dev, status.st_ino)
                     self._owners[key] = known.get(key, user)
 

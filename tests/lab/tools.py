@@ -20,9 +20,9 @@ from . import commands, macos
 # What every Mac has and a script may use; the host has it too, being POSIX. No python, perl, jq, timeout, getent, ...
 LINKED = (
     "awk", "basename", "bc", "cat", "chmod", "cksum", "cmp", "comm", "cp", "cut", "date", "dd", "diff", "dirname", "du",
-    "echo", "env", "expr", "false", "find", "fold", "grep", "head", "kill", "ln", "ls", "mkdir", "mkfifo", "mktemp", "mv",
-    "nohup", "od", "paste", "printf", "pwd", "readlink", "rm", "rmdir", "sed", "sleep", "sort", "split", "tail", "tee",
-    "test", "touch", "tr", "true", "tty", "uniq", "wc", "xargs",
+    "echo", "env", "expr", "false", "find", "fold", "grep", "head", "kill", "ln", "ls", "mkdir", "mkfifo", "mktemp",
+    "mv", "nohup", "od", "paste", "printf", "pwd", "readlink", "rm", "rmdir", "sed", "sleep", "sort", "split", "tail",
+    "tee", "test", "touch", "tr", "true", "tty", "uniq", "wc", "xargs",
 )  # fmt: skip
 WRITERS = ("chmod", "cp", "dd", "ln", "mkdir", "mkfifo", "mktemp", "mv", "rm", "rmdir", "tee", "touch")
 # Where the search for the real tools goes; never the caller's PATH, which may hold anything.
@@ -71,7 +71,9 @@ done
 BASIC_REGEX = """extended=
 for word do case $word in -E | -[!-]*E* | -r | -F | -[!-]*F*) extended=1 ;; esac done
 if [ -z "$extended" ]; then
-  for word do case $word in *'\\+'* | *'\\?'* | *'\\|'*) no "\\+, \\? and \\| are not in basic expressions" "$@" ;; esac done
+  for word do
+    case $word in *'\\+'* | *'\\?'* | *'\\|'*) no "\\+, \\? and \\| are not in basic expressions" "$@" ;; esac
+  done
 fi
 """
 MKTEMP = """kind= template=
@@ -86,6 +88,20 @@ while [ $# -gt 0 ]; do
   shift
 done
 exec {real} $kind "${{template:-$TMP/tmp.XXXXXXXX}}"
+"""
+# -r SECONDS: an epoch with BSD, a file with GNU.
+DATE = """left=$#
+while [ "$left" -gt 0 ]; do
+  if [ "$1" = -r ]; then
+    set -- "$@" -d "@$2"
+    shift
+    left=$((left - 1))
+  else
+    set -- "$@" "$1"
+  fi
+  shift
+  left=$((left - 1))
+done
 """
 UNAME = """case $* in
 '' | -s) echo Darwin ;;
@@ -106,8 +122,9 @@ esac
 # Without Command Line Tools, python3 is a stub: it asks for them (in a window), and fails (ansible/ansible 76567).
 STUB = """printf '%s\\n' >&2 \
   'xcode-select: note: No developer tools were found, requesting install.' \
-  'If developer tools are located at a non-default location on disk, use `sudo xcode-select --switch path/to/Xcode.app` \
-to specify the Xcode that you wish to use for command line developer tools, and cancel the installation dialog.' \
+  'If developer tools are located at a non-default location on disk, use `sudo xcode-select \
+--switch path/to/Xcode.app` to specify the Xcode that you wish to use for command line developer tools, and cancel \
+the installation dialog.' \
   'See `man xcode-select` for more details.'
 exit 1
 """
@@ -160,8 +177,8 @@ def _last(name: str, real: str) -> str:
             for key in ("PATH", "LAB_SOCKET", "LAB_MAC", "LAB_DISK", "LAB_TRACE", "LAB_USER", "LAB_SESSION", "LAB_EXEC")
         )
         return f'case $1 in -i | -) shift; exec {real} -i {marks} "$@" ;; esac\nexec {real} "$@"\n'
-    if name == "date":  # -r SECONDS is an epoch here, a file with GNU
-        return f'case $1 in -r) shift; at=$1; shift; exec {real} -d "@$at" "$@" ;; esac\nexec {real} "$@"\n'
+    if name == "date" and sys.platform != "darwin":
+        return DATE + f'exec {real} "$@"\n'
     return f'exec {real} "$@"\n'
 
 

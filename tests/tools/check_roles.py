@@ -17,6 +17,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FLEET_VARIABLE = re.compile(r"\buser_vpn_[a-z0-9_]+")
+# A default that reads a fleet-wide variable, or else is a literal: the literal is what argument_specs document.
+FALLBACK = re.compile(r"\{\{ [\w.\[\]]+ \| default\(('[^']*'|\d+|true|false|\{\}|\[\])\) \}\}")
 
 
 def load(path: Path) -> Any:
@@ -43,11 +45,21 @@ def shown(value: Any) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+def documented(value: Any) -> Any:
+    """The default that argument_specs should show for a value in defaults/main.yml."""
+    match = FALLBACK.fullmatch(value) if isinstance(value, str) else None
+    return yaml.safe_load(match[1]) if match else value
+
+
+def defaults_of(role: Path) -> dict[str, Any]:
+    path = role / "defaults/main.yml"
+    return (load(path) or {}) if path.exists() else {}
+
+
 def out_of_step(role: Path) -> list[str]:
     """Sentences about what differs between a role's defaults and its argument_specs."""
     specs = load(role / "meta/argument_specs.yml")["argument_specs"]
-    defaults_file = role / "defaults/main.yml"
-    defaults = (load(defaults_file) or {}) if defaults_file.exists() else {}
+    defaults = defaults_of(role)
     options: dict[str, Any] = {}
     for entry in specs.values():
         options |= entry.get("options", {})
@@ -59,9 +71,13 @@ def out_of_step(role: Path) -> list[str]:
             problems.append(f"{role.name}: {name} lacks the role's prefix")
         if name not in defaults and "default" in option:
             problems.append(f"{role.name}: {name} has a default in argument_specs only")
-        if name in defaults and option.get("default") != defaults[name]:
+        if name in defaults and option.get("default") != documented(defaults[name]):
             problems.append(f"{role.name}: the default of {name} is another one in argument_specs than in defaults")
     return problems
+
+
+def fleet_variables(role: Path, option: str) -> list[str]:
+    return list(dict.fromkeys(FLEET_VARIABLE.findall(str(defaults_of(role).get(option, "")))))
 
 
 def role_readme(role: Path) -> str:
@@ -72,13 +88,15 @@ def role_readme(role: Path) -> str:
             lines += [f"## Entry point `{name}`", ""]
         lines += [f"{sentences(entry['short_description'])}.", "", sentences(entry["description"]), ""]
         if entry.get("options"):
-            lines += ["| variable | type | default | meaning |", "|---|---|---|---|"]
+            lines += ["| variable | type | default | fleet-wide | meaning |", "|---|---|---|---|---|"]
         for option, rule in entry.get("options", {}).items():
             default = "required" if rule.get("required") else shown(rule.get("default", ""))
             choices = (
                 f" One of {', '.join(f'`{choice}`' for choice in rule['choices'])}." if rule.get("choices") else ""
             )
-            lines.append(f"| `{option}` | {rule['type']} | {default} | {sentences(rule['description'])}{choices} |")
+            fleet = ", ".join(f"`{name}`" for name in fleet_variables(role, option))
+            meaning = f"{sentences(rule['description'])}{choices}"
+            lines.append(f"| `{option}` | {rule['type']} | {default} | {fleet} | {meaning} |")
         lines.append("")
     lines += [
         "`user_vpn_...` is set once for the fleet: [docs/variables.md](../../docs/variables.md).",
@@ -93,7 +111,7 @@ def variables(roles: list[Path]) -> str:
     for role in roles:
         for entry in load(role / "meta/argument_specs.yml")["argument_specs"].values():
             for option, rule in entry.get("options", {}).items():
-                for name in dict.fromkeys(FLEET_VARIABLE.findall(str(rule.get("default", "")))):
+                for name in fleet_variables(role, option):
                     readers.setdefault(name, []).append((option, sentences(rule["description"])))
     lines = [
         "# Fleet-wide variables",

@@ -12,10 +12,11 @@ Azure wants an RSA key, the purpose clientAuth, and a name that is both the comm
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from . import mac_pkcs12
 from .certificates import Certificate, describe, iso, require_cryptography
 from .errors import ProfileError
 from .names import is_host_name
@@ -23,21 +24,29 @@ from .names import is_host_name
 try:
     from cryptography import x509
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA1
     from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
     from cryptography.x509.oid import ExtendedKeyUsageOID
 except ImportError:
     pass  # said by require_cryptography()
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
 _Extension = TypeVar("_Extension", bound="x509.ExtensionType")
 
 MINIMUM_BITS = 2048
 PBKDF_ROUNDS = 2048
 
-# Object identifiers as they stand in the file. Everything else there is encrypted, so a hit is no accident.
-_SHA1_MAC = bytes.fromhex("06052b0e03021a")
-_PBES2 = bytes.fromhex("06092a864886f70d01050d")
+
+class Opened(NamedTuple):
+    """What a PKCS#12 file holds, and whether it may go into a profile as it is."""
+
+    key: PrivateKeyTypes | None
+    leaf: x509.Certificate | None
+    others: list[x509.Certificate]
+    fits_every_mac: bool
 
 
 @dataclass(frozen=True)
@@ -83,70 +92,62 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
         raise ProfileError(
             f"The password of {where} must be plain ASCII and not empty: macOS versions differ on anything else."
         )
-    bundle = _open(data, password, where)
-    identity = _checked(bundle, data, password, where)
-    if _fits_every_mac(data, bundle):
-        return identity
-    if previous is not None and _is_packing_of(previous, password, identity):
-        return replace(identity, pkcs12=previous)
-    return replace(identity, pkcs12=_pack(bundle, identity))
-
-
-def _open(data: bytes, password: str, where: str) -> pkcs12.PKCS12KeyAndCertificates:
-    try:
-        return pkcs12.load_pkcs12(data, password.encode())
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ProfileError(
-            f"{where} cannot be opened: its password is another one, or it is no PKCS#12 file."
-        ) from None
-
-
-def _checked(bundle: pkcs12.PKCS12KeyAndCertificates, data: bytes, password: str, where: str) -> Identity:
-    if bundle.key is None or bundle.cert is None:
+    opened = _open(data, password)
+    if opened is None:
+        raise ProfileError(f"{where} cannot be opened: its password is another one, or it is no PKCS#12 file.")
+    leaf, key = opened.leaf, opened.key
+    if leaf is None or key is None:
         raise ProfileError(f"{where} must hold one client certificate with its private key.")
-    leaf = bundle.cert.certificate
     try:
-        others = [(each.certificate, describe(each.certificate)) for each in bundle.additional_certs]
-        certificate = describe(leaf)
+        _check_purpose(leaf, opened.others, where)
         names = _alternative_names(leaf)
-        _check_purpose(leaf, where)
-        if not all(_is_ca(each) for each, _ in others):
-            raise ProfileError(f"{where} holds more than one client certificate; export one per file.")
+        certificate, *others = [describe(each) for each in (leaf, *opened.others)]
     except ValueError:
         raise ProfileError(f"{where} holds a certificate that cannot be read.") from None
-    _check_key(bundle, where)
     if certificate.not_after <= datetime.now(UTC):
         raise ProfileError(
             f"The client certificate {certificate.subject} in {where} has expired on {iso(certificate.not_after)}; "
             "issue a new one."
         )
+    rsa_key = _rsa(key, where)
     return Identity(
         certificate=certificate,
         serial=leaf.serial_number,
         not_before=leaf.not_valid_before_utc,
         names=tuple(names),
         # The client root is Azure's business; on the Mac it would only become one more trusted root.
-        intermediates=tuple(described for _, described in others if not described.self_issued),
-        pkcs12=data,
+        intermediates=tuple(each for each in others if not each.self_issued),
+        pkcs12=data if opened.fits_every_mac else _packed(rsa_key, leaf, password, previous),
         password=password,
     )
 
 
-def _check_key(bundle: pkcs12.PKCS12KeyAndCertificates, where: str) -> None:
-    key = bundle.key
-    public = bundle.cert.certificate.public_key() if bundle.cert else None
-    if not isinstance(key, RSAPrivateKey) or not isinstance(public, RSAPublicKey):
+def _open(data: bytes, password: str) -> Opened | None:
+    """None for a wrong password and for what is no PKCS#12 file."""
+    key, certificates = mac_pkcs12.read(data, password) or (None, [])
+    if key is not None and len(certificates) == 1 and certificates[0].public_key() == key.public_key():
+        return Opened(key, certificates[0], [], fits_every_mac=True)
+    try:
+        bundle = pkcs12.load_pkcs12(data, password.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    others = [each.certificate for each in bundle.additional_certs]
+    return Opened(bundle.key, bundle.cert.certificate if bundle.cert else None, others, fits_every_mac=False)
+
+
+def _rsa(key: PrivateKeyTypes, where: str) -> RSAPrivateKey:
+    """The key, if it is an RSA key of decent size."""
+    if not isinstance(key, RSAPrivateKey):
         raise ProfileError(
             f"{where} holds a key that is not RSA; Azure's point-to-site gateways are only known to take RSA keys."
         )
     if key.key_size < MINIMUM_BITS:
         raise ProfileError(f"{where} holds an RSA key of {key.key_size} bits; it must have {MINIMUM_BITS} or more.")
-    if key.public_key().public_numbers() != public.public_numbers():
-        raise ProfileError(f"{where} holds a private key that does not belong to its certificate.")
+    return key
 
 
-def _check_purpose(leaf: x509.Certificate, where: str) -> None:
-    """Client authentication, by an end-entity certificate that may sign."""
+def _check_purpose(leaf: x509.Certificate, others: list[x509.Certificate], where: str) -> None:
+    """Client authentication, by the one end-entity certificate in the file, which may sign."""
     extensions = leaf.extensions
     if _is_ca(leaf):
         raise ProfileError(f"{where} holds the key of a CA; a Mac needs the key of a client certificate.")
@@ -156,6 +157,8 @@ def _check_purpose(leaf: x509.Certificate, where: str) -> None:
     usage = _extension(extensions, x509.KeyUsage)
     if usage is not None and not usage.digital_signature:
         raise ProfileError(f"The client certificate in {where} lacks the key usage digitalSignature.")
+    if not all(_is_ca(each) for each in others):
+        raise ProfileError(f"{where} holds more than one client certificate; export one per file.")
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:
@@ -182,37 +185,22 @@ def _alternative_names(leaf: x509.Certificate) -> Sequence[str]:
     ]
 
 
-def _fits_every_mac(data: bytes, bundle: pkcs12.PKCS12KeyAndCertificates) -> bool:
-    return not bundle.additional_certs and _SHA1_MAC in data and _PBES2 not in data
-
-
-def _is_packing_of(data: bytes, password: str, identity: Identity) -> bool:
-    """Whether `data` already is this identity, packed for a Mac, under this password."""
-    try:
-        bundle = pkcs12.load_pkcs12(data, password.encode())
-        same = bundle.cert is not None and describe(bundle.cert.certificate) == identity.certificate
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return False
-    return same and bundle.key is not None and _fits_every_mac(data, bundle)
-
-
-def _pack(bundle: pkcs12.PKCS12KeyAndCertificates, identity: Identity) -> bytes:
-    """Leaf and key alone, in the form every Mac reads, under the same password."""
-    if not isinstance(bundle.key, RSAPrivateKey) or bundle.cert is None:
-        raise AssertionError("_checked() has seen both")
+def _packed(key: RSAPrivateKey, leaf: x509.Certificate, password: str, previous: bytes | None) -> bytes:
+    """Leaf and key alone, in the form every Mac reads, under the same password; `previous` if it is just that."""
+    known = _open(previous, password) if previous is not None else None
+    if previous is not None and known is not None and known.fits_every_mac and known.leaf == leaf:
+        return previous
     # The friendly name moves with the certificate: a Mac has kept an old identity under an unchanged name.
-    name = f"{identity.certificate.common_name} {identity.serial:x}"
+    name = f"{describe(leaf).common_name} {leaf.serial_number:x}"
     try:
         encryption = (
             PrivateFormat.PKCS12.encryption_builder()
             .kdf_rounds(PBKDF_ROUNDS)
             .key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
             .hmac_hash(SHA1())  # noqa: S303
-            .build(identity.password.encode())
+            .build(password.encode())
         )
-        return pkcs12.serialize_key_and_certificates(
-            name.encode(), bundle.key, bundle.cert.certificate, None, encryption
-        )
+        return pkcs12.serialize_key_and_certificates(name.encode(), key, leaf, None, encryption)
     except (UnsupportedAlgorithm, InternalError):
         raise ProfileError(
             "The cryptography package of the controller cannot write PKCS#12 with 3DES, which is what every Mac reads; "

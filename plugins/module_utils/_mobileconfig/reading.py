@@ -32,13 +32,17 @@ def read_profile(raw: bytes, where: str) -> ReadProfile:
     """Read a profile, signed or not; ProfileError when it is none."""
     document = Stored.of(raw).document
     if document is None or document.get("PayloadType") != "Configuration":
-        raise ProfileError(f"{where} is no configuration profile; give a file that the module mobileconfig has written.")
+        raise ProfileError(
+            f"{where} is no configuration profile; give a file that the module mobileconfig has written."
+        )
     identifier, uuid = document.get("PayloadIdentifier"), document.get("PayloadUUID")
     content = document.get("PayloadContent")
     if not isinstance(identifier, str) or not isinstance(uuid, str) or not isinstance(content, list):
         raise ProfileError(f"{where} lacks PayloadIdentifier, PayloadUUID or PayloadContent; render it again.")
     # Our certificate payloads carry their certificate's fingerprint in their names; others are not looked for.
-    fingerprints = (str(item["PayloadIdentifier"]).rpartition(".")[2] for item in content if item["PayloadType"] in _CERTIFICATES)
+    fingerprints = (
+        str(item["PayloadIdentifier"]).rpartition(".")[2] for item in content if item["PayloadType"] in _CERTIFICATES
+    )
     return ReadProfile(
         identifier=check_identifier(identifier),
         uuid=uuid.upper(),

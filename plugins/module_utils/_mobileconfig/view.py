@@ -59,7 +59,8 @@ def _flat(where: str, value: Any) -> Iterator[str]:
         for index, item in enumerate(value):
             yield from _flat(f"{where}[{index}]", item)
     else:
-        yield f"{where} = {_data(value) if isinstance(value, bytes) else value!r}"
+        shown = _data(value) if isinstance(value, bytes) else repr(value)
+        yield f"{where} = {shown}"
 
 
 def _data(value: bytes) -> str:

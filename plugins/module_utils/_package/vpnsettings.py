@@ -27,7 +27,6 @@ _UNUSED = {"AadIssuer", "AadTenant", "AadAudience", "ServerCertIssuerCn", "Serve
 _SECRET = re.compile(r"secret|password|token|key", re.IGNORECASE)
 
 _ENCODINGS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
     (b"<\0", "utf-16-le"),
@@ -112,7 +111,7 @@ def _local(name: str) -> str:
 
 
 def _text(content: bytes) -> str:
-    encoding = next((encoding for start, encoding in _ENCODINGS if content.startswith(start)), "utf-8")
+    encoding = next((encoding for start, encoding in _ENCODINGS if content.startswith(start)), "utf-8-sig")
     try:
         return content.decode(encoding).strip()
     except UnicodeDecodeError:

@@ -257,7 +257,8 @@ def check_root(root: x509.Certificate, chain: Sequence[x509.Certificate], now: d
             f"{describe(root)} is not self-signed; give the root at the top as certificate_source, "
             "and the CAs below it as chain_source."
         )
-    for child, parent in zip((*chain, root), (*chain[1:], root, root), strict=True):
+    links = (*chain, root)
+    for child, parent in zip(links, (*links[1:], root), strict=True):
         if not _is_ca(child):
             raise PkiError(f"{describe(child)} is not a CA certificate; give one that may sign certificates.")
         check_strength(child)

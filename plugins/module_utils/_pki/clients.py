@@ -57,8 +57,11 @@ def ensure_clients(
         if plan.make and plan.authority:
             _issuer(decider, plan.authority)
         elif not plan.authority and not check:  # in check mode, the task that makes the root has only been predicted
-            lacks = "has no current root" if exists else "is no PKI folder yet"
-            raise PkiError(f"{folder.path} {lacks}; make a root with root_certificate first.")
+            wanted = (
+                "current root" if settings.generation is None else f"current root of generation {settings.generation}"
+            )
+            lacks = f"has no {wanted}" if exists else "is no PKI folder yet"
+            raise PkiError(f"{folder.path} {lacks}; make one with root_certificate first.")
         if not check:
             plan = _carry_out(decider, requests, _Work(make_key or certificates.new_key, progress))
     with reading(folder) as ledger:

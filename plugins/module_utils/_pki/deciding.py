@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from .._errors import UserVpnError
 from . import certificates, pkcs12, supplied
 from ._base import PkiError, file_has, pem_file_has, sha256_hex, utc_text
 from .folder import Folder
@@ -33,6 +34,7 @@ class Settings:
     valid_days: int = 365
     renew_before_days: int = 30
     key_size: int = 2048
+    generation: int | None = None  # of the root that has to sign; None for whichever is the current one
 
     @property
     def renew_before(self) -> timedelta:
@@ -104,9 +106,16 @@ class Decider:
         # What was left of other clients waits for a run that concerns them, or that writes anyway.
         found = leftovers(self.folder, [row for row in rows if row.kind == "root" or row.name in names])
         rows = settled(rows, found)
-        plan = Plan(
-            current_authority(self.folder, ledger, rows), pkcs12.PasswordChecks(ledger.salt()), unsettled=bool(found)
-        )
+        authority = current_authority(self.folder, ledger, rows)
+        wanted = self.settings.generation
+        if authority and wanted and wanted != authority.row.generation:
+            if wanted < authority.row.generation:
+                raise PkiError(
+                    f"{self.folder.path} is at generation {authority.row.generation} already, not {wanted}; "
+                    f"set generation to {authority.row.generation}, or leave it out."
+                )
+            authority = None  # the one that is wanted does not exist yet: it will issue everything anew
+        plan = Plan(authority, pkcs12.PasswordChecks(ledger.salt()), unsettled=bool(found))
         history = by_client(rows)
         refused = refusals(requests, history)
         new = {row.name: row.reason for row in (*found.finish, *finished) if row.kind == "client"}
@@ -119,7 +128,7 @@ class Decider:
                 if name in refused:
                     raise PkiError(refused[name])
                 self._decide(plan, request, history.get(name, ()))
-            except PkiError as error:
+            except UserVpnError as error:
                 plan.entries[name] = replace(plan.before[name], failed=True, msg=str(error))
         return plan
 

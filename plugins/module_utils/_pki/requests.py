@@ -9,7 +9,6 @@ What all four take everywhere are letters, digits, dots and dashes.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -141,8 +140,8 @@ def _bad_sources(request: ClientRequest) -> str:
 
 
 def shown(text: str) -> str:
-    """Foreign text for a message: in quotes, control characters escaped, not endless."""
-    return json.dumps(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 3]}...", ensure_ascii=False)
+    """Foreign text for a message: in quotes, what a terminal would not print escaped, not endless."""
+    return repr(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 3]}...")
 
 
 def suggestion(name: str) -> str:

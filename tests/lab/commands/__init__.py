@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 Run = Callable[["Call"], Awaitable[int]]
 # Not on every Mac.
 NOT_BEFORE = {"shortcuts": (12, 0)}
+# Not in PATH, and only on some Macs.
+EXTRA = ("vpnutil",)
 
 
 def names(release: Release) -> list[str]:
     """Names of the doubles that a Mac of this release has."""
     stems = sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
     found = [stem.replace("_", "-") if stem == "xcode_select" else stem for stem in stems]
-    return [name for name in found if NOT_BEFORE.get(name, (0, 0)) <= release.number]
+    return [name for name in found if name not in EXTRA and NOT_BEFORE.get(name, (0, 0)) <= release.number]
 
 
 @functools.cache

@@ -12,7 +12,8 @@ import getopt
 
 from ..calls import Call
 
-ENTRY = """+-o J314sAP  <class IOPlatformExpertDevice, id 0x10000023d, registered, matched, active, busy 0 (0 ms), retain 35>
+ENTRY = """+-o J314sAP  <class IOPlatformExpertDevice, id 0x10000023d, registered, matched, active, \
+busy 0 (0 ms), retain 35>
     {{
       "manufacturer" = <"Apple Inc.">
       "compatible" = <"J314sAP","MacBookPro18,3","AppleARM">

@@ -15,7 +15,7 @@ USAGE = "Usage: launchctl asuser <UID> <command> [argument [...]]\n"
 NO_SUCH = 64
 
 
-async def run(call: Call) -> int:
+async def run(call: Call) -> int:  # noqa: PLR0911 (one return per case)
     if not call.args:
         return call.refuse("no subcommand", USAGE, NO_SUCH)
     verb, *rest = call.args

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """open: hand a file to the desktop session, here to the Profiles pane.
 
-Sources: man open; for the panes: Addigy's and hwdsl2/setup-ipsec-vpn's instructions, and the code of geteduroam/apple-app
-(ConnectFeature.swift) and jawj/IKEv2-setup, both of which delete the file a moment after opening it: the pane copies it.
+Sources: man open; for the panes: the instructions of Addigy and of hwdsl2/setup-ipsec-vpn; the code of
+geteduroam/apple-app (ConnectFeature.swift) and jawj/IKEv2-setup, which delete the file a moment after opening it: the
+pane has copied it by then.
 
 Assumed, not documented: outside the session of the user at the screen, `open` fails as it does without a window server
 (LSOpenURLsWithRole, -10810).
@@ -19,14 +20,12 @@ from pathlib import Path
 from ..calls import Call
 from ..mac import Mac, User
 
-USAGE = "Usage: open [-e] [-t] [-f] [-W] [-R] [-n] [-g] [-h] [-s <partial SDK name>][-b <bundle identifier>] [-a <application>] [filenames]\n"
+USAGE = "Usage: open [-e] [-t] [-f] [-W] [-R] [-n] [-g] [-h] [-b <bundle identifier>] [-a <application>] [filenames]\n"
 PANE = "/System/Library/PreferencePanes/Profiles.prefPane"
 URL = "x-apple.systempreferences:com.apple.Profiles-Settings.extension"
-# The pane takes its copy this long after `open` has ended.
-COPY_AFTER = 0.3
 
 
-async def run(call: Call) -> int:
+async def run(call: Call) -> int:  # noqa: PLR0911 (one return per case)
     try:
         _, files = getopt.getopt(call.args, "g")
     except getopt.GetoptError as error:
@@ -54,6 +53,6 @@ async def run(call: Call) -> int:
 
 
 async def _copy(mac: Mac, path: Path, user: User) -> None:
-    await asyncio.sleep(COPY_AFTER)
+    await asyncio.sleep(mac.copy_after)
     if mac.console_user == user.name and mac.readable_by(path, user):
         mac.download(path.read_bytes(), user.name)

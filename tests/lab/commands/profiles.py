@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """profiles: what is installed, and out with it; nothing goes in.
 
-Sources: man profiles (verbs and options; "starting with macOS 11.0 ... cannot be used to install"); the install message:
+Sources: man profiles (verbs and options; since macOS 11 it cannot install); the install message:
 chef/chef 10075, mullvad/encrypted-dns-profiles 16; output formats as munki, Fleet and Chef parse them; the line after
 an empty plist: NixOS/nix-installer pull request 152. Errors go to standard output (a comment in munki says so).
 
@@ -30,7 +30,7 @@ class _Usage(Exception):
     """Undocumented usage."""
 
 
-async def run(call: Call) -> int:
+async def run(call: Call) -> int:  # noqa: PLR0911 (one return per case)
     try:
         verb, options = _parse(call.args)
     except _Usage as error:
@@ -82,7 +82,7 @@ def _show(call: Call, options: dict[str, str], verb: str) -> int:
         return call.refuse(f"show and list do not take {sorted(unknown)}", USAGE, to_stdout=True)
     user = options.get("-user")
     if not call.is_root and ("-all" in options or user not in (None, call.user.name)):
-        call.out(f"profiles: this command requires root privileges\n")
+        call.out("profiles: this command requires root privileges\n")
         return 1
     if user is not None and user not in call.mac.accounts:
         call.out(f"profiles: the user '{user}' could not be found\n")

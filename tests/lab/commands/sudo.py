@@ -23,7 +23,8 @@ LONG = {"--set-home": "H", "--stdin": "S", "--non-interactive": "n", "--reset-ti
 KEPT = (
     "BLOCKSIZE", "COLORFGBG", "COLORTERM", "__CF_USER_TEXT_ENCODING", "CHARSET", "LANG", "LANGUAGE", "LC_ALL",
     "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME", "LINES", "COLUMNS", "LSCOLORS",
-    "SSH_AUTH_SOCK", "TZ", "DISPLAY", "XAUTHORIZATION", "XAUTHORITY", "EDITOR", "VISUAL", "HOME", "MAIL", "PATH", "TERM",
+    "SSH_AUTH_SOCK", "TZ", "DISPLAY", "XAUTHORIZATION", "XAUTHORITY", "EDITOR", "VISUAL",
+    "HOME", "MAIL", "PATH", "TERM",
 )  # fmt: skip
 TRIES = 3
 
@@ -81,7 +82,7 @@ def _parse(args: list[str]) -> tuple[dict[str, str], dict[str, str], list[str]]:
     return options, variables, rest
 
 
-async def _allowed(call: Call, options: dict[str, str]) -> bool:
+async def _allowed(call: Call, options: dict[str, str]) -> bool:  # noqa: PLR0911 (one return per case)
     user, policy = call.user, call.mac.sudo
     if user.uid == 0 or (user.admin and policy == "nopasswd"):
         return True

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""sw_vers: release of macOS. Source: man sw_vers (-productName, -productVersion, -buildVersion; two dashes from 13 on)."""
+"""sw_vers: release of macOS.
+
+Source: man sw_vers (-productName, -productVersion, -buildVersion; two dashes from 13 on).
+"""
 
 from __future__ import annotations
 

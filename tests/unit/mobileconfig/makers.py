@@ -89,14 +89,8 @@ class Pki:
         if clients:
             builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
         if signs is not None:
-            usage = dict.fromkeys(
-                ["content_commitment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign"]
-                + ["encipher_only", "decipher_only"],
-                False,
-            )
-            builder = builder.add_extension(
-                x509.KeyUsage(digital_signature=signs, key_encipherment=not signs, **usage), critical=True
-            )
+            usage = x509.KeyUsage(signs, False, not signs, False, False, False, False, False, False)
+            builder = builder.add_extension(usage, critical=True)
         return builder.sign(self.ca_key, SHA256())
 
     def pkcs12(
@@ -108,18 +102,14 @@ class Pki:
         password: str = PASSWORD,
         legacy: bool = True,
     ) -> bytes:
+        # Few rounds: what is tested is the form, not its strength.
+        builder = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(100)
         if legacy:
-            encryption: Any = (
-                PrivateFormat.PKCS12.encryption_builder()
-                .kdf_rounds(2048)
-                .key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
-                .hmac_hash(SHA1())
-                .build(password.encode())
-            )
+            builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC).hmac_hash(SHA1())
         else:
-            encryption = BestAvailableEncryption(password.encode())
+            builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).hmac_hash(SHA256())
         return pkcs12.serialize_key_and_certificates(
-            b"test", key or self.leaf_key, certificate, list(cas) or None, encryption
+            b"test", key or self.leaf_key, certificate, list(cas) or None, builder.build(password.encode())
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import algorithms, schema
@@ -214,6 +214,7 @@ anything = st.recursive(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(wish=anything, policy=st.none() | anything | st.fixed_dictionaries(dict.fromkeys(POLICY, anything)))
 def test_hostile_wishes_end_in_one_kind_of_error(wish: Any, policy: Any) -> None:
     try:

@@ -128,22 +128,23 @@ NETWORKS = [
 ]
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("interfaces", [None, ["wifi"], ["ethernet"], ["wifi", "ethernet"]])
-@pytest.mark.parametrize("ssids", [None, ["Cafe"]])
-@pytest.mark.parametrize("trusted", [{}, {"trusted_ssids": ["Office"]}, {"trusted_domains": ["office.test"]}])
-def test_what_a_mac_does_on_each_network(
-    network: dict[str, str], interfaces: list[str] | None, ssids: list[str] | None, trusted: dict[str, list[str]]
-) -> None:
-    rules = build({"connect": "always", "interfaces": interfaces, "ssids": ssids, **trusted}).rules
-    on_wifi = network["interface"] == "WiFi"
-    trusts = (on_wifi and network["ssid"] in trusted.get("trusted_ssids", ())) or (
-        network["domain"] in trusted.get("trusted_domains", ())
-    )
-    if ssids and on_wifi:
-        wanted = network["ssid"] in ssids
-    elif ssids or interfaces:
-        wanted = network["interface"].lower() in (interfaces or [])
-    else:
-        wanted = True
-    assert action_on(rules, network) == ("Connect" if wanted and not trusts else "Disconnect")
+INTERFACES = [None, ["wifi"], ["ethernet"], ["wifi", "ethernet"]]
+TRUSTED: list[dict[str, list[str]]] = [{}, {"trusted_ssids": ["Office"]}, {"trusted_domains": ["office.test"]}]
+
+
+@pytest.mark.parametrize(("ssids", "trusted"), list(itertools.product([None, ["Cafe"]], TRUSTED)))
+def test_what_a_mac_does_on_each_network(ssids: list[str] | None, trusted: dict[str, list[str]]) -> None:
+    for network, interfaces in itertools.product(NETWORKS, INTERFACES):
+        rules = build({"connect": "always", "interfaces": interfaces, "ssids": ssids, **trusted}).rules
+        on_wifi = network["interface"] == "WiFi"
+        trusts = (on_wifi and network["ssid"] in trusted.get("trusted_ssids", ())) or (
+            network["domain"] in trusted.get("trusted_domains", ())
+        )
+        if ssids and on_wifi:
+            wanted = network["ssid"] in ssids
+        elif ssids or interfaces:
+            wanted = network["interface"].lower() in (interfaces or [])
+        else:
+            wanted = True
+        expected = "Connect" if wanted and not trusts else "Disconnect"
+        assert action_on(rules, network) == expected, (network, interfaces)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -222,6 +223,7 @@ def test_the_same_member_twice() -> None:
         b"<!DOCTYPE html><html><body>Sign in</body></html>",
         b"\xef\xbb\xbf<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code></Error>",
         "\ufeff<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code></Error>".encode("utf-16"),
+        "\ufeff<html><body>Sign in</body></html>".encode("utf-16-be"),
         b"\r\n  <html>",
     ],
 )
@@ -243,6 +245,7 @@ def test_an_empty_file() -> None:
 def test_the_settings_file_alone(tmp_path: Path) -> None:
     (tmp_path / "VpnSettings.xml").write_bytes(XML)
     assert "a VpnSettings.xml alone" in folder_refusal(tmp_path / "VpnSettings.xml")
+    assert "a VpnSettings.xml alone" in refusal(XML.decode().encode("utf-16"))
 
 
 def test_every_truncation_is_refused() -> None:
@@ -254,6 +257,15 @@ def test_every_truncation_is_refused() -> None:
 def test_damaged_content_fails_its_checksum() -> None:
     content = bytearray(build_package([OLD.der], windows=False))
     content[content.index(b"VpnSettings.xml") + 200] ^= 0x55
+    assert "damaged or incomplete" in refusal(bytes(content))
+
+
+def test_content_that_is_not_deflate() -> None:
+    content = bytearray(build_package([OLD.der], windows=False))
+    at = content.index(b"VpnSettings.xml") + len(b"VpnSettings.xml")
+    content[at : at + 4] = b"\xff\xff\xff\xff"
+    with pytest.raises(zlib.error):
+        zipfile.ZipFile(io.BytesIO(content)).read("Generic\\VpnSettings.xml")
     assert "damaged or incomplete" in refusal(bytes(content))
 
 
@@ -301,8 +313,15 @@ def test_an_unsafe_name_in_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_bomb_is_stopped_while_it_unpacks() -> None:
-    text = refusal(zip_like_azure({"Generic\\VpnSettings.xml": b" " * (8 << 20)}))
+    bomb = zip_like_azure({"Generic\\VpnSettings.xml": b" " * (16 << 20)})
+    tracemalloc.start()
+    try:
+        text = refusal(bomb)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert f"more than {archive.MEMBER_LIMIT} bytes" in text
+    assert peak < 8 * archive.MEMBER_LIMIT
 
 
 def test_a_bomb_that_lies_about_its_size() -> None:

@@ -160,7 +160,7 @@ def test_too_many_routes() -> None:
     ("options", "element"),
     [
         ({"routes": ["10.0.0.0/16", "everything"]}, "Routes"),
-        ({"routes": ["10.0.0.1/16"]}, "Routes"),
+        ({"routes": ["10.0.0.1/16", "everything"]}, "Routes"),
         ({"pool": ["172.31.250.0/33"]}, "VpnClientAddressPool"),
         ({"dns": ["dns.example.com"]}, "CustomDnsServers"),
         ({"dns": ["10.0.0.0/8"]}, "CustomDnsServers"),

@@ -21,8 +21,8 @@ DNS = ["10.20.0.4", "10.20.0.5"]
 
 
 def digest(roots: Sequence[bytes] = (OLD.der, NEW.der), **options: Any) -> str:
-    options = {"dns": DNS, "windows": False} | options
-    return read(build_package(roots, **options)).digest
+    given_options: dict[str, Any] = {"dns": DNS, "windows": False, **options}
+    return read(build_package(roots, **given_options)).digest
 
 
 DIGEST = digest()

@@ -9,13 +9,21 @@ import base64
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._package import roots
-from ansible_collections.vwan.user_vpn.tests.lab.packages import build_package, settings_xml, zip_like_azure
+from ansible_collections.vwan.user_vpn.tests.lab.packages import (
+    build_package,
+    gateway_root,
+    settings_xml,
+    zip_like_azure,
+)
 from ansible_collections.vwan.user_vpn.tests.unit.package.samples import NEW, OLD, read, refusal, sha256s
+
+YEARS = range(2031, 2038)
 
 
 def with_file(content: bytes, name: str = "VpnServerRoot.cer") -> bytes:
@@ -62,6 +70,9 @@ def test_roots_are_sorted_and_come_once() -> None:
     assert (found := sha256s(read(build_package([NEW.der, OLD.der, NEW.der])))) == sorted(found)
     assert len(found) == 2
     assert found == sha256s(read(build_package([OLD.der, NEW.der])))
+    many = [gateway_root("Synthetic Test Root Old", not_after=datetime(year, 1, 1, tzinfo=UTC)) for year in YEARS]
+    assert (found := sha256s(read(build_package([root.der for root in many])))) == sorted(found)
+    assert len(found) == len(YEARS)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +119,18 @@ def test_a_file_that_is_not_one_certificate(content: bytes) -> None:
 @pytest.mark.parametrize("text", ["?", "MIID", "MIIDVjCC=", "MII*", "ä", base64.b64encode(OLD.der).decode()[:-2]])
 def test_an_element_that_is_not_base64_of_a_certificate(text: str) -> None:
     assert "The gateway root in Generic/VpnSettings.xml is not" in refusal(with_element(text))
+
+
+def test_base64_must_be_strict() -> None:
+    encoded = base64.b64encode(OLD.der).decode()
+    for text in (encoded[:40] + "*" + encoded[40:], encoded[:40] + "=" + encoded[40:], encoded.replace("+", "-")):
+        assert "is not valid base64" in refusal(with_element(text))
+
+
+def test_the_first_of_two_bad_files_is_named_whatever_their_order() -> None:
+    members = {"Generic\\VpnSettings.xml": settings_xml([OLD.der])}
+    bad = {"Generic\\VpnServerRoot.cer_1": b"x", "Generic\\VpnServerRoot.cer_0": b"x"}
+    assert "VpnServerRoot.cer_0" in refusal(zip_like_azure(members | bad))
 
 
 def test_one_bad_root_beside_a_good_one() -> None:

@@ -131,6 +131,7 @@ ENCODINGS = {
     "leading blanks": b"\r\n  " + XML,
     "no declaration": XML.partition(b"\r\n")[2],
     "bom": b"\xef\xbb\xbf" + XML,
+    "bom and blanks": b"\xef\xbb\xbf\r\n" + XML,
     "utf-16 with bom": XML.decode().encode("utf-16"),
     "utf-16-le": XML.decode().encode("utf-16-le"),
     "utf-16-be": XML.decode().encode("utf-16-be"),
@@ -166,7 +167,8 @@ def test_names_outside_ascii() -> None:
     assert settings(xml)["vnet_name"] == "Büro-北京 <&>"  # written as character references
     raw = xml.replace(b"B&#252;ro", "Büro".encode())
     assert settings(raw)["vnet_name"] == "Büro-北京 <&>"
-    assert settings(raw.decode().encode("utf-16"))["vnet_name"] == "Büro-北京 <&>"
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        assert settings(raw.decode().encode(encoding))["vnet_name"] == "Büro-北京 <&>"
 
 
 def test_a_deep_tree_is_read_in_no_time() -> None:

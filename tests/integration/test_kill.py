@@ -1,0 +1,97 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-playbook killed at any moment: the next run converges, and nothing is half-written or lost."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.tests.integration.conftest import SOAK
+from ansible_collections.vwan.user_vpn.tests.integration.site import Site
+
+MACS = ("mac-anna", "mac-ben", "mac-chris")
+
+
+def kill_after(site: Site, seconds: float) -> bool:
+    """Start the site playbook and kill it with all its workers. Returns whether it was still running."""
+    record = site.folder / "killed.jsonl"
+    record.touch()
+    run = subprocess.Popen(
+        site.command(),
+        cwd=site.folder,
+        env=site.environment({}, record),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        run.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        return True
+    return False
+
+
+def assert_whole(site: Site) -> None:
+    """Every file that is there under its own name is whole."""
+    for path in site.profiles.glob("*.mobileconfig"):
+        plistlib.loads(path.read_bytes())
+    for path in site.pki.glob("clients/*/*.p12"):
+        assert path.stat().st_size > 1000
+
+
+def converge(site: Site) -> None:
+    run = site.play()
+    assert run.returncode == 0, run.output
+    for mac in site.lab.macs.values():
+        assert run.of("mac_profile", mac.name)["status"] == "installed"
+    assert site.play().changed() == set()
+    ledger = sqlite3.connect(site.pki / "ledger.sqlite3")
+    issued = {row[0] for row in ledger.execute("SELECT sha1 FROM certificates WHERE state = 'issued'")}
+    ledger.close()
+    assert len(issued) == 1 + len(MACS)
+    for path in [site.pki, *site.pki.rglob("*"), *site.profiles.rglob("*")]:
+        assert not path.name.endswith(".tmp"), f"{path} was left behind"
+
+
+@pytest.mark.parametrize("seed", range(30 if SOAK else 3))
+def test_a_killed_run_converges(site: Site, seed: int) -> None:
+    for name in MACS:
+        site.lab.add_mac(name)
+    # From before the first write to the middle of the delivery.
+    moment = random.Random(seed).uniform(1.0, 5.0)
+    started = time.monotonic()
+    killed = kill_after(site, moment)
+    assert killed or time.monotonic() - started < moment
+    if site.pki.exists():
+        assert_whole(site)
+    converge(site)
+
+
+def test_a_disk_that_is_full(site: Site, tmp_path: Path) -> None:
+    """Writing stops in the middle; a limit on the size of files does the same as a full disk."""
+    site.lab.add_mac("mac-anna")
+    command = ["/bin/sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *site.command("--tags", "certificates")]
+    record = tmp_path / "record.jsonl"
+    record.touch()
+    full = subprocess.run(
+        command, cwd=site.folder, env=site.environment({}, record), capture_output=True, text=True, check=False
+    )
+    assert full.returncode != 0
+    if site.pki.exists():
+        assert_whole(site)
+    run = site.play()
+    assert run.returncode == 0, run.output
+    assert run.of("mac_profile")["status"] == "installed"

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can happen at a Mac: nobody there, somebody who says no, sudo that says no, a connection that breaks."""
+
+from __future__ import annotations
+
+import plistlib
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER, Run, Site
+from ansible_collections.vwan.user_vpn.tests.lab import Mac
+
+
+def staged(mac: Mac) -> list[str]:
+    """What of a profile lies on the Mac's own disk, where it has no business to stay."""
+    return [path for path, content in mac.files() if b"com.apple.security.pkcs12" in content or "vwan.user_vpn" in path]
+
+
+def status(run: Run, mac: Mac) -> str:
+    return str(run.of("mac_profile", mac.name)["status"])
+
+
+def assert_clean(mac: Mac) -> None:
+    assert staged(mac) == []
+    assert mac.refusals == []
+    assert mac.python_calls == []
+
+
+def test_nobody_is_logged_in_until_somebody_is(site: Site) -> None:
+    mac = site.lab.add_mac("mac-anna", console_user=None)
+    empty = site.play()
+    assert empty.returncode == 0
+    assert status(empty, mac) == "no_console_user"
+    assert "nobody is logged in" in empty.output
+    assert len(mac.execs) == 1
+    assert site.play("--check").changed() == set()
+
+    mac.log_in("anna")
+    assert status(site.play(), mac) == "installed"
+    assert_clean(mac)
+
+
+@pytest.mark.parametrize("person", ["ignores", "declines"])
+def test_the_person_does_not_approve_and_then_does(site: Site, person: str) -> None:
+    mac = site.lab.add_mac("mac-anna", macos="14.4", person=person)
+    site.variables["user_vpn_wait"] = 1
+    waited = site.play()
+    assert waited.returncode == 0
+    assert status(waited, mac) == "pending_approval"
+    assert "waiting up to 1 s for anna to approve 'Contoso VPN'" in waited.stdout
+    assert "System Settings > Privacy & Security > Profiles" in waited.output
+    assert not mac.installed_profiles()
+    assert_clean(mac)
+
+    mac.person = "approves"
+    site.variables["user_vpn_wait"] = 20
+    assert status(site.play(), mac) == "installed"
+    assert_clean(mac)
+
+
+def test_a_run_that_must_end_installed_fails_otherwise(site: Site) -> None:
+    mac = site.lab.add_mac("mac-anna", console_user=None)
+    run = site.play("-e", "configure_client_require_installed=true")
+    assert run.count("failed") == {mac.name: 1}
+
+
+def test_another_version_is_replaced_and_a_removed_profile_comes_back(site: Site) -> None:
+    mac = site.lab.add_mac("mac-anna")
+    assert status(site.play(), mac) == "installed"
+    site.variables["user_vpn_authentication"] = "eap_tls"
+    changed = site.play("--diff")
+    assert status(changed, mac) == "installed"
+    assert "ExtendedAuthEnabled" in changed.stdout
+    assert len(mac.installed_profiles()) == 1
+
+    mac.remove_profile(IDENTIFIER)
+    assert status(site.play(), mac) == "installed"
+    assert len(mac.installed_profiles()) == 1
+    assert_clean(mac)
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        {"sudo": "nopasswd"},
+        {"sudo": "password", "sudo_password": "correct horse battery"},
+        {"admin_is_root": True},
+        {"sudo": "password", "login_shell_noise": True},
+    ],
+    ids=["sudo", "sudo with a password", "root", "a shell that talks"],
+)
+def test_every_way_to_become_root(site: Site, account: dict[str, Any]) -> None:
+    mac = site.lab.add_mac("mac-anna", **account)
+    assert status(site.play(), mac) == "installed"
+    second = site.play()
+    assert second.changed() == set()
+    assert_clean(mac)
+
+
+def test_sudo_refused_fails_that_mac_alone(site: Site) -> None:
+    site.lab.add_mac("mac-anna", sudo="refused")
+    site.lab.add_mac("mac-ben")
+    run = site.play()
+    failed = {host: run.recap[host]["failed"] + run.recap[host]["unreachable"] for host in run.recap}
+    assert failed == {"mac-anna": 1, "mac-ben": 0}
+    assert staged(site.lab.macs["mac-anna"]) == []
+
+
+def test_without_privilege_the_module_says_what_it_needs(site: Site) -> None:
+    mac = site.lab.add_mac("mac-anna")
+    assert status(site.play(), mac) == "installed"
+    options = {"src": str(site.profiles / "mac-anna.mobileconfig")}
+    tasks: list[dict[str, Any]] = [
+        {"vwan.user_vpn.mac_info": {"identifier": IDENTIFIER}},
+        {"vwan.user_vpn.mac_profile": options},
+    ]
+    play = {"hosts": "user_vpn", "gather_facts": False, "become": False, "tasks": tasks}
+    run = site.play(playbook=site.playbook("plain.yml", [play]))
+    assert run.of("mac_info")["privileged"] is False
+    assert run.of("mac_info")["macos_version"] == "15.5"
+    assert "set become: true" in run.of("mac_profile")["msg"]
+    assert run.count("failed") == {"mac-anna": 1}
+
+
+@pytest.mark.parametrize("moment", ["open", "profiles"])
+def test_a_lost_connection_leaves_nothing_secret(site: Site, moment: str) -> None:
+    """Between stage and open, and while waiting: the next run finds a clean Mac, or cleans it."""
+    mac = site.lab.add_mac("mac-anna", person="ignores")
+    site.variables["user_vpn_wait"] = 5
+    if moment == "profiles":
+        assert site.play("--check").returncode == 0
+    mac.drop_connection_when(moment)
+    lost = site.play()
+    assert lost.recap["mac-anna"]["unreachable"] + lost.recap["mac-anna"]["failed"] == 1, lost.output
+
+    mac.person = "approves"
+    found = site.play()
+    assert status(found, mac) == "installed"
+    assert_clean(mac)
+
+
+def test_a_killed_exec_is_cleaned_up_by_the_next_run(site: Site) -> None:
+    mac = site.lab.add_mac("mac-anna", person="ignores")
+    mac.kill_exec_when("open")
+    killed = site.play()
+    assert killed.recap["mac-anna"]["failed"] + killed.recap["mac-anna"]["unreachable"] == 1, killed.output
+    assert staged(mac)
+
+    predicted = site.play("--check")
+    assert predicted.changed()
+    assert "a real run removes it" in predicted.output
+    assert staged(mac)
+
+    mac.person = "approves"
+    cleaned = site.play()
+    assert "was removed" in cleaned.output
+    assert status(cleaned, mac) == "installed"
+    assert_clean(mac)
+
+
+def test_the_profile_leaves_the_mac(site: Site) -> None:
+    mac = site.lab.add_mac("mac-anna")
+    assert status(site.play(), mac) == "installed"
+    remove = {"vwan.user_vpn.mac_profile": {"identifier": IDENTIFIER, "state": "absent"}}
+    play = {"hosts": "user_vpn", "gather_facts": False, "become": True, "tasks": [remove]}
+    playbook = site.playbook("remove.yml", [play])
+
+    predicted = site.play("--check", "--diff", playbook=playbook)
+    assert predicted.changed()
+    assert len(mac.installed_profiles()) == 1
+    mac.clear_records()
+    removed = site.play("--diff", playbook=playbook)
+    assert removed.of("mac_profile")["changed"] is True
+    assert len(mac.execs) == 2
+    assert not mac.installed_profiles()
+    assert not mac.keychain("system")
+    assert site.play(playbook=playbook).of("mac_profile")["changed"] is False
+    assert_clean(mac)
+
+
+def test_mac_info_tells_all_in_one_exec(site: Site) -> None:
+    mac = site.lab.add_mac("mac-anna", macos="26.1", mdm=True)
+    assert status(site.play(), mac) == "installed"
+    mac.tunnel = {"interface": "ipsec0", "address": "172.31.250.4"}
+    mac.clear_records()
+    task = {"vwan.user_vpn.mac_info": {"identifier": IDENTIFIER}}
+    play = {"hosts": "user_vpn", "gather_facts": False, "become": True, "tasks": [task]}
+    seen = site.play(playbook=site.playbook("info.yml", [play])).of("mac_info")
+    assert len(mac.execs) == 1
+    assert seen["macos_version"] == "26.1"
+    assert seen["serial_number"] == mac.serial
+    assert seen["console_user"] == "anna"
+    assert seen["enrolment"]["mdm"] is True
+    assert seen["tunnel"] == {"connected": True, "interface": "ipsec0", "address": "172.31.250.4"}
+    assert seen["profile"]["uuid"] == mac.installed_profiles()[0]["uuid"]
+    assert set(seen["certificates"]) == {certificate["sha1"] for certificate in mac.keychain("system")}
+    assert len(seen["identities"]) == 1
+
+
+def test_a_profile_that_macos_refuses_is_not_called_installed(site: Site) -> None:
+    """The lab's Mac judges for itself: a profile spoilt after rendering never counts as installed."""
+    mac = site.lab.add_mac("mac-anna")
+    site.variables["user_vpn_verify"] = False
+    assert site.play().returncode == 0
+    path = site.profiles / "mac-anna.mobileconfig"
+    document = plistlib.loads(path.read_bytes())
+    for payload in document["PayloadContent"]:
+        if payload["PayloadType"] == "com.apple.security.pkcs12":
+            payload["Password"] = "not the password"
+    path.write_bytes(plistlib.dumps(document))
+    task = {"vwan.user_vpn.mac_profile": {"src": str(path), "wait": 2}}
+    play = {"hosts": "user_vpn", "gather_facts": False, "become": True, "tasks": [task]}
+    run = site.play(playbook=site.playbook("spoilt.yml", [play]))
+    assert run.of("mac_profile")["status"] == "pending_approval"
+    assert mac.ingestion_errors
+    assert staged(mac) == []

@@ -1,0 +1,256 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task as a playbook sees it: idempotence, check mode, diff, secrets, signing, manifest."""
+
+from __future__ import annotations
+
+import base64
+import json
+import plistlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
+from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import PASSWORD, Pki, key_pem, pem
+
+Task = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, client_pkcs12: bytes, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mac-01.p12").write_bytes(client_pkcs12)
+    return tmp_path
+
+
+@pytest.fixture
+def task(folder: Path, settings: dict[str, Any]) -> Task:
+    """Run the task with any argument changed, by paths relative to where the play was started."""
+
+    def go(*, check: bool = False, diff: bool = False, **arguments: Any) -> dict[str, Any]:
+        args = {
+            "settings": settings,
+            "identity": {"pkcs12_path": "mac-01.p12", "password": PASSWORD},
+            "identifier": "com.example.uservpn",
+            "connection_name": "Example VPN",
+            "dest": "profiles/mac-01.mobileconfig",
+            **arguments,
+        }
+        task_vars = {"inventory_hostname": "mac-01"}
+        return run_action("mobileconfig", args, check=check, diff=diff, task_vars=task_vars)
+
+    return go
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def diff_lines(result: dict[str, Any]) -> list[str]:
+    """The lines that a diff removes and adds."""
+    found = []
+    for each in result["diff"]:
+        before, after = each["before"].splitlines(), each["after"].splitlines()
+        found += [f"-{line}" for line in before if line not in after]
+        found += [f"+{line}" for line in after if line not in before]
+    return found
+
+
+def test_check_run_run(task: Task, folder: Path) -> None:
+    before = files(folder)
+    predicted = task(check=True)
+    assert files(folder) == before
+    first = task()
+    assert first["changed"]
+    assert predicted == first, "the prediction holds in every detail"
+    dest = folder / "profiles/mac-01.mobileconfig"
+    assert dest.stat().st_mode & 0o777 == 0o600
+    assert dest.parent.stat().st_mode & 0o777 == 0o700
+    assert plistlib.loads(dest.read_bytes())["PayloadUUID"] == first["profile_uuid"]
+    assert set(first) == {
+        *("changed", "failed", "dest", "profile_uuid", "identifier", "sha256", "certificate_sha1"),
+        *("certificate_not_after", "scope", "display_name"),
+    }
+    written = files(folder)
+    assert task() == first | {"changed": False}
+    assert task(check=True) == first | {"changed": False}
+    assert files(folder) == written
+
+
+def test_mode_and_damage_are_mended(task: Task, folder: Path) -> None:
+    first = task()
+    dest = Path(first["dest"])
+    content = dest.read_bytes()
+    dest.chmod(0o644)
+    assert task(check=True)["changed"]
+    mended = task(diff=True)
+    assert diff_lines(mended) == ["-file mode = 0644", "+file mode = 0600"]
+    dest.write_bytes(b"damaged")
+    assert task()["changed"]
+    assert dest.read_bytes() == content
+
+
+def test_check_mode_before_the_certificate_exists(task: Task, folder: Path) -> None:
+    arguments = {"identity": {"pkcs12_path": "mac-02.p12", "password": PASSWORD}, "manifest": "profiles/manifest.json"}
+    before = files(folder)
+    predicted = task(check=True, diff=True, **arguments)
+    assert predicted["changed"]
+    assert not predicted["failed"]
+    assert predicted["identifier"] == "com.example.uservpn"
+    assert predicted["display_name"] == "Example VPN"
+    for key in ("profile_uuid", "sha256", "certificate_sha1", "certificate_not_after"):
+        assert predicted[key] == ""
+    assert files(folder) == before
+    assert "cannot be read" in task(**arguments)["msg"]
+
+
+def test_check_mode_finds_faulty_wishes_without_a_certificate(task: Task) -> None:
+    wishes = {"identity": {"pkcs12_path": "mac-02.p12", "password": PASSWORD}, "algorithms": "modp1024"}
+    assert "modp1024" in task(check=True, **wishes)["msg"]
+
+
+def test_the_diff_names_the_keys_that_change(task: Task) -> None:
+    first = task(diff=True)
+    assert first["diff"][0]["before"] == ""
+    second = task(diff=True, algorithms="ecp384", dns={"search_domains": ["corp.example.com"]})
+    lines = diff_lines(second)
+    assert "-vpn.IKEv2.IKESecurityAssociationParameters.DiffieHellmanGroup = 14" in lines
+    assert "+vpn.IKEv2.IKESecurityAssociationParameters.DiffieHellmanGroup = 20" in lines
+    assert "+vpn.DNS.SearchDomains = ['corp.example.com']" in lines
+    assert not [line for line in lines if "RemoteAddress" in line]
+    assert task(diff=True, algorithms="ecp384", dns={"search_domains": ["corp.example.com"]})["diff"] == []
+
+
+def test_a_renewed_certificate_shows_as_one(task: Task, folder: Path, pki: Pki) -> None:
+    first = task()
+    (folder / "mac-01.p12").write_bytes(pki.pkcs12(pki.client()))
+    predicted, second = task(check=True, diff=True), task(diff=True)
+    assert predicted == second
+    assert second["changed"]
+    assert second["profile_uuid"] != first["profile_uuid"]
+    labels = {line[1:].partition(" = ")[0] for line in diff_lines(second)}
+    assert labels == {
+        "PayloadUUID",
+        "identity.PayloadCertificateFileName",
+        "identity.PayloadContent",
+        "identity.PayloadDisplayName",
+        "identity.PayloadIdentifier",
+        "identity.PayloadUUID",
+        "vpn.IKEv2.PayloadCertificateUUID",
+    }
+
+
+def test_an_identity_that_had_to_be_packed_stays_as_it_was_packed(task: Task, folder: Path, pki: Pki) -> None:
+    leaf = pki.client()
+    (folder / "mac-01.p12").write_bytes(pki.pkcs12(leaf, cas=[pki.root], legacy=False))
+    first = task()
+    assert task() == first | {"changed": False}
+    assert not task(check=True)["changed"]
+    (folder / "mac-01.p12").write_bytes(pki.pkcs12(leaf, legacy=False))
+    assert not task()["changed"], "the same certificate in another file"
+    assert task(algorithms="ecp384")["changed"]
+    assert not task(algorithms="ecp384")["changed"]
+
+
+def test_no_secret_leaves(task: Task, folder: Path, client_pkcs12: bytes, pki: Pki) -> None:
+    (folder / "signing.pem").write_bytes(pem(pki.certificate("Example Signing")))
+    (folder / "signing.key").write_bytes(key_pem(pki.leaf_key, b"sesame-key"))
+    signer = {"certificate": "signing.pem", "key": "signing.key", "passphrase": "sesame-key"}
+    results = [
+        task(diff=True),
+        task(diff=True, sign_with=signer),
+        task(diff=True, sign_with={**signer, "passphrase": "sesame-wrong"}),
+        task(diff=True, identity={"pkcs12_path": "mac-01.p12", "password": "sesame-wrong"}),
+        task(diff=True, manifest="manifest.json"),
+        # somebody else's file with secrets of other kinds lies where the profile goes
+        task(diff=True, dest="foreign.mobileconfig"),
+    ]
+    (folder / "foreign.mobileconfig").write_bytes(
+        plistlib.dumps({"PayloadContent": [{"SharedSecret": "sesame-a", "Deep": {"AuthPassword": ["sesame-b"]}}]})
+    )
+    results.append(task(diff=True, dest="foreign.mobileconfig"))
+    shown = json.dumps(results)
+    assert PASSWORD not in shown
+    assert "sesame" not in shown
+    assert base64.b64encode(client_pkcs12).decode()[40:80] not in shown
+    assert [result["failed"] for result in results] == [False, False, True, True, False, False, False]
+
+
+def test_a_signed_file(task: Task, folder: Path, pki: Pki, openssl: Callable[..., str]) -> None:
+    certificate = pki.certificate("Example Signing")
+    (folder / "signing.pem").write_bytes(pem(certificate))
+    (folder / "signing.key").write_bytes(key_pem(pki.leaf_key))
+    (folder / "root.pem").write_bytes(pem(pki.root))
+    signer = {"certificate": "signing.pem", "key": "signing.key", "chain": "root.pem"}
+    plain = task()
+    first = task(sign_with=signer, diff=True)
+    assert first["changed"]
+    assert first["profile_uuid"] == plain["profile_uuid"]
+    assert first["sha256"] != plain["sha256"]
+    assert all(line.startswith("+signature carries certificate") for line in diff_lines(first))
+    arguments = ["-verify", "-inform", "DER", "-in", first["dest"], "-CAfile", "root.pem", "-purpose", "any"]
+    assert plistlib.loads(openssl("cms", *arguments, "-binary").encode())["PayloadUUID"] == plain["profile_uuid"]
+    second = task(sign_with=signer)
+    assert not second["changed"]
+    assert second["sha256"] == first["sha256"]
+    assert not task(sign_with=signer, check=True)["changed"]
+    (folder / "signing.pem").write_bytes(pem(pki.certificate("Example Signing")))
+    assert task(sign_with=signer)["changed"], "a renewed signing certificate"
+    assert task()["sha256"] == plain["sha256"], "unsigned again"
+
+
+def test_the_manifest(task: Task, folder: Path) -> None:
+    arguments = {"manifest": "profiles/manifest.json", "serial_number": "C02XX1"}
+    predicted = task(check=True, diff=True, **arguments)
+    first = task(diff=True, **arguments)
+    assert predicted == first
+    entry = json.loads((folder / "profiles/manifest.json").read_text(encoding="utf-8"))["profiles"]["mac-01"]
+    assert entry == {
+        "host": "mac-01",
+        "serial_number": "C02XX1",
+        "file": "mac-01.mobileconfig",
+        **{
+            key: first[key]
+            for key in ("identifier", "profile_uuid", "certificate_sha1", "certificate_not_after", "sha256")
+        },
+    }
+    assert not task(manifest="profiles/manifest.json")["changed"], "the serial number is kept"
+    assert task(manifest="profiles/manifest.json", host="other")["changed"]
+    assert not task(manifest="profiles/manifest.json", host="other")["changed"]
+
+
+def test_a_change_of_the_manifest_alone_is_a_change(task: Task) -> None:
+    task()
+    result = task(manifest="elsewhere/manifest.json", diff=True)
+    assert result["changed"]
+    assert [each["after_header"].rpartition("/")[2] for each in result["diff"]] == ["manifest.json"]
+    assert "+mac-01.file = '../profiles/mac-01.mobileconfig'" in diff_lines(result)
+
+
+def test_warnings_reach_the_user(task: Task) -> None:
+    assert "ECP256" in task(algorithms="ecp256")["warnings"][0]
+    assert "DHGroup24" in task(ipsec_policy=[])["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"algorithms": "ecp384", "ipsec_policy": []}, "mutually exclusive"),
+        ({"on_demand": {"connect": "sometimes"}}, "connect"),
+        ({"on_demand": {"interfaces": ["cellular"]}}, "interfaces"),
+        ({"identity": {"pkcs12_path": "mac-01.p12"}}, "password"),
+        ({"client_chain": ["nowhere.pem"]}, "nowhere.pem cannot be read"),
+        ({"dest": "."}, "cannot be read"),
+        ({"sign_with": {"certificate": "mac-01.p12", "key": "mac-01.p12"}}, "sign_with.certificate"),
+    ],
+)
+def test_faulty_arguments(task: Task, arguments: dict[str, Any], named: str) -> None:
+    result = task(**arguments)
+    assert result["failed"]
+    assert not result["changed"]
+    assert named in result["msg"]
+    assert result["msg"].count("\n") == 0

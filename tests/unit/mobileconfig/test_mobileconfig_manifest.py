@@ -1,0 +1,103 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The manifest of an export folder, also when many hosts are rendered at once."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.errors import ProfileError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.manifest import before_and_after, update_entry
+
+FIELDS = {"identifier": "com.example.uservpn", "profile_uuid": "A", "file": "mac-01.mobileconfig"}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "manifest.json"
+
+
+def entries(path: Path) -> dict[str, Any]:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    assert document.pop("version") == 1
+    assert set(document) == {"profiles"}
+    profiles: dict[str, Any] = document["profiles"]
+    return profiles
+
+
+def test_an_entry_comes_changes_and_stays(path: Path) -> None:
+    assert update_entry(path, "mac-01", FIELDS)
+    assert entries(path) == {"mac-01": {**FIELDS, "host": "mac-01", "serial_number": None}}
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert not update_entry(path, "mac-01", FIELDS)
+    assert update_entry(path, "mac-02", FIELDS)
+    assert update_entry(path, "mac-01", FIELDS | {"profile_uuid": "B"})
+    assert [entries(path)[host]["profile_uuid"] for host in ("mac-01", "mac-02")] == ["B", "A"]
+
+
+def test_a_known_serial_number_is_kept(path: Path) -> None:
+    update_entry(path, "mac-01", FIELDS | {"serial_number": "C02XX1"})
+    assert not update_entry(path, "mac-01", FIELDS)
+    assert not update_entry(path, "mac-01", FIELDS | {"serial_number": None})
+    assert update_entry(path, "mac-01", FIELDS | {"serial_number": "C02XX2"})
+    assert entries(path)["mac-01"]["serial_number"] == "C02XX2"
+
+
+def test_a_serial_number_alone_leaves_the_rest(path: Path) -> None:
+    update_entry(path, "mac-01", FIELDS)
+    assert update_entry(path, "mac-01", {"serial_number": "C02XX1"})
+    assert entries(path)["mac-01"] == {**FIELDS, "host": "mac-01", "serial_number": "C02XX1"}
+
+
+def test_check_predicts_and_writes_nothing(path: Path) -> None:
+    assert update_entry(path, "mac-01", FIELDS, check=True)
+    assert list(path.parent.iterdir()) == []
+    update_entry(path, "mac-01", FIELDS)
+    assert not update_entry(path, "mac-01", FIELDS, check=True)
+
+
+def test_what_a_diff_shows(path: Path) -> None:
+    update_entry(path, "mac-01", {"profile_uuid": "A"})
+    assert before_and_after(path, "mac-01", {"profile_uuid": "B"}) == (
+        ["mac-01.host = 'mac-01'", "mac-01.profile_uuid = 'A'", "mac-01.serial_number = None"],
+        ["mac-01.host = 'mac-01'", "mac-01.profile_uuid = 'B'", "mac-01.serial_number = None"],
+    )
+    assert before_and_after(path, "mac-02", {})[0] == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"version": 2, "profiles": {}}', '{"version": 1, "profiles": {"a": 1}}', "\x00", "[" * 9999],
+)
+def test_a_file_that_is_no_manifest_is_left_alone(path: Path, content: str) -> None:
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ProfileError, match="no manifest"):
+        update_entry(path, "mac-01", FIELDS)
+    assert path.read_text(encoding="utf-8") == content
+
+
+def worker(path: Path, number: int) -> None:
+    for turn in range(5):
+        update_entry(path, f"mac-{number}-{turn}", FIELDS | {"file": f"{number}-{turn}"})
+
+
+def test_parallel_processes_lose_nothing_and_order_does_not_show(path: Path, tmp_path: Path) -> None:
+    # fork, as Ansible does it; spawned processes would spend their time importing.
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=worker, args=(path, number)) for number in range(6)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 6
+    assert len(entries(path)) == 30
+    alone = tmp_path / "alone.json"
+    for number in reversed(range(6)):
+        worker(alone, number)
+    assert alone.read_bytes() == path.read_bytes()

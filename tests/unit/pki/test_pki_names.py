@@ -1,0 +1,125 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Client names: what can be used, and what a person is told about the others."""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import (
+    ClientRequest,
+    parse_clients,
+    refusals,
+    suggestion,
+)
+from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import Pki
+
+ALLOWED = set(string.ascii_letters + string.digits + ".-")
+
+
+def refused(*names: str, known: tuple[str, ...] = ()) -> dict[str, str]:
+    return refusals([ClientRequest(name) for name in names], known)
+
+
+@given(st.one_of(st.text(max_size=80), st.text(alphabet=sorted(ALLOWED), max_size=70)))
+@settings(max_examples=300, deadline=None)
+def test_a_name_that_passes_is_safe_everywhere(name: str) -> None:
+    reason = refused(name).get(name)
+    if reason is None:
+        assert 1 <= len(name) <= 64
+        assert set(name) <= ALLOWED
+        assert name[0].isalnum()
+        assert name[-1].isalnum()
+        assert ".." not in name
+    else:
+        assert reason.isprintable()
+        assert len(reason) < 600
+        assert refused(suggestion(name)) == {}
+
+
+@pytest.mark.parametrize("name", ["a", "mac-01", "MAC.example.com", "1", "a--b", "x" * 64, "C02XK1ABJG5J"])
+def test_names_that_can_be_used(name: str) -> None:
+    assert refused(name) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("", "mac-01"),
+        ("mac 01", "mac-01"),
+        ("mac_01", "mac-01"),
+        ("büro", "buro"),
+        ("anna@example.com", "anna-example.com"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("a/b", "a-b"),
+        ("a\\b", "a-b"),
+        ("..", "mac-01"),
+        (".hidden", "hidden"),
+        ("-rf", "rf"),
+        ("mac-01.", "mac-01"),
+        ("a..b", "a.b"),
+        ("mac-01\n", "mac-01"),
+        ("mac\x00", "mac"),
+        ("٣", "mac-01"),
+        ("x" * 300, "x" * 64),
+    ],
+)
+def test_names_that_cannot(name: str, instead: str) -> None:
+    reason = refused(name)[name]
+    assert reason.endswith(f"give this client another name, for example {instead}.")
+    assert reason.isprintable()
+
+
+def test_each_of_two_equal_names_fails() -> None:
+    assert list(refused("mac-01", "MAC-01", "mac-02")) == ["mac-01", "MAC-01"]
+    assert "occurs 2 times" in refused("mac-01", "mac-01")["mac-01"]
+
+
+def test_capitals_do_not_make_another_client() -> None:
+    assert "existing client mac-01" in refused("Mac-01", known=("mac-01",))["Mac-01"]
+    assert refused("mac-01", known=("mac-01",)) == {}
+
+
+@pytest.mark.parametrize("san", ["", "with space", "ümlaut", "a@b", "x" * 254, "*.example.com"])
+def test_other_dns_names_are_checked_too(san: str) -> None:
+    reason = refusals(parse_clients([{"name": "mac-01", "sans": ["ok.example.com", san]}]), ())["mac-01"]
+    assert "is no DNS name; correct or remove it" in reason
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ({"nmae": "x"}, "unknown key nmae; known are name, sans"),
+        ({"sans": []}, "or a dictionary with the key name"),
+        ({"name": None}, "or a dictionary with the key name"),
+        (["mac-01"], "or a dictionary with the key name"),
+        ({"name": "x", "sans": "y"}, "sans .* must be a list"),
+    ],
+)
+def test_items_that_are_no_clients(item: Any, words: str) -> None:
+    with pytest.raises(PkiError, match=words):
+        parse_clients([item])
+
+
+def test_a_number_is_a_name() -> None:
+    assert parse_clients([7, {"name": 8}]) == [ClientRequest("7"), ClientRequest("8")]
+
+
+def test_one_bad_name_fails_alone(rooted: Pki) -> None:
+    bad = ["bad name", "mac-02", "MAC-02", "x" * 300]
+    for check in (True, False):
+        outcome = rooted.issue("mac-01", *bad, {"name": "mac-03", "pkcs12_password": ""}, check=check)
+        assert outcome.failures == sorted([*bad, "mac-03"])
+        assert outcome.entries["mac-01"].changed
+        assert "pkcs12_password of mac-03" in outcome.entries["mac-03"].msg
+        assert all(re.search(r"(set|give) ", outcome.entries[name].msg) for name in outcome.failures)
+    assert [p.name for p in rooted.path.glob("clients/*")] == ["mac-01"]
+    assert list(outcome.diff()[1]) == ["mac-01"]

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Identities that an enterprise CA issued: checked, and encoded again for the Mac. The files are made by openssl."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSPHRASE, Pki, keys, openssl, real_now
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+GOOD = "extendedKeyUsage=clientAuth\nsubjectAltName=DNS:mac-01\n"
+
+
+class Ca:
+    """Somebody who holds the key of our root and issues with openssl."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.template = Pki(folder / "pki", real_now())
+        self.root = Path(self.template.root().current["certificate_path"])
+        self.key = folder / "client.key"
+        self.key.write_bytes(clear(keys()[2]))
+
+    @cache  # noqa: B019
+    def issue(self, *, name: str = "mac-01", extensions: str = GOOD, days: int = 300, digest: str = "-sha256") -> Path:
+        place = Path(tempfile.mkdtemp(dir=self.folder))
+        (place / "ext.cnf").write_text(extensions)
+        openssl("req", "-new", "-key", self.key, "-subj", f"/CN={name}", "-out", place / "client.csr")
+        openssl(
+            "x509", "-req", "-in", place / "client.csr", "-CA", self.root, "-CAkey", self.root.with_name("root.key"),
+            "-passin", f"pass:{PASSPHRASE}", "-days", str(days), digest, "-extfile", place / "ext.cnf",
+            "-out", place / "client.pem",
+        )  # fmt: skip
+        return place / "client.pem"
+
+    @cache  # noqa: B019
+    def pkcs12(self, **how: Any) -> Path:
+        """In OpenSSL 3's own form, which macOS 14 does not open."""
+        certificate = self.issue(**how)
+        openssl(
+            "pkcs12", "-export", "-in", certificate, "-inkey", self.key, "-passout", "pass:theirs",
+            "-out", certificate.with_suffix(".p12"),
+        )  # fmt: skip
+        return certificate.with_suffix(".p12")
+
+
+def clear(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+@pytest.fixture(scope="session")
+def ca(memory: Path) -> Ca:
+    folder = memory / "ca"
+    folder.mkdir()
+    return Ca(folder)
+
+
+@pytest.fixture
+def pki(ca: Ca, place: Path) -> Pki:
+    return ca.template.copy(place / "pki")
+
+
+def client(source: Path, **more: Any) -> dict[str, Any]:
+    return {"name": "mac-01", "pkcs12_source": source, "source_password": "theirs"} | more
+
+
+def test_a_modern_pkcs12_becomes_one_that_every_mac_opens(ca: Ca, pki: Pki) -> None:
+    item = client(ca.pkcs12())
+    foreseen = pki.issue(item, check=True, passphrase=None)
+    assert not (pki.path / "clients").exists()
+    taken = pki.issue(item, passphrase=None)  # the root's key has no part in it
+    assert taken.entries == foreseen.entries
+    entry = taken.entries["mac-01"]
+    assert (entry.changed, entry.reason) == (True, "missing")
+    told = openssl("pkcs12", "-legacy", "-info", "-in", entry.pkcs12_path, "-passin", "pass:tr0ub4dor", "-nodes")
+    assert told.count("pbeWithSHA1And3-KeyTripleDES-CBC") == 2
+    assert Path(entry.certificate_path).read_text() == ca.issue().read_text()
+    before = pki.tree()
+    assert not pki.issue(item, passphrase=None).changed
+    assert not pki.issue(item, check=True).changed
+    assert pki.tree() == before
+    assert pki.sql("SELECT origin FROM certificates WHERE kind = 'client'") == [("supplied",)]
+
+
+def test_two_files_do_as_well(ca: Ca, pki: Pki) -> None:
+    item = {"name": "mac-01", "certificate_source": ca.issue(), "key_source": ca.key}
+    assert pki.issue(item).entries["mac-01"].reason == "missing"
+    assert not pki.issue(item).changed
+
+
+def test_another_password_or_file(ca: Ca, pki: Pki) -> None:
+    item = client(ca.pkcs12())
+    first = pki.issue(item).entries["mac-01"]
+    recoded = pki.issue(item, password="another").entries["mac-01"]
+    assert (recoded.reason, recoded.sha1) == ("options_changed", first.sha1)
+    openssl("pkcs12", "-legacy", "-in", recoded.pkcs12_path, "-passin", "pass:another", "-nodes")
+    assert not pki.issue(item, password="another").changed
+    successor = pki.issue(client(ca.pkcs12(days=299)), password="another").entries["mac-01"]
+    assert successor.reason == "options_changed"
+    assert successor.sha1 != first.sha1
+    assert not Path(first.pkcs12_path).exists()
+    assert pki.issue("mac-01").entries["mac-01"].reason == "options_changed"  # from now on made here
+
+
+def test_a_supplied_certificate_is_not_renewed_by_us(ca: Ca, pki: Pki) -> None:
+    item = client(ca.pkcs12(days=10))
+    pki.issue(item)
+    soon = pki.issue(item)
+    assert not soon.changed
+    assert "supply its successor" in soon.warnings[0]
+    pki.now += 10 * DAY
+    assert "ended at" in pki.issue(item).entries["mac-01"].msg
+
+
+def test_a_revoked_certificate_does_not_come_back(ca: Ca, pki: Pki) -> None:
+    item = client(ca.pkcs12())
+    pki.issue(item)
+    pki.end("mac-01")
+    assert "has been revoked; supply a new one" in pki.issue(item).entries["mac-01"].msg
+    assert pki.issue(client(ca.pkcs12(days=299))).entries["mac-01"].reason == "revoked"
+
+
+def test_after_a_rotation_it_has_to_be_issued_anew(ca: Ca, pki: Pki) -> None:
+    item = client(ca.pkcs12())
+    pki.issue(item)
+    pki.root(generation=2)
+    entry = pki.issue(item, "mac-02")
+    assert entry.failures == ["mac-01"]
+    assert "has not been issued by the current root" in entry.entries["mac-01"].msg
+    assert entry.entries["mac-02"].changed
+
+
+@pytest.mark.parametrize(
+    ("how", "item", "words"),
+    [
+        ({"name": "mac-02"}, {}, "does not have mac-01 as its common name"),
+        ({"extensions": "extendedKeyUsage=clientAuth\n"}, {}, "as a DNS alternative name"),
+        ({"extensions": "subjectAltName=DNS:mac-01\n"}, {}, "clientAuth as its first extended key usage"),
+        (
+            {"extensions": "extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=DNS:mac-01\n"},
+            {},
+            "clientAuth as its first extended key usage",
+        ),
+        ({"digest": "-sha1"}, {}, "not signed with SHA-256 or better"),
+        ({}, {"source_password": "guess"}, "source_password is wrong"),
+        ({}, {"pkcs12_source": "nowhere.p12"}, "cannot be read"),
+        ({}, {"sans": ["more.example.com"]}, "remove sans"),
+        ({}, {"key_source": "client.key"}, "either pkcs12_source, or certificate_source with key_source"),
+    ],
+)
+def test_identities_that_are_refused(ca: Ca, pki: Pki, how: dict[str, Any], item: dict[str, Any], words: str) -> None:
+    before = pki.tree()
+    for check in (True, False):
+        outcome = pki.issue(client(ca.pkcs12(**how), **item), check=check)
+        assert words in outcome.entries["mac-01"].msg
+    assert pki.tree() == before
+
+
+def test_a_key_that_belongs_to_another_certificate(ca: Ca, pki: Pki, place: Path) -> None:
+    other = place / "other.key"
+    other.write_bytes(clear(keys()[1]))
+    item = {"name": "mac-01", "certificate_source": ca.issue(), "key_source": other}
+    assert "does not belong to" in pki.issue(item).entries["mac-01"].msg
