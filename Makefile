@@ -15,6 +15,7 @@ export ANSIBLE_HOME := $(CURDIR)/$(VENV)/ansible
 export PYTHONPATH := $(CURDIR)/$(COLLECTIONS)
 export PYTHONDONTWRITEBYTECODE := 1
 unexport ANSIBLE_CONFIG
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo test unit integration lint sanity bench soak docs build format clean
 
@@ -44,8 +45,11 @@ bench: $(VENV)/test.ready
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; \
 	  $(BIN)/python -m ansible_collections.vwan.user_vpn.tests.bench.$$(basename $$file .py) || exit 1; done
 
+# The reference of modules and roles as pages to read, in .docs.
 docs: $(VENV)/test.ready
-	@$(BIN)/python tests/tools/build_docs.py
+	@rm -rf .docs && mkdir .docs
+	@$(BIN)/antsibull-docs collection --use-current --squash-hierarchy --output-format simplified-rst --dest-dir .docs vwan.user_vpn
+	@echo "The reference is in .docs"
 
 build: $(VENV)/demo.ready
 	@$(BIN)/ansible-galaxy collection build --force
@@ -54,7 +58,7 @@ format: $(VENV)/test.ready
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 clean:
-	rm -rf $(VENV) .demo
+	rm -rf $(VENV) .demo .docs
 
 $(VENV)/%.ready: requirements/%.txt requirements/demo.txt requirements/constraints.txt | $(VENV)/made
 	@echo "Installing the Python packages of requirements/$*.txt in $(VENV) (once) ..."

@@ -49,8 +49,9 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         checked = ArgumentSpecValidator(self.ARGUMENT_SPEC, **self.CONSTRAINTS).validate(self._task.args)
-        if checked.errors:
-            return result | {"failed": True, "changed": False, "msg": "; ".join(map(_text, checked.errors))}
+        if checked.error_messages:
+            problems = "; ".join(map(_text, checked.errors.errors))
+            return result | {"failed": True, "changed": False, "msg": problems}
         self._register_secrets(self.ARGUMENT_SPEC, checked.validated_parameters)
         task_vars = task_vars or {}
         self.host = str(task_vars.get("inventory_hostname", ""))

@@ -89,9 +89,9 @@ class Call:
             (self.out if to_stdout else self.err)(text if text.endswith("\n") else text + "\n")
         return code
 
-    async def read_line(self, *, hidden: bool = False) -> bytes:
-        """Return one line of standard input with its line feed; b'' at the end."""
-        self._send(b"L", b"hidden" if hidden else b"")
+    async def read_line(self, prompt: str = "") -> bytes:
+        """Return one line of standard input with its line feed; b'' at the end. A prompt asks for a secret."""
+        self._send(b"L", prompt.encode("utf-8", "surrogateescape"))
         return (await receive(self._reader))[1]
 
     async def read_all(self) -> bytes:

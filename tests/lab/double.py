@@ -8,8 +8,8 @@ links each double's name to it. A double is started for every command, so this f
 answer is computed in the lab's own process (see calls.py), where everything is imported already.
 
 A frame in either direction is one letter, four bytes of length, the content. From the lab: O and E write to standard
-output and error, L asks for one line of standard input, A for all of it, S starts a process and waits for it,
-X ends with an exit code.
+output and error, L asks for one line of standard input (after a prompt, if it has one), A for all of it, S starts a
+process and waits for it, X ends with an exit code.
 """
 
 import posix
@@ -21,7 +21,7 @@ NO_LAB = 125
 SIGPIPE = 13
 
 
-def main():
+def main() -> int:
     """Serve the lab's frames until it says X."""
     environ = posix.environ
     path = environ.get(b"LAB_SOCKET")
@@ -44,7 +44,7 @@ def main():
         elif kind == b"E":
             write(2, content)
         elif kind == b"L":
-            send(lab, b"L", read_line(content == b"hidden"))
+            send(lab, b"L", read_line(content))
         elif kind == b"A":
             send(lab, b"A", read_all())
         elif kind == b"S":
@@ -55,18 +55,18 @@ def main():
             return NO_LAB
 
 
-def send(lab, kind, content):
+def send(lab: Socket, kind: bytes, content: bytes) -> None:
     """Send one frame."""
     lab.sendall(kind + len(content).to_bytes(4, "big") + content)
 
 
-def receive(lab):
+def receive(lab: Socket) -> tuple[bytes, bytes]:
     """Receive one frame; an empty kind means that the lab is gone."""
     head = exactly(lab, 5)
     return (head[:1], exactly(lab, int.from_bytes(head[1:], "big"))) if head else (b"", b"")
 
 
-def exactly(lab, size):
+def exactly(lab: Socket, size: int) -> bytes:
     """Receive `size` bytes, or nothing."""
     content = b""
     while len(content) < size:
@@ -77,7 +77,7 @@ def exactly(lab, size):
     return content
 
 
-def write(fd, content):
+def write(fd: int, content: bytes) -> None:
     """Write everything; a reader that went away ends the double as SIGPIPE would."""
     while content:
         try:
@@ -86,16 +86,20 @@ def write(fd, content):
             posix._exit(128 + SIGPIPE)
 
 
-def read_line(hidden):
-    """Read one line byte by byte, so that the rest stays for whoever reads standard input next; b'' is the end."""
+def read_line(prompt: bytes) -> bytes:
+    """Read one line byte by byte, so that the rest stays for whoever reads standard input next; b'' is the end.
+
+    With a prompt a terminal stops to echo first, and drops what was typed before: who answers the prompt is heard.
+    """
     restore = None
-    if hidden and posix.isatty(0):
+    if prompt and posix.isatty(0):
         import termios
 
         restore = termios.tcgetattr(0)
         silent = termios.tcgetattr(0)
         silent[3] &= ~termios.ECHO
         termios.tcsetattr(0, termios.TCSAFLUSH, silent)
+    write(2, prompt)
     line = b""
     while not line.endswith(b"\n"):
         char = posix.read(0, 1)
@@ -107,7 +111,7 @@ def read_line(hidden):
     return line
 
 
-def read_all():
+def read_all() -> bytes:
     """Read standard input to its end."""
     parts = []
     while part := posix.read(0, 65536):
@@ -115,7 +119,7 @@ def read_all():
     return b"".join(parts)
 
 
-def spawn(content):
+def spawn(content: bytes) -> int:
     """Start a process as the lab describes it, wait, and return its exit code."""
     program, count, *rest = content.split(b"\0")
     argv, variables = rest[: int(count)], rest[int(count) :]

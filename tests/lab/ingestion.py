@@ -312,9 +312,12 @@ def unwrap(raw: bytes) -> tuple[bytes, keychain.Item, list[keychain.Item]]:
     wanted = info["sid"].chosen
     serial = wanted["serial_number"].native
     signer = next(item for item in pool if item.certificate.serial_number == serial)
-    algorithm = {"sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}[
-        info["digest_algorithm"]["algorithm"].native
-    ]()
+    algorithms: dict[str, hashes.HashAlgorithm] = {
+        "sha256": hashes.SHA256(),
+        "sha384": hashes.SHA384(),
+        "sha512": hashes.SHA512(),
+    }
+    algorithm = algorithms[info["digest_algorithm"]["algorithm"].native]
     data = plain
     if info["signed_attrs"]:
         digest = hashes.Hash(algorithm)

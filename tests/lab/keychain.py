@@ -59,7 +59,7 @@ class Item:
         """Common name of the subject, else the readable subject, as Keychain Access labels it."""
         native = self.certificate.subject.native
         name = native.get("common_name", "")
-        return (name[-1] if isinstance(name, list) else name) or self.certificate.subject.human_friendly
+        return str((name[-1] if isinstance(name, list) else name) or self.certificate.subject.human_friendly)
 
     @property
     def emails(self) -> list[str]:
@@ -70,7 +70,7 @@ class Item:
     @property
     def pem(self) -> str:
         """The certificate in PEM form."""
-        return pem.armor("CERTIFICATE", self.der).decode("ascii")
+        return str(pem.armor("CERTIFICATE", self.der), "ascii")
 
     def public(self) -> dict[str, object]:
         """What a test wants to know."""

@@ -20,14 +20,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import ingestion, keychain, macos, person
+from . import ingestion, macos, person
+from .keychain import Item
 
 if TYPE_CHECKING:
     from .calls import Call
     from .lab import Lab
 
 #: Folders at the top of a Mac's disk: paths below them are looked up on that disk, not on the host's.
-TOP = ("Users", "Library", "System", "Applications", "private", "var", "tmp", "etc", "opt")
+TOP = ("Users", "Library", "Applications", "private", "var", "tmp", "opt")
 PYTHON = re.compile(r"(?<![\w.-])python(?:[23](?:\.\d+)?)?(?![\w.-])")
 TOOL = re.compile(r"(?<![\w./-])/(?:usr/)?s?bin/([a-z][\w-]*)(?![\w./-])")
 FOLDER = re.compile(
@@ -179,7 +180,7 @@ class Mac:
 
         self.profiles: list[Profile] = []
         self.pending: Pending | None = None
-        self.keychains: dict[str, list[keychain.Item]] = {"system": []}
+        self.keychains: dict[str, list[Item]] = {"system": []}
         # (user, exec) for login keychains unlocked in that exec.
         self.unlocked: set[tuple[str, str]] = set()
         # SHA-256 of certificates trusted in the admin domain, and per user.
@@ -323,6 +324,13 @@ class Mac:
         """Kill all processes of the exec that starts the double `name` next, and let its connection live."""
         self._drop[name] = "processes"
 
+    def put_file(self, path: str, content: bytes, *, owner: str = "root", mode: int = 0o644) -> None:
+        """Put a file on the disk, in a folder that is there."""
+        there = self.host_path(path, "/")
+        there.write_bytes(content)
+        there.chmod(mode)
+        self.own(there, owner)
+
     def push_profile(self, raw: bytes) -> None:
         """Install a profile as an MDM does: no person, no pending state. Raises IngestionError if macOS refuses it."""
         content, verification = ingestion.open_profile(self, raw)
@@ -419,7 +427,7 @@ class Mac:
             self.profiles.append(Profile(content, owner, now, verification, source, raw))
             self.save()
 
-    def _stale_identities(self, old: Profile, content: dict[str, Any]) -> dict[tuple[str, str], keychain.Item]:
+    def _stale_identities(self, old: Profile, content: dict[str, Any]) -> dict[tuple[str, str], Item]:
         """Return identities that macOS keeps although the new profile holds other ones.
 
         Source: jim-lake/VPNStatus test/target_vpn/README.md (macOS 26): with the same names and UUIDs the first
@@ -477,32 +485,26 @@ class Mac:
         return accounts
 
     def _make_disk(self) -> None:
-        for folder in (
-            "Users",
-            "Library/Keychains",
-            "private/var",
-            "private/tmp",
-            "System",
-            "Applications",
-            "private/etc",
-        ):
-            (self.disk / folder).mkdir(parents=True)
-        for link in ("var", "tmp", "etc"):
+        folders = {"": 0o755, "Users": 0o755, "Users/Shared": 0o1777, "Library": 0o755, "private": 0o755}
+        folders |= {"private/tmp": 0o1777, "private/var": 0o755, "private/var/folders": 0o755}
+        (self.disk).mkdir(parents=True)
+        for folder, mode in folders.items():
+            self._make_folder(self.disk / folder, mode, "root")
+        for link in ("var", "tmp"):
             (self.disk / link).symlink_to(f"private/{link}")
-        (self.disk / "Users/Shared").mkdir()
-        for shared in ("Users/Shared", "private/tmp"):
-            (self.disk / shared).chmod(0o1777)
-        self._owners_of_new("root")
         for user in self.accounts.values():
-            self.home(user).mkdir(parents=True, mode=0o750)
-            self.temp(user).mkdir(parents=True, mode=0o700)
+            self._make_folder(self.home(user), 0o750, user.name)
+            self._make_folder(self.temp(user), 0o700, user.name)
             if user.uid:
                 self.keychains[user.name] = []
-            for path in (self.home(user), self.temp(user)):
-                self.own(path, user.name)
-            self._owners_of_new("root")
+        self._owners_of_new("root")
         self.stores.mkdir()
         self._trace.touch()
+
+    def _make_folder(self, path: Path, mode: int, owner: str) -> None:
+        path.mkdir(exist_ok=True)
+        path.chmod(mode)  # whatever the umask
+        self.own(path, owner)
 
     def _install_vpnutil(self) -> None:
         folder = self.disk / "opt/homebrew/bin"
@@ -516,7 +518,7 @@ class Mac:
 
     def temp(self, user: User) -> Path:
         """A user's own temporary folder (confstr _CS_DARWIN_USER_TEMP_DIR), on the host."""
-        return self.disk / f"private/var/folders/zz/{user.name}/T"
+        return self.disk / f"private/var/folders/{user.name}"
 
     def host_path(self, given: str, cwd: str) -> Path:
         """Where a path that somebody on the Mac names lies on the host."""

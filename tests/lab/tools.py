@@ -166,7 +166,7 @@ def _wrapper(name: str) -> str:
 
 def _last(name: str, real: str) -> str:
     if name == "mktemp":
-        temp = "TMP=${TMPDIR:-$LAB_DISK/private/var/folders/zz/$LAB_USER/T} TMP=${TMP%/}\n"
+        temp = "TMP=${TMPDIR:-$LAB_DISK/private/var/folders/$LAB_USER} TMP=${TMP%/}\n"
         return temp + MKTEMP.format(real=real)
     if name == "wc":  # BSD's counts are eight characters wide, even one alone
         sed = shutil.which("sed", path=HOST_PATH)

@@ -515,8 +515,8 @@ async def _unlock_keychain(call: Call, args: list[str]) -> int:
     store = _stores(call, paths)[0]
     found = dict(options)
     if "-p" not in found:
-        call.err(f"password to unlock {_path(call, store)}: ")
-        found["-p"] = (await call.read_line(hidden=True)).rstrip(b"\n").decode("utf-8", "surrogateescape")
+        line = await call.read_line(f"password to unlock {_path(call, store)}: ")
+        found["-p"] = line.rstrip(b"\n").decode("utf-8", "surrogateescape")
     if store in {"", "system"}:
         return 0
     if found["-p"] != call.mac.accounts[store].password:

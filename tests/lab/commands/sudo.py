@@ -96,8 +96,7 @@ async def _allowed(call: Call, options: dict[str, str]) -> bool:  # noqa: PLR091
         )
         return False
     for attempt in range(1, TRIES + 1):
-        call.err(options.get("p", "Password:"))
-        line = await call.read_line(hidden=True)
+        line = await call.read_line(options.get("p") or "Password:")
         if not line:
             call.err("\nsudo: no password was provided\nsudo: a password is required\n")
             return False

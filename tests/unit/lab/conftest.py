@@ -76,7 +76,7 @@ class Direct(Call):
     def _send(self, kind: bytes, content: bytes) -> None:
         self.sent[kind] += content
 
-    async def read_line(self, *, hidden: bool = False) -> bytes:
+    async def read_line(self, prompt: str = "") -> bytes:
         line, feed, self.stdin = self.stdin.partition(b"\n")
         return line + feed
 

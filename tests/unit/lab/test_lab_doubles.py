@@ -30,10 +30,9 @@ def mac(new_mac: NewMac) -> Mac:
 
 def store(mac: Mac, name: str, content: bytes) -> str:
     """Put a file of root's into /Users/Shared and return its path there."""
-    path = mac.disk / "Users/Shared" / name
-    path.write_bytes(content)
-    mac.own(path, "root")
-    return f"/Users/Shared/{name}"
+    path = f"/Users/Shared/{name}"
+    mac.put_file(path, content)
+    return path
 
 
 def test_who_and_where(mac: Mac, say: Say) -> None:

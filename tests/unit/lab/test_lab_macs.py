@@ -60,7 +60,7 @@ def test_gnu_options_are_refused_and_recorded(ssh: Ssh, new_mac: NewMac) -> None
     mac = new_mac()
     for command in (
         "sed -i s/a/b/ file", "date -d now", "mktemp --suffix=x", "stat -c %U /dev/console", "grep -P x",
-        "sort --version-sort", "head -n -1", "sed 's/a\\+/b/'", "date +%N", "mktemp x.XXXXXX.mobileconfig", "base64 -w0",
+        "sort --version-sort", "head -n -1", "sed 's/a\\+/b/'", "date +%N", "mktemp x.XXXXXX.y", "base64 -w0",
         "readlink --canonicalize /",
     ):  # fmt: skip
         mac.clear_records()
@@ -148,9 +148,8 @@ def test_a_profile_is_opened_approved_shown_and_removed(ssh: Ssh, new_mac: NewMa
 
 def test_open_needs_the_session_of_the_user_at_the_screen(ssh: Ssh, new_mac: NewMac) -> None:
     mac = new_mac(users=("anna", "ben"), person="ignores", copy_after=0.01)
-    folder = mac.disk / "Users/Shared"
-    (folder / "p").write_bytes(samples.packed(samples.profile()))
     file = "/Users/Shared/p"
+    mac.put_file(file, samples.packed(samples.profile()))
     for command in (
         f"open {file}", f"sudo -n -u anna open {file}", f"sudo -n launchctl asuser 502 open {file}",
         f"sudo -n launchctl asuser 503 sudo -u ben open {file}", "launchctl asuser 502 true",
@@ -171,7 +170,7 @@ def test_open_needs_the_session_of_the_user_at_the_screen(ssh: Ssh, new_mac: New
 
 def test_a_file_that_is_gone_too_soon_never_becomes_pending(ssh: Ssh, new_mac: NewMac) -> None:
     mac = new_mac(copy_after=0.2)
-    (mac.disk / "Users/Shared/p").write_bytes(samples.packed(samples.profile()))
+    mac.put_file("/Users/Shared/p", samples.packed(samples.profile()))
     ssh(mac, f"sudo -n {AS_ANNA} open /Users/Shared/p; rm -f /Users/Shared/p; sleep 0.3")
     assert mac.pending_profile() is None and mac.installed_profiles() == []
 
@@ -196,7 +195,7 @@ def test_a_cut_connection_leaves_the_processes_alone(lab: Lab, new_mac: NewMac) 
     answer = lab.ssh(mac, "touch before; sw_vers >/dev/null; sleep 0.2; touch after; sleep 0.2; echo x; touch never")
     assert answer.returncode == 255 and time.monotonic() - began < 5
     home = mac.home(mac.accounts["admin"])
-    wait_for(lambda: (home / "after").exists())
+    wait_for((home / "after").exists)
     wait_for(lambda: mac.execs[0].rc is not None)
     assert (home / "before").exists() and not (home / "never").exists()
     mac.kill_exec_when("sw_vers")

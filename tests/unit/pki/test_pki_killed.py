@@ -127,7 +127,7 @@ def test_killed_while_everything_is_made(place: Path) -> None:
 
     steps = run_killed(lambda: work(Pki(place / "whole")), 0)
     assert steps > 30
-    for step in every(steps, 18):
+    for step in every(steps, 11):
         pki = Pki(place / f"killed-{step}")
         assert run_killed(lambda pki=pki: work(pki), step) == 0
         nothing_unknown(pki)
@@ -152,7 +152,7 @@ def test_killed_while_renewing(rooted: Pki, place: Path) -> None:
 
     whole = rooted.copy(place / "whole")
     steps = run_killed(lambda: renew(whole), 0)
-    for step in every(steps, 14):
+    for step in every(steps, 9):
         pki = rooted.copy(place / f"killed-{step}")
         old = {name: valid_identity(pki, name) for name in ("mac-01", "mac-02")}
         assert run_killed(lambda pki=pki: renew(pki), step) == 0
@@ -178,7 +178,7 @@ def test_killed_while_revoking_and_retiring(rooted: Pki, place: Path) -> None:
 
     whole = rooted.copy(place / "whole")
     steps = run_killed(lambda: work(whole), 0)
-    for step in every(steps, 12):
+    for step in every(steps, 7):
         pki = rooted.copy(place / f"killed-{step}")
         assert run_killed(lambda pki=pki: work(pki), step) == 0
         work(pki)
@@ -197,7 +197,7 @@ def test_killed_while_revoking_and_retiring(rooted: Pki, place: Path) -> None:
 def test_killed_by_the_clock(rooted: Pki) -> None:
     """Not at a step of our choosing, but whenever: with threads at work."""
     names = [f"mac-{number:02}" for number in range(8)]
-    for milliseconds in (5, 20, 60):
+    for milliseconds in (5, 40):
         child = FORK.Process(target=lambda: rooted.issue(*names))
         child.start()
         child.join(milliseconds / 1000)
