@@ -117,6 +117,8 @@ class ActionModule(UserVpnAction):
         pkcs12_path = self.local_path(arguments["identity"]["pkcs12_path"])
         if self.check_mode and not pkcs12_path.is_file():
             # A real run would have issued the certificate in an earlier task; what it will be, nobody can know.
+            for warning in draft.warnings:
+                self.warn(warning)
             return answer
 
         client = identity.load(

@@ -29,7 +29,8 @@ attributes:
   check_mode:
     support: full
     details: Where the PKCS#12 file does not exist yet, because an earlier task would have issued it, a change is
-      predicted and the values that depend on the certificate are empty.
+      predicted and the values that depend on the certificate are empty. The RV(sha256) of a file that would be signed
+      or packed anew cannot be predicted.
   diff_mode:
     support: full
     details: Shows the keys of the profile, one per line. Certificates are shown by their SHA-256 fingerprint, a
@@ -325,11 +326,20 @@ EXAMPLES = r"""
       register: package
       run_once: true
 
+    - name: Issue the certificates of all Macs
+      vwan.user_vpn.client_certificates:
+        path: pki
+        passphrase: "{{ user_vpn_root_passphrase }}"
+        pkcs12_password: "{{ user_vpn_pkcs12_password }}"
+        clients: "{{ ansible_play_hosts_all }}"
+      register: certificates
+      run_once: true
+
     - name: Render the profile
       vwan.user_vpn.mobileconfig:
         settings: "{{ package.settings }}"
         identity:
-          pkcs12_path: "pki/clients/{{ inventory_hostname }}/identity.p12"
+          pkcs12_path: "{{ certificates.clients[inventory_hostname].pkcs12_path }}"
           password: "{{ user_vpn_pkcs12_password }}"
         identifier: com.example.uservpn
         connection_name: Example VPN
@@ -342,7 +352,7 @@ EXAMPLES = r"""
       vwan.user_vpn.mobileconfig:
         settings: "{{ package.settings }}"
         identity:
-          pkcs12_path: "pki/clients/{{ inventory_hostname }}/identity.p12"
+          pkcs12_path: "{{ certificates.clients[inventory_hostname].pkcs12_path }}"
           password: "{{ user_vpn_pkcs12_password }}"
         identifier: com.example.uservpn.ondemand
         connection_name: Example VPN

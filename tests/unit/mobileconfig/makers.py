@@ -67,6 +67,7 @@ class Pki:
         sans: Iterable[str] = (),
         other_names: Iterable[x509.GeneralName] = (),
         clients: bool = False,
+        servers: bool = False,
         signs: bool | None = None,
         start: timedelta = -2 * DAY,
         end: timedelta = 300 * DAY,
@@ -86,8 +87,9 @@ class Pki:
         names = [*map(x509.DNSName, sans), *other_names]
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        if clients:
-            builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        purposes = [ExtendedKeyUsageOID.CLIENT_AUTH] * clients + [ExtendedKeyUsageOID.SERVER_AUTH] * servers
+        if purposes:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         if signs is not None:
             usage = x509.KeyUsage(signs, False, not signs, False, False, False, False, False, False)
             builder = builder.add_extension(usage, critical=True)

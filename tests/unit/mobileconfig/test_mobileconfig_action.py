@@ -234,6 +234,8 @@ def test_a_change_of_the_manifest_alone_is_a_change(task: Task) -> None:
 def test_warnings_reach_the_user(task: Task) -> None:
     assert "ECP256" in task(algorithms="ecp256")["warnings"][0]
     assert "DHGroup24" in task(ipsec_policy=[])["warnings"][0]
+    missing = {"pkcs12_path": "mac-02.p12", "password": PASSWORD}
+    assert "DHGroup24" in task(ipsec_policy=[], identity=missing, check=True)["warnings"][0]
 
 
 @pytest.mark.parametrize(

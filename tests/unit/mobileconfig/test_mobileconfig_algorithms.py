@@ -114,6 +114,8 @@ def test_the_documented_default_of_virtual_wan_is_refused_for_both_groups() -> N
 def test_the_pair_that_is_named_asks_for_the_fewest_changes() -> None:
     with pytest.raises(ProfileError, match="the pair ecp384:"):
         choose(ipsec_policy=POLICY | algorithms.PAIRS["ecp384"].azure | {"pfsGroup": "PFS24"})
+    with pytest.raises(ProfileError, match="the pair modp2048:"):  # never ecp256
+        choose(ipsec_policy=POLICY | algorithms.PAIRS["ecp256"].azure | {"pfsGroup": "PFS24"})
 
 
 def test_one_policy_in_a_list_and_names_of_the_sdk() -> None:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ipaddress
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -94,7 +96,8 @@ def test_faulty_identities(pki: Pki) -> None:
     curve = ec.generate_private_key(ec.SECP256R1())
     cases = {
         "expired": pki.pkcs12(pki.client(end=-timedelta(seconds=5))),
-        "clientAuth": pki.pkcs12(pki.client(clients=False)),
+        "lacks the extended key usage": pki.pkcs12(pki.client(clients=False)),
+        "clientAuth": pki.pkcs12(pki.client(clients=False, servers=True)),
         "digitalSignature": pki.pkcs12(pki.client(signs=False)),
         "key of a CA": pki.pkcs12(pki.client(ca=True)),
         "not RSA": pki.pkcs12(pki.client(key=curve), key=curve),
@@ -178,3 +181,25 @@ def test_a_key_that_is_not_the_certificates(pki: Pki) -> None:
 def test_a_certificate_that_is_not_valid_yet_is_loaded(pki: Pki) -> None:
     client = load(pki.pkcs12(pki.client(start=3 * DAY)), PASSWORD, "x.p12")
     assert client.not_before > client.certificate.not_after - 300 * DAY
+
+
+def test_without_the_package_cryptography() -> None:
+    """Everything can be imported (ansible-test does), and using it says what is missing."""
+    program = """
+import sys
+sys.modules["cryptography"] = None
+from ansible_collections.vwan.user_vpn.plugins.action import mobileconfig
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import certificates, errors, identity, signing
+for use in (
+    lambda: identity.load(b"", "x", "x.p12"),
+    lambda: certificates.from_pem("", "x.pem"),
+    lambda: signing.load_signer(b"", b"", None),
+):
+    try:
+        use()
+    except errors.ProfileError as error:
+        assert "pip install 'cryptography" in str(error)
+    else:
+        raise AssertionError
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -63,6 +63,12 @@ def test_any_other_form(pki: Pki, tmp_path: Path, openssl: Callable[..., str], f
     assert found is None or not found[1]
 
 
+def test_another_hash_of_the_mac(client_pkcs12: bytes) -> None:
+    sha1 = bytes.fromhex("06052b0e03021a")
+    assert client_pkcs12.count(sha1) == 1
+    assert read(client_pkcs12.replace(sha1, bytes.fromhex("06052b0e03021b")), PASSWORD) is None
+
+
 def test_another_password(client_pkcs12: bytes) -> None:
     assert read(client_pkcs12, PASSWORD + " ") is None
 

@@ -45,7 +45,12 @@ def test_somebody_elses_folder_is_refused_and_left_alone(pki: Pki) -> None:
     pki.path.mkdir()
     (pki.path / "thesis.txt").write_text("mine")
     before = pki.tree()
-    for attempt in (pki.root, lambda: pki.issue("mac-01"), lambda: pki.end("mac-01"), lambda: pki.retire(1)):
+
+    def write() -> None:
+        with pki.folder.writing():
+            pass
+
+    for attempt in (pki.root, lambda: pki.issue("mac-01"), lambda: pki.end("mac-01"), lambda: pki.retire(1), write):
         with pytest.raises(PkiError, match=r"not a PKI folder.*Give an empty or a new folder"):
             attempt()
     assert pki.tree() == before

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import ledger
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.issuing import leftovers, settle, settled
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.ledger import reading, writing
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSWORD, Pki, keys, openssl
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -160,6 +162,13 @@ def test_killed_while_renewing(rooted: Pki, place: Path) -> None:
         for name in old:
             valid_identity(pki, name)  # the old one or the new one, but a whole one
         foreseen = renew(pki, check=True)
+        with reading(pki.folder) as known:
+            predicted = settled(known.rows(), leftovers(pki.folder, known.rows()))
+        with pki.folder.writing(), writing(pki.folder) as known:
+            pending = settle(pki.folder, known, pki.now)
+            assert {r.sha1: r.state for r in known.rows()} == {r.sha1: r.state for r in predicted}
+        if pending:
+            foreseen = renew(pki, check=True)  # what was finished just now is not news any more
         done = renew(pki)
         assert {n: e.changed for n, e in done.entries.items()} == {n: e.changed for n, e in foreseen.entries.items()}
         all_settled(pki, ["mac-01", "mac-02"])

@@ -212,14 +212,15 @@ def test_offline_and_online(lab: Lab, new_mac: NewMac) -> None:
     assert lab.ssh(mac, "true").returncode == 0
 
 
-def test_ansible_raw_with_and_without_a_sudo_password(lab: Lab, new_mac: NewMac) -> None:
+def test_ansible_raw_with_a_sudo_password_and_as_root(lab: Lab, new_mac: NewMac) -> None:
     mac = new_mac(sudo="password", sudo_password="pass with blank", login_shell_noise=True)
-    other = new_mac(admin_is_root=True)
-    answer = ansible(lab, mac.name, "-m", "raw", "-a", "id -un", "-b")
-    assert "SUCCESS" in answer or "CHANGED" in answer, answer
-    assert "root" in answer and mac.execs[-1].terminal
-    assert "CHANGED" in ansible(lab, other.name, "-m", "raw", "-a", "id -u; sw_vers -productVersion")
-    assert mac.refusals == mac.python_calls == []
+    root = new_mac(admin_is_root=True)
+    answer = ansible(lab, f"{mac.name}:{root.name}", "-m", "raw", "-a", "id -un", "-b")
+    assert answer.count("CHANGED") == 2, answer
+    assert mac.execs[-1].terminal and mac.execs[-1].stdout.splitlines()[-1] == b"root"
+    assert root.execs[-1].stdout.splitlines()[-1] == b"root"
+    for each in (mac, root):
+        assert each.refusals == each.python_calls == []
     assert not any("pass with blank" in word for argv in mac.processes for word in argv)
 
 
