@@ -13,8 +13,8 @@ TREE := $(COLLECTIONS)/ansible_collections/vwan/user_vpn
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)
 export ANSIBLE_HOME := $(CURDIR)/$(VENV)/ansible
 export PYTHONPATH := $(CURDIR)/$(COLLECTIONS)
-export PYTHONDONTWRITEBYTECODE := 1
-unexport ANSIBLE_CONFIG
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
+unexport ANSIBLE_CONFIG PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: demo test unit integration lint sanity bench soak docs build format clean

@@ -30,7 +30,9 @@ attributes:
 options: {}
 attributes:
   platform:
-    description: The work is done on the controller, under the account that runs C(ansible-playbook); C(become) and C(delegate_to) have no effect.
+    description: >-
+      The work is done on the controller, under the account that runs C(ansible-playbook); C(become) and
+      C(delegate_to) have no effect.
     platforms: posix
     support: full
 """

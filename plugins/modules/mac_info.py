@@ -11,7 +11,8 @@ module: mac_info
 short_description: Read what matters of a Mac for its User VPN, in one remote exec
 version_added: 1.0.0
 description:
-  - Reads the macOS version, the serial number, who is at the screen, the MDM enrolment, the installed configuration profile with the given identifier,
+  - Reads the macOS version, the serial number, who is at the screen, the MDM enrolment, the installed configuration
+    profile with the given identifier,
     the certificates and identities in the keychain, and the state of the tunnel.
   - It is one remote exec of POSIX C(sh) and tools that every Mac has. The Mac needs no Python.
   - Without C(become) it reads only what the login user may see; RV(privileged) says so.
@@ -34,7 +35,9 @@ options:
     type: str
     required: true
   scope:
-    description: Whether to look at the profiles and certificates of the computer (V(System)) or of the user at the screen (V(User)).
+    description: >-
+      Whether to look at the profiles and certificates of the computer (V(System)) or of the user at the screen
+      (V(User)).
     type: str
     choices: [System, User]
     default: System

@@ -12,9 +12,12 @@ short_description: Bring a configuration profile onto a Mac, or take it off
 version_added: 1.0.0
 description:
   - Compares the ProfileUUID of the installed profile with the one of the given file, and acts only when they differ.
-  - Since macOS 11 no command installs a profile. With O(delivery=approve) the file is staged for the person at the screen and opened in the settings pane
-    of that macOS version; the person approves it there. With O(delivery=mdm) nothing is sent, and the Mac is only asked whether the MDM has done its work.
-  - The staged file holds a private key. It travels by standard input, lies in a folder that only the person at the screen can read, and is removed again
+  - Since macOS 11 no command installs a profile. With O(delivery=approve) the file is staged for the person at the
+    screen and opened in the settings pane
+    of that macOS version; the person approves it there. With O(delivery=mdm) nothing is sent, and the Mac is only
+    asked whether the MDM has done its work.
+  - The staged file holds a private key. It travels by standard input, lies in a folder that only the person at the
+    screen can read, and is removed again
     in the same exec. What an interrupted run left there is removed by the next.
   - One remote exec when there is nothing to do, two when there is. The Mac needs no Python.
 author:
@@ -28,10 +31,14 @@ attributes:
     details: It predicts that the profile will be offered; whether the person approves it, nobody can predict.
   diff_mode:
     support: full
-    details: It shows the two values of ProfileUUID. What changed inside the profile is shown by M(vwan.user_vpn.mobileconfig).
+    details: >-
+      It shows the two values of ProfileUUID. What changed inside the profile is shown by
+      M(vwan.user_vpn.mobileconfig).
   idempotent:
     support: full
-    details: A Mac whose profile is installed stays unchanged. While nobody approves it, every run offers it again, which is a change.
+    details: >-
+      A Mac whose profile is installed stays unchanged. While nobody approves it, every run offers it again, which
+      is a change.
 options:
   state:
     description: Whether the profile is to be on the Mac.
@@ -50,7 +57,8 @@ options:
       - With O(state=present) it must be the one in the profile.
     type: str
   scope:
-    description: Where to look for a profile that is to be removed, or that is not rendered yet. Otherwise the profile says it.
+    description: >-
+      Where to look for a profile that is to be removed, or that is not rendered yet. Otherwise the profile says it.
     type: str
     choices: [System, User]
     default: System
@@ -63,7 +71,8 @@ options:
     default: approve
   wait:
     description:
-      - How many seconds to wait for the approval. With V(0) the run goes on after ten seconds, the time that the settings pane needs to take its copy.
+      - How many seconds to wait for the approval. With V(0) the run goes on after ten seconds, the time that the
+        settings pane needs to take its copy.
     type: int
     default: 0
   manifest:

@@ -12,14 +12,13 @@ short_description: Keep a PKI folder and its client root certificate
 version_added: 1.0.0
 description:
   - Makes a PKI folder on the controller, and in it the root certificate that signs the certificates of the VPN
-    clients. Azure trusts the clients of this
-    root once its public part, RV(public_cert_data), is in the User VPN configuration.
+    clients. Azure trusts the clients of this root once its public part, RV(public_cert_data), is in the User VPN
+    configuration.
   - The root is RSA with SHA-256, as in Microsoft's article on generating certificates for point-to-site. Its key lies
-    in the folder, encrypted
-    with O(passphrase), and is as safe as that passphrase is long.
+    in the folder, encrypted with O(passphrase), and is as safe as that passphrase is long.
   - Several generations of the root live side by side. To rotate the root, raise O(generation) by one. Let Azure trust
-    both, issue the client certificates
-    again, bring them to the Macs, and then retire the older generation with O(state=absent).
+    both, issue the client certificates again, bring them to the Macs, and then retire the older generation with
+    O(state=absent).
   - An enterprise root is taken in with O(certificate_source).
   - The folder also holds the ledger, which knows every certificate ever issued, and needs a backup. The folder has to
     be on a local file system.

@@ -57,7 +57,6 @@ def main(times: int) -> None:
     signed = stored.Stored.of(stored.bytes_to_write(content, signer, None))
     for name, work in {
         "open the identity": lambda: identity.load(data, PASSWORD, "bench.p12"),
-        "  the same by load_pkcs12 alone": lambda: pkcs12.load_pkcs12(data, PASSWORD.encode()),
         "make, check and write the profile": lambda: Draft(request).profile(client),
         "sign it": lambda: signing.sign(content, signer),
         "find that a signed one is unchanged": lambda: stored.bytes_to_write(content, signer, signed),

@@ -52,11 +52,11 @@ def main(count: int) -> int:
         ensure_root(folder, RootRequest(passphrase="bench"), now=datetime.now(UTC))
 
         os.sched_setaffinity(0, cores[:1])
-        keys = [milliseconds(lambda: [new_key(2048) for _ in range(count)]) for _ in range(ROUNDS)]
-        one = [
-            milliseconds(lambda r=r: issue(folder, [f"one-{r}-{n}" for n in range(count)]))  # type: ignore[misc]
-            for r in range(ROUNDS)
-        ]
+        keys, one = [], []
+        for number in range(ROUNDS):  # by turns, so that a busy machine disturbs both alike
+            keys.append(milliseconds(lambda: [new_key(2048) for _ in range(count)]))
+            names = [f"one-{number}-{n}" for n in range(count)]
+            one.append(milliseconds(lambda names=names: issue(folder, names)))  # type: ignore[misc]
         os.sched_setaffinity(0, cores)
         many = [
             milliseconds(lambda r=r: issue(folder, [f"all-{r}-{n}" for n in range(count)]))  # type: ignore[misc]

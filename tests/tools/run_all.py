@@ -110,7 +110,7 @@ def pytest(folder: str, *options: str) -> Counts:
 
 
 def unit() -> Counts:
-    return pytest("tests/unit", "-n", "2", "--dist", "loadfile")
+    return pytest("tests/unit", "-n", "2", "--dist", "worksteal")
 
 
 def integration() -> Counts:

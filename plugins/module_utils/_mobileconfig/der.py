@@ -40,12 +40,3 @@ def _element(data: bytes, start: int) -> Element:
     if len(data) < first + length:
         raise ValueError("no DER")
     return Element(data[start], data[first : first + length], data[start : first + length])
-
-
-def encode(tag: int, content: bytes) -> bytes:
-    """One value, encoded."""
-    length = len(content)
-    if length < 0x80:
-        return bytes([tag, length]) + content
-    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(octets)]) + octets + content

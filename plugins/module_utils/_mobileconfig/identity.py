@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from . import mac_pkcs12
 from .certificates import Certificate, describe, iso, require_cryptography
 from .errors import ProfileError
 from .names import is_host_name
@@ -38,6 +37,10 @@ _Extension = TypeVar("_Extension", bound="x509.ExtensionType")
 
 MINIMUM_BITS = 2048
 PBKDF_ROUNDS = 2048
+
+# Object identifiers as they stand in the file. Everything else there is encrypted, so a hit is no accident.
+_SHA1_MAC = bytes.fromhex("06052b0e03021a")
+_PBES2 = bytes.fromhex("06092a864886f70d01050d")
 
 
 class Opened(NamedTuple):
@@ -124,15 +127,13 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
 
 def _open(data: bytes, password: str) -> Opened | None:
     """None for a wrong password and for what is no PKCS#12 file."""
-    key, certificates = mac_pkcs12.read(data, password) or (None, [])
-    if key is not None and len(certificates) == 1 and certificates[0].public_key() == key.public_key():
-        return Opened(key, certificates[0], [], fits_every_mac=True)
     try:
         bundle = pkcs12.load_pkcs12(data, password.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return None
     others = [each.certificate for each in bundle.additional_certs]
-    return Opened(bundle.key, bundle.cert.certificate if bundle.cert else None, others, fits_every_mac=False)
+    fits_every_mac = not others and _SHA1_MAC in data and _PBES2 not in data
+    return Opened(bundle.key, bundle.cert.certificate if bundle.cert else None, others, fits_every_mac)
 
 
 def _rsa(key: PrivateKeyTypes, where: str) -> RSAPrivateKey:

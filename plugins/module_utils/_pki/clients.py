@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -124,17 +124,14 @@ def _batches(decider: Decider, plan: Plan, issuer: certificates.Issuer, work: _W
     if plan.authority is None:
         return
     authority, total = plan.authority, len(plan.make)
-    ready: list[Issuance] = []
-    done, said, began = 0, time.monotonic(), time.monotonic()
+    done, said = 0, time.monotonic()
     with ThreadPoolExecutor(_cores()) as pool:
         waiting: set[Future[Issuance]] = {pool.submit(make, request) for request in plan.make}
         try:
             while waiting:
-                finished, waiting = wait(waiting, timeout=BATCH_SECONDS, return_when=FIRST_COMPLETED)
-                ready += [future.result() for future in finished]
-                if ready and (not waiting or time.monotonic() - began >= BATCH_SECONDS):
-                    yield ready
-                    done, ready, began = done + len(ready), [], time.monotonic()
+                finished, waiting = wait(waiting, timeout=BATCH_SECONDS)
+                yield [future.result() for future in finished]
+                done += len(finished)
                 if work.progress and time.monotonic() - said >= SAY_EVERY:
                     work.progress(done, total)
                     said = time.monotonic()

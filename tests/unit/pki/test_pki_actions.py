@@ -15,6 +15,8 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import certific
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import PASSPHRASE, PASSWORD, any_key
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 ROOT = {"path": "pki", "passphrase": PASSPHRASE}
 CLIENTS = {"path": "pki", "passphrase": PASSPHRASE, "pkcs12_password": PASSWORD}
 

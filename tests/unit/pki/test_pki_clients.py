@@ -292,7 +292,7 @@ def test_a_full_disk_stops_the_run_and_the_next_one_converges(rooted: Pki, monke
 
 def test_many_at_once_use_all_cores_and_tell(rooted: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "SAY_EVERY", 0.0)
-    monkeypatch.setattr(clients, "BATCH_SECONDS", 0.0)
+    monkeypatch.setattr(clients, "BATCH_SECONDS", 0.001)
     monkeypatch.setattr(clients, "_cores", lambda: 3)
     together = threading.Barrier(3, timeout=10)
 

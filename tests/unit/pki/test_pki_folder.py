@@ -20,6 +20,8 @@ import pytest
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import Pki
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 def test_everything_is_for_the_owner_alone(rooted: Pki) -> None:
     before = os.umask(0)
