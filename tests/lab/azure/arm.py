@@ -15,7 +15,6 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote
@@ -33,11 +32,15 @@ Json = dict[str, Any]
 # Versions of Microsoft.Network with VpnServerConfiguration. The defaults of the SDK releases are among them:
 # 28.0 2024-03-01, 28.1 2024-05-01, 29.0 2024-07-01, 30.0 2024-10-01, 30.2 2025-05-01, 31.0 2025-07-01,
 # 32.0 2025-09-01, 33.0 2026-01-01, 33.1 2026-03-01.
-API_VERSIONS = tuple(
-    """2019-08-01 2019-09-01 2019-11-01 2019-12-01 2020-03-01 2020-04-01 2020-05-01 2020-06-01 2020-07-01 2020-08-01
-    2020-11-01 2021-02-01 2021-03-01 2021-05-01 2021-08-01 2022-01-01 2022-05-01 2022-07-01 2022-09-01 2022-11-01
-    2023-02-01 2023-04-01 2023-05-01 2023-06-01 2023-09-01 2023-11-01 2024-01-01 2024-03-01 2024-05-01 2024-07-01
-    2024-10-01 2025-01-01 2025-03-01 2025-05-01 2025-07-01 2025-09-01 2026-01-01 2026-03-01""".split()
+API_VERSIONS = (
+    *("2019-08-01", "2019-09-01", "2019-11-01", "2019-12-01"),
+    *("2020-03-01", "2020-04-01", "2020-05-01", "2020-06-01", "2020-07-01", "2020-08-01", "2020-11-01"),
+    *("2021-02-01", "2021-03-01", "2021-05-01", "2021-08-01"),
+    *("2022-01-01", "2022-05-01", "2022-07-01", "2022-09-01", "2022-11-01"),
+    *("2023-02-01", "2023-04-01", "2023-05-01", "2023-06-01", "2023-09-01", "2023-11-01"),
+    *("2024-01-01", "2024-03-01", "2024-05-01", "2024-07-01", "2024-10-01"),
+    *("2025-01-01", "2025-03-01", "2025-05-01", "2025-07-01", "2025-09-01"),
+    *("2026-01-01", "2026-03-01"),
 )
 _LIST_SECRETS_SINCE = "2024-10-01"  # the first SDK that has listRadiusSecrets, 30.0, speaks this version
 _AUTHENTICATION_METHODS = ("EAPTLS", "EAPMSCHAPv2")
@@ -119,7 +122,7 @@ class Arm:
             if not lower[2:]:
                 return self._provider()
             if len(rest) == 6 and lower[2] == "locations":
-                return self._poll(request, version, lower[4], lower[5])
+                return self._poll(request, version, *lower[3:6])
         return self._resource_call(request, plan, version, self._target(rest))
 
     def _metadata(self, version: str) -> Response:
@@ -186,8 +189,15 @@ class Arm:
             200, {"id": identifier, "namespace": "Microsoft.Network", "registrationState": "Registered"}
         )
 
-    def _poll(self, request: Request, version: str, leaf: str, operation_id: str) -> Response:
+    def _poll(self, request: Request, version: str, location: str, leaf: str, operation_id: str) -> Response:
+        """A poll. It needs a right of its own (taskcluster/taskcluster PR 8594, MicrosoftDocs/azure-docs issue 111535),
+        below the subscription: a role assigned to a resource group only does not give it.
+        """
         _only_method(request, "GET")
+        names = {"operations": "operations", "operationresults": "operationResults"}
+        if leaf in names:
+            scope = f"/subscriptions/{self.subscription.id}/providers/Microsoft.Network/locations/{location}"
+            self._allow(f"Microsoft.Network/locations/{names[leaf]}/read", f"{scope}/{names[leaf]}/{operation_id}")
         if leaf == "operations":
             return self.operations.status(operation_id)
         if leaf == "operationresults":
@@ -242,13 +252,16 @@ class Arm:
             self._allow("Microsoft.Resources/subscriptions/read", identifier)
             content = {"id": identifier, "subscriptionId": self.subscription.id, "displayName": "Lab"}
             return front_door_json(200, content | {"state": "Enabled", "tenantId": self.authority.tenant})
-        self._allow("Microsoft.Resources/subscriptions/resourceGroups/read", f"{identifier}/resourceGroups/{target.group}")
+        self._allow(
+            "Microsoft.Resources/subscriptions/resourceGroups/read", f"{identifier}/resourceGroups/{target.group}"
+        )
         group = self.subscription.group(target.group)
         if group is None:
             raise errors.resource_group_not_found(target.group)
         content = {"id": f"{identifier}/resourceGroups/{group.name}", "name": group.name, "location": group.location}
         return front_door_json(
-            200, content | {"type": "Microsoft.Resources/resourceGroups", "properties": {"provisioningState": "Succeeded"}}
+            200,
+            content | {"type": "Microsoft.Resources/resourceGroups", "properties": {"provisioningState": "Succeeded"}},
         )
 
     def _list(self, request: Request, kind: str, group: str | None) -> Response:
@@ -280,7 +293,9 @@ class Arm:
             raise errors.resource_group_not_found(group_name)
         resource = self.subscription.get(kind, group_name, name)
         if target.action is None and request.method == "PUT":
-            return self._put(request, plan, version, kind, group.name, name, resource)
+            if kind != "vpnServerConfigurations":
+                raise _not_modelled(f"PUT of {kind}")
+            return self._put(request, plan, version, self.subscription.id_of(kind, group.name, name))
         if resource is None:
             if target.action is None and request.method == "DELETE":
                 return Response(204)
@@ -303,23 +318,20 @@ class Arm:
             return server_configurations.shown(resource, gateways, with_secrets=self.returns_radius_secrets)
         return resource.document()
 
-    def _put(
-        self, request: Request, plan: Plan, version: str, kind: str, group: str, name: str, current: Resource | None
-    ) -> Response:
+    def _put(self, request: Request, plan: Plan, version: str, identifier: str) -> Response:
         """Create or replace; the answer is the resource in state Updating, with Azure-AsyncOperation only."""
-        if kind != "vpnServerConfigurations":
-            raise _not_modelled(f"PUT of {kind}")
         document = body_of(request)
         if document is None:
             raise errors.front_door(400, "InvalidRequestContent", "The request content was invalid: it is empty.")
-        identifier = self.subscription.id_of(kind, group, name)
+        current = self.subscription.by_id(identifier)
         _check_preconditions(request, current, identifier)
         location, tags, properties = server_configurations.accepted(document, current, identifier)
         if current is not None and current.operation is not None and current.operation.look() == "InProgress":
             raise errors.another_operation(self.operations.url(current.operation, version))
         resource = current
         if resource is None:
-            resource = self.subscription.add(kind, group, name, location, properties)
+            group, name = identifier.split("/")[4], identifier.rsplit("/", maxsplit=1)[-1]
+            resource = self.subscription.add("vpnServerConfigurations", group, name, location, properties)
         resource.properties, resource.tags = properties, tags
         resource.touch()
         operation = self.operations.start(resource.location, plan, ended=_finish(resource))
@@ -330,9 +342,7 @@ class Arm:
 
     def _patch(self, call: Call) -> Response:
         """Tags only: at once for a configuration, as an operation for a gateway."""
-        document = call.json()
-        if not isinstance(document, dict) or set(document) - {"tags"}:
-            raise errors.unknown_member(next(iter(set(document or {}) - {"tags"}), ""), "TagsObject", "")
+        document = _members(call.json(), {"tags"})
         resource = call.resource
         resource.tags = dict(document.get("tags") or {})
         resource.touch()
@@ -499,12 +509,10 @@ def _api_version(request: Request) -> str:
         text = "The api-version query parameter (?api-version=) is required for all requests."
         raise errors.front_door(400, "MissingApiVersionParameter", text)
     version = values[0]
-    try:
-        date.fromisoformat(re.sub(r"-preview$", "", version))
-    except ValueError:
-        version = ""
-    if len(values) > 1 or not version:
-        text = f"The api-version '{','.join(values)}' is invalid. The supported versions are '{','.join(API_VERSIONS)}'."
+    if len(values) > 1 or not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-preview)?", version):
+        text = (
+            f"The api-version '{','.join(values)}' is invalid. The supported versions are '{','.join(API_VERSIONS)}'."
+        )
         raise errors.front_door(400, "InvalidApiVersionParameter", text)
     return version
 

@@ -4,7 +4,8 @@
 """Entra ID: instance discovery, OpenID metadata, the token endpoint; and a managed identity's endpoint.
 
 Sources: Microsoft Learn "Microsoft identity platform and the OAuth 2.0 client credentials flow", "Microsoft Entra
-authentication and authorization error codes", "How to use managed identities for App Service" (REST endpoint reference).
+authentication and authorization error codes", "How to use managed identities for App Service"
+(REST endpoint reference).
 """
 
 from __future__ import annotations
@@ -182,7 +183,12 @@ class Authority:
 
     def _check_assertion(self, assertion: str, tenant: str) -> None:
         """RFC 7523 with the header that Entra asks for: PS256 or RS256, the certificate named by its thumbprint."""
-        refused = LoginError(401, "invalid_client", 700027, "The certificate with identifier used to sign the client assertion is not registered on application.")  # noqa: E501
+        refused = LoginError(
+            401,
+            "invalid_client",
+            700027,
+            "The certificate with identifier used to sign the client assertion is not registered on application.",
+        )
         try:
             head, claims, signature = assertion.split(".")
             header, content = json.loads(_decode(head)), json.loads(_decode(claims))
@@ -239,7 +245,7 @@ def _method(request: Request, wanted: str) -> None:
 
 
 def _names(header: dict[str, Any], certificate: x509.Certificate) -> bool:
-    thumbprints = {"x5t": hashes.SHA1(), "x5t#S256": hashes.SHA256()}  # noqa: S303 (a name, not a proof)
+    thumbprints = {"x5t": hashes.SHA1(), "x5t#S256": hashes.SHA256()}
     return any(header.get(name) == _encode(certificate.fingerprint(kind)) for name, kind in thumbprints.items())
 
 

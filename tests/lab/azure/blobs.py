@@ -45,9 +45,7 @@ class Blobs:
 
     def put(self, content: bytes, lifetime: int = 3600) -> str:
         """Store a package under a new name; return its SAS URL, good for `lifetime` seconds from now."""
-        path = (
-            f"/vpnprofileimmutable/{uuid.uuid4()}/vpnprofile/{uuid.uuid4()}/vpnclientconfiguration.zip"
-        )
+        path = f"/vpnprofileimmutable/{uuid.uuid4()}/vpnprofile/{uuid.uuid4()}/vpnclientconfiguration.zip"
         expiry = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=lifetime)
         start = expiry - datetime.timedelta(hours=1)
         signature = b64encode(secrets.token_bytes(32)).decode()
@@ -78,7 +76,7 @@ class Blobs:
             "Content-Type": "application/zip",
             "Content-MD5": digest,
             "Accept-Ranges": "bytes",
-            "ETag": f'"0x{abs(hash(blob.path)):015X}"',
+            "ETag": f'"0x{digest.encode().hex()[:15].upper()}"',
             "x-ms-blob-type": "BlockBlob",
             "x-ms-version": "2018-03-28",
         }

@@ -53,9 +53,7 @@ def front_door(status: int, code: str, message: str, **headers: str) -> AzureErr
 
 def authentication_failed(code: str, message: str, description: str, authority: str) -> AzureError:
     """401 with the challenge header that every ARM client understands (RFC 6750, section 3)."""
-    challenge = (
-        f'Bearer authorization_uri="{authority}", error="invalid_token", error_description="{description}"'
-    )
+    challenge = f'Bearer authorization_uri="{authority}", error="invalid_token", error_description="{description}"'
     return AzureError(401, code, message, headers={"WWW-Authenticate": challenge}, service=False)
 
 
@@ -102,7 +100,9 @@ def invalid_request(detail_code: str, detail: str) -> AzureError:
 
 
 def unknown_member(member: str, kind: str, path: str) -> AzureError:
-    return invalid_request("InvalidJson", f"Could not find member '{member}' on object of type '{kind}'. Path '{path}'.")
+    return invalid_request(
+        "InvalidJson", f"Could not find member '{member}' on object of type '{kind}'. Path '{path}'."
+    )
 
 
 def wrong_value(value: object, kind: str, path: str) -> AzureError:

@@ -111,9 +111,7 @@ def throttled(retry_after: int | None = None) -> Fault:
 
 def conflict() -> Fault:
     """409: somebody else's operation on the same resource is under way."""
-    return status(
-        409, "AnotherOperationInProgress", "Another operation on this or dependent resource is in progress."
-    )
+    return status(409, "AnotherOperationInProgress", "Another operation on this or dependent resource is in progress.")
 
 
 def etag_mismatch() -> Fault:

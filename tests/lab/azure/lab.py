@@ -9,6 +9,7 @@ import base64
 import copy
 import json
 import threading
+import traceback
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from typing import Any, Self
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from . import certificates, server_configurations
+from . import certificates, cli, server_configurations
 from .arm import Arm, changes
 from .authority import Authority
 from .blobs import Blobs
@@ -58,6 +59,7 @@ class AzureLab:
         self.plan = Plan()
         self.faults = Faults()
         self.requests: list[Record] = []
+        self.crashes: list[str] = []
         self._lock = threading.RLock()
         self._issuer = certificates.authority("Lab Azure CA")
         self.ca_file = certificates.write(self.folder / "ca.pem", self._issuer.certificate_pem)
@@ -81,6 +83,8 @@ class AzureLab:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._listener.close()
+        if self.crashes and error is None:
+            raise RuntimeError("the lab's Azure has crashed:\n" + "\n".join(self.crashes))
 
     # --- what a client needs -----------------------------------------------------------------------------------
 
@@ -134,6 +138,10 @@ class AzureLab:
             certificates.write(path, identity.key_pem, identity.certificate_pem)
         return path
 
+    def install_cli(self, folder: Path) -> Path:
+        """Put an `az` into a folder (for PATH) that is logged in to the lab: see cli.py. Return its path."""
+        return cli.install(folder, self.authority, self.subscription_id)
+
     def grant(self, *actions: str) -> None:
         """Take every permission away but these (`Microsoft.Network/virtualWans/read`, wildcards as in a role)."""
         self.arm.permissions = list(actions)
@@ -143,7 +151,9 @@ class AzureLab:
     def add_resource_group(self, name: str) -> None:
         self.subscription.add_group(name, self.location)
 
-    def add_virtual_wan(self, name: str, *, resource_group: str | None = None, vpn_server: str | None = None) -> Resource:
+    def add_virtual_wan(
+        self, name: str, *, resource_group: str | None = None, vpn_server: str | None = None
+    ) -> Resource:
         """A virtual WAN; `vpn_server` is the name that its global package shows."""
         properties = {
             "provisioningState": "Succeeded",
@@ -240,7 +250,9 @@ class AzureLab:
             "properties": {
                 "provisioningState": "Succeeded",
                 "vpnClientAddressPool": {"addressPrefixes": prefixes},
-                "routingConfiguration": {"associatedRouteTable": {"id": f"{its_hub.id}/hubRouteTables/defaultRouteTable"}},
+                "routingConfiguration": {
+                    "associatedRouteTable": {"id": f"{its_hub.id}/hubRouteTables/defaultRouteTable"}
+                },
                 "enableInternetSecurity": False,
             },
         }
@@ -320,11 +332,19 @@ class AzureLab:
             if fault is not None and fault.plan is not None:
                 fault.plan(plan)
             with self._lock:
-                response = self._route(request, plan)
+                response = self._guarded(request, plan)
         if fault is not None and fault.after is not None:
             response = fault.after(response)
         self.requests.append(_record(request, response))
         return response
+
+    def _guarded(self, request: Request, plan: Plan) -> Response:
+        """A mistake in the lab must not look like one in the client: keep it, and let it end the test."""
+        try:
+            return self._route(request, plan)
+        except Exception:  # noqa: BLE001
+            self.crashes.append(traceback.format_exc())
+            return Response(500, b"the lab has crashed", {"Content-Type": "text/plain"})
 
     def _route(self, request: Request, plan: Plan) -> Response:
         if request.host == f"127.0.0.1:{self.port}":
@@ -363,7 +383,9 @@ def _record(request: Request, response: Response) -> Record:
             body = json.loads(request.body)
         except ValueError:
             body = request.body
-    headers = {name: value for name, value in request.headers.items() if name not in ("authorization", "x-identity-header")}
+    headers = {
+        name: value for name, value in request.headers.items() if name not in ("authorization", "x-identity-header")
+    }
     return Record(request.method, request.host, request.path, query, response.status, body, headers)
 
 

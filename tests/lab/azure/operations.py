@@ -99,7 +99,9 @@ class Operations:
     ) -> Response:
         """The first answer: 202 with `null`, or the resource with 200 or 201; the headers say where to look."""
         if operation.status == "Succeeded":
-            return service_json(200, operation.result if operation.result is not None else body)
+            if operation.result is not None:
+                return service_json(200, operation.result)
+            return service_json(200 if status == 202 else status, body)
         if operation.status != "InProgress":
             error = operation.error()
             raise AzureError(400, error["code"], error["message"])

@@ -57,8 +57,7 @@ class _Server(ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands in the connection's own thread, so that a silent client holds up nobody else."""
         request.settimeout(60)
-        with contextlib.suppress(OSError):
-            wrapped = self._context.wrap_socket(request, server_side=True)
+        with contextlib.suppress(OSError), self._context.wrap_socket(request, server_side=True) as wrapped:
             super().finish_request(wrapped, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -90,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(response)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer  # noqa: N815
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _answer
 
     def _send(self, response: Response) -> None:
         self.send_response_only(response.status)

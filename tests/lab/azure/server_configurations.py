@@ -80,9 +80,7 @@ def accepted(document: Any, current: Resource | None, resource_id: str) -> tuple
     _only(document, _TOP, "VpnServerConfiguration", "")
     location = document.get("location")
     if not isinstance(location, str) or not location:
-        raise errors.front_door(
-            400, "LocationRequired", "The location property is required for this definition."
-        )
+        raise errors.front_door(400, "LocationRequired", "The location property is required for this definition.")
     if current is not None and _plain(location) != _plain(current.location):
         text = (
             f"The resource '{current.name}' already exists in location '{current.location}'. A resource with the same "

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from .operations import Operation
 
 # Canonical spelling of the resource types that the lab knows, by their lower-case form.
-KINDS = {
-    kind.lower(): kind for kind in ("virtualWans", "virtualHubs", "vpnServerConfigurations", "p2sVpnGateways")
-}
+KINDS = {kind.lower(): kind for kind in ("virtualWans", "virtualHubs", "vpnServerConfigurations", "p2sVpnGateways")}
 
 
 def new_etag() -> str:
