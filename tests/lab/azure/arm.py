@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote
@@ -82,6 +83,7 @@ class Arm:
         self.page_size = 0
         self.returns_radius_secrets = False
         self.registered: list[str] = []
+        self._last_package = datetime(2026, 1, 1)
         self._actions: dict[tuple[str, str], Callable[[Call], Response]] = {
             ("virtualwans", "generatevpnprofile"): self._wan_profile,
             ("virtualwans", "vpnserverconfigurations"): self._wan_configurations,
@@ -417,11 +419,19 @@ class Arm:
         lifetime = call.plan.sas_lifetime
 
         def make() -> Json:
-            package = packages.build(profile, configuration, gateways, pools, method)
+            package = packages.build(
+                profile, configuration, gateways, pools=pools, authentication_method=method, when=self._moment()
+            )
             return {"profileUrl": self.blobs.put(package, lifetime)}
 
         operation = self.operations.start(call.resource.location, call.plan, output=make)
         return self.operations.accepted(operation, call.api_version, recorded="both")
+
+    def _moment(self) -> datetime:
+        """Now, but later than the last package by what a ZIP can tell apart: no two packages are alike."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        self._last_package = max(now, self._last_package + timedelta(seconds=2))
+        return self._last_package
 
     def _wan_configurations(self, call: Call) -> Response:
         """Those in use by a gateway of this WAN; recorded with Location only."""

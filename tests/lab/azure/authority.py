@@ -245,8 +245,11 @@ def _method(request: Request, wanted: str) -> None:
 
 
 def _names(header: dict[str, Any], certificate: x509.Certificate) -> bool:
-    thumbprints = {"x5t": hashes.SHA1(), "x5t#S256": hashes.SHA256()}
-    return any(header.get(name) == _encode(certificate.fingerprint(kind)) for name, kind in thumbprints.items())
+    """Compare thumbprints; MSAL pads their base64, RFC 7515 does not."""
+    for name, kind in {"x5t": hashes.SHA1(), "x5t#S256": hashes.SHA256()}.items():
+        if str(header.get(name, "")).rstrip("=") == _encode(certificate.fingerprint(kind)):
+            return True
+    return False
 
 
 def _encode(data: bytes) -> str:

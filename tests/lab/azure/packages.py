@@ -1,11 +1,11 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The package that a generated profile's URL leads to: made from the lab's state, dated now."""
+"""The package that a generated profile's URL leads to, made from the lab's state."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -16,9 +16,15 @@ _AUTH = {"EAPTLS": "EAPTLS", "EAPMSCHAPv2": "EAPMSCHAPV2"}  # the file spells th
 
 
 def build(
-    profile: Profile, configuration: Resource, gateways: list[Resource], pools: list[str], authentication_method: str
+    profile: Profile,
+    configuration: Resource,
+    gateways: list[Resource],
+    *,
+    pools: list[str],
+    authentication_method: str,
+    when: datetime,
 ) -> bytes:
-    """The ZIP. Two builds of one state differ in their times only, as Azure's do."""
+    """The ZIP, dated `when`. Two builds of one state differ in their times only, as Azure's do."""
     dns: list[str] = []
     for gateway in gateways:
         dns += [server for server in gateway.properties.get("customDnsServers", []) if server not in dns]
@@ -37,5 +43,4 @@ def build(
         vnet_id=profile.vnet_id,
         extra_elements=profile.extra_elements,
     )
-    now = datetime.now(UTC).replace(tzinfo=None)
-    return build_package(roots, vpn_type=protocols, generation=profile.generation, xml=xml, when=now)
+    return build_package(roots, vpn_type=protocols, generation=profile.generation, xml=xml, when=when)

@@ -32,7 +32,7 @@ class Listener:
         context.load_cert_chain(certificate)
         self._server = _Server(("127.0.0.1", 0), _Handler, context)
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def start(self, serve: Serve) -> None:
         self._server.serve = serve
