@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab
+from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
 from ansible_collections.vwan.user_vpn.tests.lab.azure.messages import Request
 from ansible_collections.vwan.user_vpn.tests.lab.azure.operations import Plan
 
@@ -60,6 +60,13 @@ def test_bodies_end_lines_as_the_service_does(world: SimpleNamespace) -> None:
     head, _blank, body = send(azure, request.encode()).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200")
     assert body.startswith(b'{\r\n  "name": "config1",\r\n  "id": ')
+
+
+def test_a_reset_is_a_reset(azure: AzureLab) -> None:
+    """Nothing is sent, not even TLS's farewell: the kernel says that the connection was reset."""
+    azure.faults.add("* *", faults.reset())
+    with pytest.raises(ConnectionResetError):
+        send(azure, f"GET / HTTP/1.1\r\nHost: localhost:{azure.port}\r\n\r\n".encode())
 
 
 def test_hosts_are_apart(azure: AzureLab, raw: Any) -> None:
