@@ -13,6 +13,7 @@ that takes the request. Faults are tried in the order of adding; the first that 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
+        self._lock = threading.Lock()
 
     def add(self, match: Match, fault: Fault, times: float = 1) -> None:
         """Switch a fault on for the next `times` requests that match (`math.inf`: for all)."""
@@ -76,11 +78,12 @@ class Faults:
         return [entry.fault.name for entry in self._entries if not entry.used]
 
     def take(self, request: Request) -> Fault | None:
-        for entry in self._entries:
-            if entry.left >= 1 and _matches(entry.match, request):
-                entry.left -= 1
-                entry.used += 1
-                return entry.fault
+        with self._lock:
+            for entry in self._entries:
+                if entry.left >= 1 and _matches(entry.match, request):
+                    entry.left -= 1
+                    entry.used += 1
+                    return entry.fault
         return None
 
 

@@ -71,8 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        if length > _LARGEST_BODY:
+        if length > _LARGEST_BODY or "Transfer-Encoding" in self.headers:
             self.close_connection = True
+            self._send(Response(413 if length else 411))
             return
         target = urlsplit(self.path)
         request = Request(
