@@ -35,8 +35,9 @@ class Azure:
     "vpn_server_configurations.get".
     """
 
-    def __init__(self, network: Any, wait: Wait) -> None:
+    def __init__(self, network: Any, subscription: str, wait: Wait) -> None:
         self._network = network
+        self.subscription = subscription
         self.wait = wait
 
     def read(self, what: str, operation: str, *arguments: str) -> Json:
@@ -115,21 +116,25 @@ def connect(options: Mapping[str, Any], environment: Mapping[str, str], say: Say
     login = credentials.choose(options, environment)
     subscription = credentials.subscription(options, environment)
     wait = Wait(float(options.get("wait_timeout") or WAIT_TIMEOUT), say)
-    return Azure(_network_client(credentials.credential(login, cloud), subscription, cloud, wait), wait)
+    credential = credentials.credential(login, cloud, _transport(wait))
+    return Azure(_network_client(credential, subscription, cloud, _transport(wait)), subscription, wait)
 
 
-def _network_client(credential: Any, subscription: str, cloud: clouds.Cloud, wait: Wait) -> Any:
-    network = sdk.network()
-    policies = sdk.load("azure.core.pipeline.policies")
-    arm_policies = sdk.load("azure.mgmt.core.policies")
-    transport = sdk.load("azure.core.pipeline.transport")
+def _transport(wait: Wait) -> Any:
+    """How requests go out. The SDK sleeps through it before it repeats one: those waits are limited and shown, too."""
+    module = sdk.load("azure.core.pipeline.transport")
 
-    class Transport(transport.RequestsTransport):  # type: ignore[misc, name-defined]
-        """The SDK sleeps through its transport, before it repeats a request: those waits are limited and shown, too."""
-
+    class Transport(module.RequestsTransport):  # type: ignore[misc, name-defined]
         def sleep(self, duration: float) -> None:
             wait.pause(duration)
 
+    return Transport(connection_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
+
+
+def _network_client(credential: Any, subscription: str, cloud: clouds.Cloud, transport: Any) -> Any:
+    network = sdk.network()
+    policies = sdk.load("azure.core.pipeline.policies")
+    arm_policies = sdk.load("azure.mgmt.core.policies")
     # The SDK's own list, in its order, without two kinds: the policy that registers resource providers in the
     # subscription (a hidden write, even of an info module), and those that log requests, whose URLs may be secret.
     pipeline = [
@@ -150,7 +155,7 @@ def _network_client(credential: Any, subscription: str, cloud: clouds.Cloud, wai
         base_url=cloud.resource_manager,
         credential_scopes=[cloud.scope],
         policies=pipeline,
-        transport=Transport(connection_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT),
+        transport=transport,
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from .._errors import UserVpnError
 from . import certificates, names
 from .client import Azure
 
@@ -34,7 +35,11 @@ _UNKNOWN_TO_MACS = {"dhGroup": "DHGroup24", "pfsGroup": "PFS24"}
 def read(azure: Azure, resource_group: str, name: str) -> Json:
     """A configuration by its name in the resource group, or by its resource id."""
     if name.startswith("/"):
-        _subscription, resource_group, name = names.parse(name)
+        subscription, resource_group, name = names.parse(name)
+        if subscription.lower() != azure.subscription.lower():
+            raise UserVpnError(
+                f"The User VPN configuration {name} lies in another subscription ({subscription}); set subscription_id."
+            )
     return azure.read(f"read the User VPN configuration {name}", "vpn_server_configurations.get", resource_group, name)
 
 

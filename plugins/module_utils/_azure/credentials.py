@@ -110,15 +110,19 @@ def _service_principal(
     )
 
 
-def credential(login: Login, cloud: Cloud) -> Any:
-    """The azure-identity credential for a login. Nothing is sent yet."""
+def credential(login: Login, cloud: Cloud, transport: Any = None) -> Any:
+    """The azure-identity credential for a login. Nothing is sent yet. `transport` is azure-core's; the CLI has none."""
     identity = load("azure.identity")
     if login.kind == "cli":
         return identity.AzureCliCredential(tenant_id=login.tenant)
     if login.kind == "msi":
-        return identity.ManagedIdentityCredential(client_id=login.client_id or None)
+        return identity.ManagedIdentityCredential(client_id=login.client_id or None, transport=transport)
     # The public cloud's directory knows nothing of hosts that it does not run: do not ask it about them.
-    hosts = {"authority": cloud.authority, "disable_instance_discovery": not cloud.known}
+    hosts = {
+        "authority": cloud.authority,
+        "disable_instance_discovery": not cloud.known,
+        "transport": transport,
+    }
     try:
         if login.kind == "secret":
             return identity.ClientSecretCredential(login.tenant, login.client_id, login.secret, **hosts)

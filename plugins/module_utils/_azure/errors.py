@@ -153,11 +153,8 @@ def explain(error: Exception, what: str) -> AzureError:
     """An SDK exception in our words. The caller raises it `from None`: the original's text may hold a signature."""
     core = load("azure.core.exceptions")
     response = getattr(error, "response", None)
-    sign_in = re.search(r"AADSTS\d+", str(error))
-    if sign_in:
-        return refused(f"let the identity sign in (to {what})", sign_in[0], _first_line(error), getattr(response, "status_code", None))
-    if isinstance(error, core.ClientAuthenticationError) and response is None:
-        return AzureError(f"No sign-in to Azure to {what}: {scrub(str(error)).rstrip('.')}.", "SignIn")
+    if isinstance(error, core.ClientAuthenticationError) and (response is None or "AADSTS" in str(error)):
+        return _not_signed_in(error, what)
     if isinstance(error, core.DecodeError):
         return AzureError(
             f"Azure's answer to the request to {what} is not complete JSON; run again, and look for a proxy that "
@@ -167,7 +164,8 @@ def explain(error: Exception, what: str) -> AzureError:
     if isinstance(error, core.HttpResponseError) and response is not None:
         return from_response(response, what)
     if isinstance(error, core.AzureError):
-        return AzureError(f"Azure cannot be reached to {what}: {_network_hint(error)}.", "NoConnection")
+        hint = _network_hint(error) or "the connection failed or broke off; check the network, and run again"
+        return AzureError(f"Azure cannot be reached to {what}: {hint}.", "NoConnection")
     return AzureError(
         f"Azure's answer to the request to {what} has an unexpected form ({type(error).__name__}); run again, and "
         "look for a proxy that changes answers.",
@@ -175,23 +173,40 @@ def explain(error: Exception, what: str) -> AzureError:
     )
 
 
-def _first_line(error: Exception) -> str:
-    """Entra's sentence, without the trace ids and the advice for developers that follow it."""
+def _not_signed_in(error: Exception, what: str) -> AzureError:
     text = str(error)
-    start = text.find("AADSTS")
-    return re.split(r" Trace ID:|\r|\n", text[start:])[0]
+    code = re.search(r"AADSTS\d+", text)
+    if code:
+        # Entra's sentence, without the trace ids and the advice for developers that follow it
+        sentence = re.split(r" Trace ID:|\r|\n", text[code.start() :])[0]
+        return refused(f"let the identity sign in (to {what})", code[0], sentence)
+    hint = _network_hint(error)
+    if hint:
+        return AzureError(f"Azure cannot be reached to sign in (to {what}): {hint}.", "NoConnection")
+    return AzureError(f"No sign-in to Azure to {what}: {scrub(text).rstrip('.')}.", "SignIn")
+
+
+_NETWORK_HINTS = (
+    (
+        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
+        "its TLS certificate is not trusted{}; behind a proxy with its own CA set REQUESTS_CA_BUNDLE",
+    ),
+    (r"ProxyError|connect to proxy", "the proxy does not let it through{}; check HTTPS_PROXY and NO_PROXY"),
+    (
+        r"Name or service not known|NameResolution|getaddrinfo",
+        "its name does not resolve{}; check DNS, cloud_environment and HTTPS_PROXY",
+    ),
+    (r"timed out", "no answer in time{}; check the firewall and HTTPS_PROXY"),
+    (
+        r"Connection|Errno|RemoteDisconnected",
+        "the connection failed or broke off{}; check the network, and run again",
+    ),
+)
 
 
 def _network_hint(error: Exception) -> str:
+    """What stands between us and Azure, as far as the text of the SDK tells; empty when it tells nothing."""
     text = str(error)
     host = re.search(r"host='([^']+)'", text)
     where = f" ({host[1]})" if host else ""
-    if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
-        return f"its TLS certificate is not trusted{where}; behind a proxy with its own CA set REQUESTS_CA_BUNDLE"
-    if "ProxyError" in text or "Cannot connect to proxy" in text:
-        return f"the proxy does not let it through{where}; check HTTPS_PROXY and NO_PROXY"
-    if "Name or service not known" in text or "NameResolution" in text or "getaddrinfo" in text:
-        return f"its name does not resolve{where}; check DNS, cloud_environment and HTTPS_PROXY"
-    if "timed out" in text:
-        return f"no answer in time{where}; check the firewall and HTTPS_PROXY"
-    return f"the connection failed or broke off{where}; check the network, and run again"
+    return next((hint.format(where) for pattern, hint in _NETWORK_HINTS if re.search(pattern, text)), "")

@@ -19,6 +19,7 @@ from . import errors
 from .errors import AzureError
 
 POLL_SECONDS = 5.0  # between two questions, where Azure names no time
+ZERO_SECONDS = 1.0  # where it names zero
 SAY_FROM = 2.0  # a shorter wait is not worth a line
 SAY_SECONDS = 30.0  # between two lines for whoever is watching
 BROKEN_POLLS = 5  # answers in a row that may be lost or garbled before we give up
@@ -166,7 +167,7 @@ def _poll(url: str, before: Any, get: Callable[[str], Any], wait: Wait, done: Ca
             broken, asked = broken + 1, None
             if error.code not in ("NoConnection", "BrokenAnswer") or broken >= BROKEN_POLLS:
                 raise
-        pause = POLL_SECONDS if asked is None else max(asked, 0.02)
+        pause = POLL_SECONDS if asked is None else asked or ZERO_SECONDS
 
 
 def _state_is_final(response: Any) -> bool:

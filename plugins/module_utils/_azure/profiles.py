@@ -57,15 +57,17 @@ def download(azure: Azure, source: Source, dest: Path) -> Download:
     configuration = find_configuration(azure, source)
     advice = _refuse_unusable(configuration)
     content = _generate(azure, source, str(configuration["id"]))
+    package = read_package_bytes(content)
+    warnings = (*advice, *package.warnings)
     if source.add_hub_roots and not source.gateway:
         content = with_roots(content, _hub_packages(azure, source, configuration))
-    package = read_package_bytes(content)
+        package = read_package_bytes(content)
     before = _existing(dest)
     changed = before is None or before["digest"] != package.digest
     if changed:
         _files.ensure_private_folder(dest.parent)
         _files.write_atomic(dest, content)
-    return Download(changed, package.settings(), before, str(configuration["id"]), (*advice, *package.warnings))
+    return Download(changed, package.settings(), before, str(configuration["id"]), warnings)
 
 
 def predict(azure: Azure, source: Source, dest: Path) -> Download:
