@@ -163,7 +163,7 @@ def test_each_action_of_the_documented_role_is_needed(azure: AzureLab, macs: Any
         (faults.status(400, "ScopeLocked", "Locked."), "lock"),
         (faults.status(418, "Teapot", "See https://x.example/a?sig=SECRET&se=1 for more."), "Teapot"),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "name", str(value)),
 )
 def test_each_error_says_what_to_do(fault: Any, expected: str, azure: AzureLab, macs: Any, run: Run) -> None:
     azure.faults.add("GET */vpnServerConfigurations/macs", fault, times=100)

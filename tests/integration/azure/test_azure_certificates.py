@@ -356,7 +356,9 @@ def test_an_update_under_way_is_waited_for(
     assert len(puts(azure)) == 1
 
 
-@pytest.mark.parametrize("fault", [faults.reset(), faults.reset(served=True), faults.unavailable()], ids=str)
+@pytest.mark.parametrize(
+    "fault", [faults.reset(), faults.reset(served=True), faults.unavailable()], ids=lambda fault: fault.name
+)
 def test_a_hiccup_of_the_write(fault: Any, azure: AzureLab, macs: Any, change: Any) -> None:
     azure.faults.add("put", fault)
     result = change(revoked=[{"thumbprint": THUMBPRINT}])

@@ -206,7 +206,7 @@ def test_no_signature_passes() -> None:
 
 @given(st.text(), st.text(alphabet="abcDEF123%", min_size=8, max_size=40))
 def test_no_query_passes_whatever_is_around(around: str, signature: str) -> None:
-    text = errors.scrub(f"{around} https://h.example/p?sig={signature}&x=y {around}")
+    text = errors.scrub(f"{around} https://h.example/p?code={signature}&x=y {around}")
     if signature not in around:
         assert signature not in text
     assert len(text) <= errors.MESSAGE_LIMIT + 3
