@@ -1,0 +1,59 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Download the VPN client profile package from Azure. Documented in plugins/modules/profile_package.py."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..module_utils._azure import profiles
+from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
+
+
+class ActionModule(AzureAction):
+    """profile_package."""
+
+    ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
+        **AZURE_ARGUMENTS,
+        "resource_group": {"type": "str", "required": True},
+        "virtual_wan": {"type": "str"},
+        "vpn_server_configuration": {"type": "str"},
+        "p2s_vpn_gateway": {"type": "str"},
+        "authentication_method": {
+            "type": "str",
+            "choices": list(profiles.AUTHENTICATION_METHODS),
+            "default": "EAPTLS",
+        },
+        "add_hub_roots": {"type": "bool", "default": False},
+        "dest": {"type": "path", "required": True},
+    }
+    CONSTRAINTS: ClassVar[dict[str, Any]] = {
+        "required_one_of": [["virtual_wan", "p2s_vpn_gateway"]],
+        "mutually_exclusive": [["virtual_wan", "p2s_vpn_gateway"], ["vpn_server_configuration", "p2s_vpn_gateway"]],
+    }
+
+    def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        source = profiles.Source(
+            resource_group=arguments["resource_group"],
+            virtual_wan=arguments["virtual_wan"] or "",
+            configuration=arguments["vpn_server_configuration"] or "",
+            gateway=arguments["p2s_vpn_gateway"] or "",
+            authentication_method=arguments["authentication_method"],
+            add_hub_roots=arguments["add_hub_roots"],
+        )
+        dest = self.local_path(arguments["dest"])
+        fulfil = profiles.predict if self.check_mode else profiles.download
+        found = fulfil(self.azure(arguments), source, dest)
+        for warning in found.warnings:
+            self.warn(warning)
+        result = {
+            "changed": found.changed,
+            "dest": str(dest),
+            "settings": found.settings,
+            "vpn_server_configuration_id": found.configuration_id,
+        }
+        if self.diff_mode and found.changed:
+            headers = {"before_header": str(dest), "after_header": str(dest)}
+            result["diff"] = {**headers, **profiles.differences(found)}
+        return result

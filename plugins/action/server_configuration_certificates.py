@@ -1,0 +1,116 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trust roots and refuse certificates. Documented in plugins/modules/server_configuration_certificates.py."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from ..module_utils import _files
+from ..module_utils._azure import certificates, configurations, trust
+from ..module_utils._errors import UserVpnError
+from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
+
+_FILE_LIMIT = 1024 * 1024
+_STATES = ("present", "absent")
+
+
+class ActionModule(AzureAction):
+    """server_configuration_certificates."""
+
+    ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
+        **AZURE_ARGUMENTS,
+        "resource_group": {"type": "str", "required": True},
+        "vpn_server_configuration": {"type": "str", "required": True},
+        "roots": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "name": {"type": "str"},
+                "path": {"type": "path"},
+                "public_cert_data": {"type": "str"},
+                "sha1": {"type": "str"},
+                "state": {"type": "str", "choices": list(_STATES), "default": "present"},
+            },
+            "mutually_exclusive": [["path", "public_cert_data", "sha1"]],
+            "required_one_of": [["path", "public_cert_data", "sha1"]],
+        },
+        "revoked": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "name": {"type": "str"},
+                "thumbprint": {"type": "str", "required": True},
+                "state": {"type": "str", "choices": list(_STATES), "default": "present"},
+            },
+        },
+        "purge_roots": {"type": "bool", "default": False},
+        "purge_revoked": {"type": "bool", "default": False},
+        "remove_expired_roots": {"type": "bool", "default": False},
+        "repair_broken_roots": {"type": "bool", "default": False},
+    }
+
+    def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        wish = trust.Wish(
+            roots=tuple(self._root(number, entry) for number, entry in enumerate(arguments["roots"], start=1)),
+            revoked=tuple(self._revoked(entry) for entry in arguments["revoked"]),
+            purge_roots=arguments["purge_roots"],
+            purge_revoked=arguments["purge_revoked"],
+            remove_expired=arguments["remove_expired_roots"],
+            repair_broken=arguments["repair_broken_roots"],
+        )
+        done = trust.ensure(
+            self.azure(arguments),
+            arguments["resource_group"],
+            arguments["vpn_server_configuration"],
+            wish,
+            check=self.check_mode,
+        )
+        for warning in done.warnings:
+            self.warn(warning)
+        now = datetime.now(UTC)
+        result = {
+            "changed": bool(done.changes),
+            "changes": list(done.changes),
+            "id": str(done.after.get("id")),
+            "roots": configurations.roots(done.after, now),
+            "revoked": configurations.revoked(done.after),
+        }
+        if self.diff_mode and done.changes:
+            result["diff"] = {
+                "before": trust.describe(done.before, now),
+                "after": trust.describe(done.after, now),
+                "before_header": result["id"],
+                "after_header": result["id"],
+            }
+        return result
+
+    def _root(self, number: int, entry: dict[str, Any]) -> trust.RootWish:
+        where = f"roots[{number}]"
+        present = entry["state"] == "present"
+        name = entry.get("name") or ""
+        if entry.get("sha1"):
+            if present:
+                raise UserVpnError(
+                    f"{where}: sha1 can only name a root with state: absent; give path or public_cert_data."
+                )
+            return trust.RootWish(certificates.thumbprint(entry["sha1"]), present=False)
+        if entry.get("path"):
+            path = self.local_path(entry["path"])
+            where, content = str(path), _files.read(path, _FILE_LIMIT)
+        else:
+            content = entry["public_cert_data"].encode()
+        certificate = certificates.from_user(content, where)
+        if present:
+            for warning in certificates.check_root(certificate, where, datetime.now(UTC)):
+                self.warn(warning)
+        return trust.RootWish(certificate.sha1, certificate, name, present)
+
+    @staticmethod
+    def _revoked(entry: dict[str, Any]) -> trust.RevokedWish:
+        thumbprint = certificates.thumbprint(entry["thumbprint"])
+        return trust.RevokedWish(thumbprint, entry.get("name") or "", entry["state"] == "present")

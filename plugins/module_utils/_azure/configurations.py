@@ -1,0 +1,224 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: User VPN configurations (vpnServerConfigurations), as Azure has them.
+
+They are read as raw JSON, so that nothing depends on what the installed SDK knows of them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from .._errors import UserVpnError
+from . import certificates, names
+from .client import Azure
+
+Json = dict[str, Any]
+
+# What a Mac and a gateway can agree upon, in Azure's words: "About cryptographic requirements", P2S. macOS knows no
+# Diffie-Hellman group 24 (Apple device-management, com.apple.vpn.managed); lifetimes are those of Azure's own default.
+GOOD_POLICY: Json = {
+    "saLifeTimeSeconds": 27000,
+    "saDataSizeKilobytes": 102400000,
+    "ipsecEncryption": "GCMAES256",
+    "ipsecIntegrity": "GCMAES256",
+    "ikeEncryption": "AES256",
+    "ikeIntegrity": "SHA256",
+    "dhGroup": "DHGroup14",
+    "pfsGroup": "PFS14",
+}
+_UNKNOWN_TO_MACS = {"dhGroup": "DHGroup24", "pfsGroup": "PFS24"}
+
+
+def read(azure: Azure, resource_group: str, name: str) -> Json:
+    """A configuration by its name in the resource group, or by its resource id."""
+    if name.startswith("/"):
+        subscription, resource_group, name = names.parse(name)
+        if subscription.lower() != azure.subscription.lower():
+            raise UserVpnError(
+                f"The User VPN configuration {name} lies in another subscription ({subscription}); set subscription_id."
+            )
+    return azure.read(f"read the User VPN configuration {name}", "vpn_server_configurations.get", resource_group, name)
+
+
+def of_gateway(azure: Azure, resource_group: str, gateway: str) -> Json:
+    """The configuration of a P2S VPN gateway."""
+    return read(
+        azure, resource_group, reference(read_gateway(azure, resource_group, gateway), "vpnServerConfiguration")
+    )
+
+
+def ids_in_use(azure: Azure, resource_group: str, virtual_wan: str) -> list[str]:
+    """The ids of the configurations that the P2S VPN gateways of a Virtual WAN use, by name."""
+    answer = azure.run(
+        f"list the User VPN configurations of the Virtual WAN {virtual_wan}",
+        "vpn_server_configurations_associated_with_virtual_wan.begin_list",
+        resource_group,
+        virtual_wan,
+    )
+    ids = answer.get("vpnServerConfigurationResourceIds") if isinstance(answer, dict) else None
+    return sorted({str(value) for value in ids or []}, key=str.lower)
+
+
+def read_all(azure: Azure, resource_group: str) -> list[Json]:
+    """Every configuration of a resource group, by name."""
+    found = azure.list(
+        f"list the User VPN configurations of {resource_group}",
+        "vpn_server_configurations.list_by_resource_group",
+        resource_group,
+    )
+    return sorted(found, key=lambda item: str(item.get("name")).lower())
+
+
+def read_gateway(azure: Azure, resource_group: str, name: str) -> Json:
+    return azure.read(f"read the P2S VPN gateway {name}", "p2_svpn_gateways.get", resource_group, name)
+
+
+def gateways(azure: Azure, resource: Json) -> list[Json]:
+    """The P2S VPN gateways that use a configuration, summed up."""
+    found = (names.parse(gateway_id) for gateway_id in gateway_ids(resource))
+    return [gateway_summary(read_gateway(azure, where.group, where.name)) for where in found]
+
+
+def properties(resource: Json) -> Json:
+    found = resource.get("properties")
+    return found if isinstance(found, dict) else {}
+
+
+def items(resource: Json, name: str) -> list[Any]:
+    """A list property; a missing one, and null, are empty."""
+    found = properties(resource).get(name)
+    return found if isinstance(found, list) else []
+
+
+def gateway_ids(resource: Json) -> list[str]:
+    """The P2S VPN gateways that use the configuration."""
+    return sorted(
+        str(item["id"]) for item in items(resource, "p2SVpnGateways") if isinstance(item, dict) and item.get("id")
+    )
+
+
+def assess(resource: Json) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Problems (no Mac can connect) and advice (some may not), a sentence each."""
+    name = resource.get("name")
+    problems = []
+    protocols, types = items(resource, "vpnProtocols"), items(resource, "vpnAuthenticationTypes")
+    if protocols and "IkeV2" not in protocols:
+        problems.append(
+            f"The User VPN configuration {name} allows {', '.join(map(str, protocols))} only, but a Mac's own VPN "
+            "client speaks IKEv2: add IKEv2 to its tunnel types, then download the package again."
+        )
+    if types and "Certificate" not in types:
+        problems.append(
+            f"The User VPN configuration {name} authenticates by {', '.join(map(str, types))} only: add Azure "
+            "certificate to its authentication methods, then download the package again."
+        )
+    return tuple(problems), _policy_advice(resource)
+
+
+def _policy_advice(resource: Json) -> tuple[str, ...]:
+    name, policies = resource.get("name"), items(resource, "vpnClientIpsecPolicies")
+    cure = "set this custom IPsec policy: " + ", ".join(f"{key} {value}" for key, value in GOOD_POLICY.items())
+    if not policies:
+        return (
+            f"The User VPN configuration {name} has Azure's default IPsec policy, which is documented with DHGroup24 "
+            "and PFS24; no Mac knows that group, and whether gateways accept another is not documented. To be sure, "
+            f"{cure}.",
+        )
+    if any(_mac_knows(policy) for policy in policies):
+        return ()
+    return (
+        f"The IPsec policy of the User VPN configuration {name} asks for DHGroup24 or PFS24, which no Mac knows: "
+        f"{cure}.",
+    )
+
+
+def _mac_knows(policy: Any) -> bool:
+    return isinstance(policy, dict) and all(policy.get(key) != value for key, value in _UNKNOWN_TO_MACS.items())
+
+
+def summary(resource: Json, gateways: list[Json], now: datetime) -> Json:
+    """What the info module returns of a configuration. RADIUS secrets are left out by naming what goes in."""
+    problems, advice = assess(resource)
+    policies = items(resource, "vpnClientIpsecPolicies")
+    where = names.parse(resource.get("id"))
+    return {
+        "id": str(resource.get("id")),
+        "name": str(resource.get("name") or where.name),
+        "resource_group": where.group,
+        "location": resource.get("location"),
+        "tags": resource.get("tags") or {},
+        "provisioning_state": properties(resource).get("provisioningState"),
+        "vpn_protocols": items(resource, "vpnProtocols"),
+        "vpn_authentication_types": items(resource, "vpnAuthenticationTypes"),
+        "ipsec_policies": policies,
+        "ipsec_policy": next((policy for policy in policies if _mac_knows(policy)), policies[0] if policies else None),
+        "roots": roots(resource, now),
+        "revoked": revoked(resource),
+        "radius_servers": radius_servers(resource),
+        "gateways": gateways,
+        "usable_by_macs": not problems,
+        "problems": list(problems),
+        "advice": list(advice),
+    }
+
+
+def roots(resource: Json, now: datetime) -> list[Json]:
+    """The trusted roots, in Azure's order. `status` is ok, expired, broken or unreadable."""
+    return [root_summary(certificates.from_azure(item), now) for item in items(resource, "vpnClientRootCertificates")]
+
+
+def root_summary(stored: certificates.Stored, now: datetime) -> Json:
+    known = stored.certificate
+    return {
+        "name": stored.name,
+        "status": stored.status(now),
+        "subject": known.subject if known else None,
+        "sha1": known.sha1 if known else None,
+        "sha256": known.sha256 if known else None,
+        "not_after": known.not_after.strftime("%Y-%m-%dT%H:%M:%SZ") if known else None,
+    }
+
+
+def revoked(resource: Json) -> list[Json]:
+    found = [item for item in items(resource, "vpnClientRevokedCertificates") if isinstance(item, dict)]
+    return [{"name": item.get("name"), "thumbprint": plain_thumbprint(item)} for item in found]
+
+
+def plain_thumbprint(item: Json) -> str:
+    """A thumbprint as Azure has it, in the form in which we compare them."""
+    return "".join(str(item.get("thumbprint") or "").replace(":", "").split()).upper()
+
+
+def radius_servers(resource: Json) -> list[str]:
+    addresses = [item.get("radiusServerAddress") for item in items(resource, "radiusServers") if isinstance(item, dict)]
+    return [str(address) for address in [properties(resource).get("radiusServerAddress"), *addresses] if address]
+
+
+def gateway_summary(gateway: Json) -> Json:
+    """A P2S VPN gateway, as far as clients are concerned."""
+    where = names.parse(gateway.get("id"))
+    pools: list[str] = []
+    for item in items(gateway, "p2SConnectionConfigurations"):
+        pool = properties(item).get("vpnClientAddressPool") if isinstance(item, dict) else None
+        pools += [str(prefix) for prefix in (pool or {}).get("addressPrefixes") or []]
+    return {
+        "id": str(gateway.get("id")),
+        "name": str(gateway.get("name") or where.name),
+        "resource_group": where.group,
+        "location": gateway.get("location"),
+        "provisioning_state": properties(gateway).get("provisioningState"),
+        "hub_id": reference(gateway, "virtualHub"),
+        "hub": names.last(reference(gateway, "virtualHub")),
+        "vpn_server_configuration_id": reference(gateway, "vpnServerConfiguration"),
+        "client_address_pools": pools,
+        "dns_servers": items(gateway, "customDnsServers"),
+    }
+
+
+def reference(resource: Json, name: str) -> str:
+    """The id in a property of the form {"id": ...}; an empty string when there is none."""
+    found = properties(resource).get(name)
+    return str(found.get("id") or "") if isinstance(found, dict) else ""

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: who is connected, as far as Azure tells.
+
+The health of a P2S VPN gateway has a count, bytes, and addresses. It names no user and no certificate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import configurations, names
+from .client import Azure
+from .configurations import Json
+
+
+def gateways(azure: Azure, resource_group: str, name: str = "") -> list[Json]:
+    """One P2S VPN gateway, or all of a resource group by name."""
+    if name:
+        return [configurations.read_gateway(azure, resource_group, name)]
+    found = azure.list(
+        f"list the P2S VPN gateways of {resource_group}", "p2_svpn_gateways.list_by_resource_group", resource_group
+    )
+    return sorted(found, key=lambda item: str(item.get("name")).lower())
+
+
+def read(azure: Azure, gateway: Json) -> Json:
+    """The gateway's summary with its connections now."""
+    where = names.parse(gateway.get("id"))
+    answer = azure.run(
+        f"count the connections of the P2S VPN gateway {where.name}",
+        "p2_svpn_gateways.begin_get_p2_s_vpn_connection_health",
+        where.group,
+        where.name,
+    )
+    health: Any = (
+        configurations.properties(answer).get("vpnClientConnectionHealth") if isinstance(answer, dict) else None
+    )
+    health = health if isinstance(health, dict) else {}
+    addresses = health.get("allocatedIpAddresses")
+    return {
+        **configurations.gateway_summary(gateway),
+        "connections": int(health.get("vpnClientConnectionsCount") or 0),
+        "addresses": sorted(map(str, addresses)) if isinstance(addresses, list) else [],
+        "ingress_bytes": int(health.get("totalIngressBytesTransferred") or 0),
+        "egress_bytes": int(health.get("totalEgressBytesTransferred") or 0),
+    }

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: ask Azure for a VPN client profile package, and keep it as a file.
+
+Azure has two: the global one of a Virtual WAN, whose server name leads to any hub with that User VPN configuration
+("Download a global profile or hub-based profiles", Microsoft Learn), and one per hub, of its P2S gateway.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import _files
+from .._errors import UserVpnError
+from .._package import ProfilePackage, read_package, read_package_bytes
+from . import configurations, names
+from .client import Azure
+from .errors import AzureError
+from .fetch import fetch
+
+AUTHENTICATION_METHODS = ("EAPTLS", "EAPMSCHAPv2")
+_ADDED_ROOT = "Generic/VpnServerRoot.cer_hub{}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which package: of a Virtual WAN (and one of its configurations), or of one P2S gateway."""
+
+    resource_group: str
+    virtual_wan: str = ""
+    configuration: str = ""  # a name in the same resource group, or a resource id
+    gateway: str = ""
+    authentication_method: str = "EAPTLS"
+    add_hub_roots: bool = False
+
+
+@dataclass(frozen=True)
+class Download:
+    """What came of a download, or what is known without one."""
+
+    changed: bool
+    settings: dict[str, Any] | None
+    before: dict[str, Any] | None
+    configuration_id: str
+    warnings: tuple[str, ...] = ()
+
+
+def download(azure: Azure, source: Source, dest: Path) -> Download:
+    """Generate the package, fetch it, check it, and put it in the old one's place if its settings differ."""
+    configuration = find_configuration(azure, source)
+    advice = _refuse_unusable(configuration)
+    content = _generate(azure, source, str(configuration["id"]))
+    package = read_package_bytes(content)
+    warnings = (*advice, *package.warnings)
+    if source.add_hub_roots and not source.gateway:
+        content = with_roots(content, _hub_packages(azure, source, configuration))
+        package = read_package_bytes(content)
+    before = _existing(dest)
+    changed = before is None or before["digest"] != package.digest
+    if changed:
+        _files.ensure_private_folder(dest.parent)
+        _files.write_atomic(dest, content)
+    return Download(changed, package.settings(), before, str(configuration["id"]), warnings)
+
+
+def predict(azure: Azure, source: Source, dest: Path) -> Download:
+    """What can be known without generating a package: whether Azure has what is named, and whether a file is there."""
+    configuration = find_configuration(azure, source)
+    advice = _refuse_unusable(configuration)
+    if source.virtual_wan:
+        azure.read(
+            f"read the Virtual WAN {source.virtual_wan}", "virtual_wans.get", source.resource_group, source.virtual_wan
+        )
+    before = _existing(dest)
+    unknown = (
+        f"Check mode does not let Azure generate a package, so whether it would differ from {dest} is not known."
+        if before
+        else f"Check mode does not let Azure generate a package, so what {dest} would hold is not known."
+    )
+    return Download(before is None, before, before, str(configuration["id"]), (*advice, unknown))
+
+
+def find_configuration(azure: Azure, source: Source) -> dict[str, Any]:
+    """The one User VPN configuration that the package is for, as Azure has it."""
+    if source.gateway:
+        return configurations.of_gateway(azure, source.resource_group, source.gateway)
+    if source.configuration:
+        return configurations.read(azure, source.resource_group, source.configuration)
+    found = configurations.ids_in_use(azure, source.resource_group, source.virtual_wan)
+    if len(found) == 1:
+        return configurations.read(azure, source.resource_group, found[0])
+    if not found:
+        raise UserVpnError(
+            f"No hub of the Virtual WAN {source.virtual_wan} uses a User VPN configuration yet: create a P2S VPN "
+            "gateway with one in a hub, or name the configuration in vpn_server_configuration."
+        )
+    raise UserVpnError(
+        f"The Virtual WAN {source.virtual_wan} has {len(found)} User VPN configurations in use; name one in "
+        f"vpn_server_configuration: {', '.join(names.last(value) for value in found)}."
+    )
+
+
+def with_roots(content: bytes, others: Iterable[ProfilePackage]) -> bytes:
+    """The package with the gateway roots of other packages beside its own.
+
+    A global package may name the root of one hub only ("Download a global profile or hub-based profiles"). The added
+    files are named like Azure's own, so that every reader of packages finds them.
+    """
+    known = {root.sha256 for root in read_package_bytes(content).gateway_roots}
+    added = {root.sha256: root for other in others for root in other.gateway_roots if root.sha256 not in known}
+    if not added:
+        return content
+    whole = io.BytesIO(content)
+    with zipfile.ZipFile(whole, "a") as archive:
+        for number, (_sha256, root) in enumerate(sorted(added.items()), start=1):
+            archive.writestr(zipfile.ZipInfo(_ADDED_ROOT.format(number)), root.pem)
+    return whole.getvalue()
+
+
+def differences(result: Download) -> dict[str, str]:
+    """Before and after, as a diff shows them: settings, with a line for each gateway root instead of its bytes."""
+    return {"before": _readable(result.before), "after": _readable(result.settings)}
+
+
+def _readable(settings: dict[str, Any] | None) -> str:
+    if settings is None:
+        return ""
+    shown = {name: value for name, value in settings.items() if name != "digest"}
+    shown["gateway_roots"] = [f"{root['subject']} (SHA-1 {root['sha1']})" for root in settings["gateway_roots"]]
+    return json.dumps(shown, indent=2, sort_keys=True) + "\n"
+
+
+def _refuse_unusable(configuration: dict[str, Any]) -> tuple[str, ...]:
+    """Advice about a configuration that Macs can use; UserVpnError for one that they cannot."""
+    problems, advice = configurations.assess(configuration)
+    if problems:
+        raise UserVpnError(" ".join(problems))
+    return advice
+
+
+def _generate(azure: Azure, source: Source, configuration_id: str) -> bytes:
+    if source.gateway:
+        return _generate_hub(azure, source.resource_group, source.gateway, source.authentication_method)
+    return _fetched(
+        azure,
+        f"generate the package of the Virtual WAN {source.virtual_wan}",
+        "begin_generatevirtualwanvpnserverconfigurationvpnprofile",
+        source.resource_group,
+        source.virtual_wan,
+        body={
+            "vpnServerConfigurationResourceId": configuration_id,
+            "authenticationMethod": source.authentication_method,
+        },
+    )
+
+
+def _generate_hub(azure: Azure, resource_group: str, gateway: str, method: str) -> bytes:
+    return _fetched(
+        azure,
+        f"generate the package of the P2S VPN gateway {gateway}",
+        "p2_svpn_gateways.begin_generate_vpn_profile",
+        resource_group,
+        gateway,
+        body={"authenticationMethod": method},
+    )
+
+
+def _hub_packages(azure: Azure, source: Source, configuration: dict[str, Any]) -> Iterable[ProfilePackage]:
+    for gateway_id in configurations.gateway_ids(configuration):
+        gateway = names.parse(gateway_id)
+        yield read_package_bytes(_generate_hub(azure, gateway.group, gateway.name, source.authentication_method))
+
+
+def _fetched(azure: Azure, what: str, operation: str, *arguments: str, body: dict[str, Any]) -> bytes:
+    answer = azure.run(what, operation, *arguments, body=body)
+    url = answer.get("profileUrl") if isinstance(answer, dict) else None
+    if not isinstance(url, str) or not url:
+        raise AzureError(
+            f"Azure said that it did {what}, but gave no address to fetch it from; run again.", "BrokenAnswer"
+        )
+    azure.wait.begin("download the package")
+    return fetch(url, azure.wait)
+
+
+def _existing(dest: Path) -> dict[str, Any] | None:
+    """The settings of the package that is there now; None when there is none, or none that can be read."""
+    try:
+        return read_package(dest).settings()
+    except UserVpnError:
+        return None

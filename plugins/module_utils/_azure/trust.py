@@ -1,0 +1,293 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: change which roots a User VPN configuration trusts, and which certificates it refuses.
+
+Azure has no call for that: the whole configuration is read, edited and put back. So everything else in it goes back
+as it came, known or not; secrets that Azure does not show are fetched first; and the etag makes Azure refuse the PUT
+when somebody else was faster.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from .._errors import UserVpnError
+from . import configurations
+from .certificates import Certificate, Stored, from_azure
+from .client import Azure
+from .configurations import Json
+from .errors import AzureError
+from .operations import POLL_SECONDS
+
+ROOTS_LIMIT = 20  # "Point-to-site VPN - Azure certificate authentication FAQ"
+_READ_ONLY = ("name", "type", "etag")
+_READ_ONLY_PROPERTIES = ("provisioningState", "p2SVpnGateways", "etag")
+_SECRETS_API = "2024-10-01"  # the first API version with listRadiusSecrets
+
+
+@dataclass(frozen=True)
+class RootWish:
+    """A root that should be trusted (with its certificate), or not be (`present` False)."""
+
+    sha1: str
+    certificate: Certificate | None = None
+    name: str = ""
+    present: bool = True
+
+
+@dataclass(frozen=True)
+class RevokedWish:
+    """A thumbprint that should be refused, or no longer be."""
+
+    thumbprint: str
+    name: str = ""
+    present: bool = True
+
+
+@dataclass(frozen=True)
+class Wish:
+    """All that is asked of a configuration."""
+
+    roots: tuple[RootWish, ...] = ()
+    revoked: tuple[RevokedWish, ...] = ()
+    purge_roots: bool = False
+    purge_revoked: bool = False
+    remove_expired: bool = False
+    repair_broken: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a wish means for a configuration as it is: the object to put, and each change in words."""
+
+    resource: Json
+    changes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    before: Json
+    after: Json
+    changes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: bool = False) -> Result:
+    """Make the configuration fulfil the wish, with one accepted PUT at most, or none with `check`."""
+    patience = azure.wait.anew(f"let the User VPN configuration {name} be changed")
+    first: Plan | None = None
+    before: Json = {}
+    secrets: list[Any] | None = None
+    written = False
+    while True:
+        current = configurations.read(azure, resource_group, name)
+        plan = make_plan(current, wish, datetime.now(UTC))
+        if first is None:
+            first, before = plan, current
+        if check or not plan.changes:
+            return Result(before, plan.resource, first.changes, plan.warnings)
+        if written:  # should Azure not honour the etag, two writers notice at least
+            raise AzureError(
+                f"The User VPN configuration {name} was changed, but somebody undid it at the same time; run again.",
+                "Overwritten",
+            )
+        if _is_updating(current):
+            patience.pause(POLL_SECONDS)
+            continue
+        if secrets is None and _lacks_secrets(current):
+            secrets = _radius_secrets(azure, current)
+            continue  # and read again: between reading and writing there should be nothing
+        try:
+            azure.run(
+                f"change the User VPN configuration {name}",
+                "vpn_server_configurations.begin_create_or_update",
+                resource_group,
+                name,
+                body=_body(plan.resource, secrets or []),
+                etag=current.get("etag"),
+            )
+        except AzureError as error:
+            if not error.busy:
+                raise
+            patience.pause(POLL_SECONDS)
+        else:
+            written = True
+
+
+def make_plan(resource: Json, wish: Wish, now: datetime) -> Plan:
+    """What to change. UserVpnError when the result would be useless, or Azure would refuse it."""
+    changes: list[str] = []
+    roots = _plan_roots(resource, wish, now, changes)
+    revoked = _plan_revoked(resource, wish, changes)
+    if not changes:
+        return Plan(resource, (), tuple(_warnings(resource, roots, now)))
+    _refuse_useless(resource, roots, now)
+    planned = copy.deepcopy(resource)
+    planned.setdefault("properties", {})
+    planned["properties"]["vpnClientRootCertificates"] = [root.item for root in roots]
+    planned["properties"]["vpnClientRevokedCertificates"] = revoked
+    return Plan(planned, tuple(changes), tuple(_warnings(planned, roots, now)))
+
+
+def describe(resource: Json, now: datetime) -> str:
+    """The certificates of a configuration, a line each, for a diff."""
+    lines = [
+        f"trusted root {root['name']}: {root['subject']}, SHA-1 {root['sha1']}, until {root['not_after']}, "
+        f"{root['status']}"
+        for root in configurations.roots(resource, now)
+    ]
+    lines += [f"revoked {item['name']}: {item['thumbprint']}" for item in configurations.revoked(resource)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _plan_roots(resource: Json, wish: Wish, now: datetime, changes: list[str]) -> list[Stored]:
+    wanted = {root.sha1: root for root in wish.roots}
+    kept: list[Stored] = []
+    for item in configurations.items(resource, "vpnClientRootCertificates"):
+        stored = from_azure(item)
+        wished = wanted.get(stored.certificate.sha1) if stored.certificate else None
+        if (wished and not wished.present) or (wish.purge_roots and not wished):
+            changes.append(f"remove the trusted root {_label(stored)}")
+        elif wish.remove_expired and stored.status(now) == "expired":
+            changes.append(f"remove the expired root {_label(stored)}")
+        elif stored.broken and stored.certificate and (wished or wish.repair_broken):
+            changes.append(f"repair the trusted root {_label(stored)}, which was uploaded as base64 of a PEM file")
+            kept.append(from_azure({**stored.item, "publicCertData": stored.certificate.public_cert_data}))
+        else:
+            kept.append(stored)
+    there = {root.certificate.sha1 for root in kept if root.certificate}
+    for root in wanted.values():
+        if root.present and root.certificate and root.sha1 not in there:
+            name = _free_name(root.name or _plain_name(root.certificate), root.sha1, (old.name for old in kept))
+            kept.append(from_azure({"name": name, "publicCertData": root.certificate.public_cert_data}))
+            changes.append(f"trust the root {_label(kept[-1])}")
+    return kept
+
+
+def _plan_revoked(resource: Json, wish: Wish, changes: list[str]) -> list[Json]:
+    wanted = {entry.thumbprint: entry for entry in wish.revoked}
+    kept: list[Json] = []
+    for item in configurations.items(resource, "vpnClientRevokedCertificates"):
+        thumbprint = configurations.plain_thumbprint(item) if isinstance(item, dict) else ""
+        wished = wanted.get(thumbprint)
+        if (wished and not wished.present) or (wish.purge_revoked and not wished):
+            changes.append(f"accept the certificate {thumbprint} again")
+        else:
+            kept.append(item)
+    there = {configurations.plain_thumbprint(item) for item in kept if isinstance(item, dict)}
+    for entry in wanted.values():
+        if entry.present and entry.thumbprint not in there:
+            taken = (str(item.get("name")) for item in kept if isinstance(item, dict))
+            name = _free_name(entry.name or entry.thumbprint, entry.thumbprint, taken)
+            kept.append({"name": name, "thumbprint": entry.thumbprint})
+            changes.append(f"refuse the certificate {name} ({entry.thumbprint})")
+    return kept
+
+
+def _refuse_useless(resource: Json, roots: list[Stored], now: datetime) -> None:
+    name = resource.get("name")
+    if len(roots) > ROOTS_LIMIT:
+        raise UserVpnError(
+            f"The User VPN configuration {name} would trust {len(roots)} roots; Azure takes {ROOTS_LIMIT}. Remove "
+            "those that no client needs (state: absent, or purge_roots)."
+        )
+    expired = [root for root in roots if root.status(now) == "expired"]
+    if expired:
+        raise UserVpnError(
+            f"The User VPN configuration {name} trusts expired roots: {', '.join(map(_label, expired))}. Azure refuses "
+            "every change while one is listed: set remove_expired_roots to remove them with this change."
+        )
+    had_roots = bool(configurations.items(resource, "vpnClientRootCertificates"))
+    if had_roots and not roots and "Certificate" in configurations.items(resource, "vpnAuthenticationTypes"):
+        raise UserVpnError(
+            f"The User VPN configuration {name} would trust no root any more, so nobody could connect with a "
+            "certificate; give the root that should stay in roots."
+        )
+
+
+def _warnings(resource: Json, roots: Iterable[Stored], now: datetime) -> Iterable[str]:
+    name = resource.get("name")
+    yield from configurations.assess(resource)[0]
+    for root in roots:
+        status = root.status(now)
+        if status == "expired":
+            yield (
+                f"The User VPN configuration {name} trusts the expired root {_label(root)}, so Azure will refuse the "
+                "next change; remove_expired_roots removes it."
+            )
+        elif status == "broken":
+            yield (
+                f"The trusted root {_label(root)} of the User VPN configuration {name} was uploaded as base64 of a PEM "
+                "file, so nobody can connect with its certificates; repair_broken_roots repairs it."
+            )
+        elif status == "unreadable":
+            yield f"The trusted root {root.name} of the User VPN configuration {name} holds no certificate; replace it."
+
+
+def _label(root: Stored) -> str:
+    return f"{root.name} ({root.certificate.subject}, SHA-1 {root.certificate.sha1})" if root.certificate else root.name
+
+
+def _plain_name(certificate: Certificate) -> str:
+    """A name that tells people which root it is, and generations of it apart."""
+    text = re.sub(r"[^A-Za-z0-9._-]+", "-", certificate.common_name).strip("-._")[:60] or "root"
+    return f"{text}-{certificate.sha1[:8]}"
+
+
+def _free_name(name: str, fingerprint: str, taken: Iterable[str]) -> str:
+    """The name, or the name with a piece of the fingerprint when another entry has it already: names are keys."""
+    return f"{name}-{fingerprint[:8]}" if name.lower() in {other.lower() for other in taken} else name
+
+
+def _is_updating(resource: Json) -> bool:
+    return str(configurations.properties(resource).get("provisioningState")).lower() == "updating"
+
+
+def _body(resource: Json, secrets: list[Any]) -> Json:
+    """The object for the PUT: as it came, without what only Azure may say, with what Azure does not say."""
+    body = {name: value for name, value in copy.deepcopy(resource).items() if name not in _READ_ONLY}
+    for name in _READ_ONLY_PROPERTIES:
+        body["properties"].pop(name, None)
+    by_address = {
+        item.get("radiusServerAddress"): item.get("radiusServerSecret") for item in secrets if isinstance(item, dict)
+    }
+    for server in _servers_without_secret(body):
+        secret = by_address.get(server["radiusServerAddress"])
+        if not secret:
+            raise UserVpnError(
+                f"Azure does not tell the RADIUS secret of {server['radiusServerAddress']}, so changing the User VPN "
+                "configuration would lose it: set the secret anew in the portal, or change the certificates there."
+            )
+        server["radiusServerSecret"] = secret
+    return body
+
+
+def _servers_without_secret(resource: Json) -> list[Json]:
+    """The places of a RADIUS server whose secret is not there: the old single one, and the list."""
+    places = [configurations.properties(resource), *configurations.items(resource, "radiusServers")]
+    return [
+        place
+        for place in places
+        if isinstance(place, dict) and place.get("radiusServerAddress") and not place.get("radiusServerSecret")
+    ]
+
+
+def _lacks_secrets(resource: Json) -> bool:
+    return bool(_servers_without_secret(resource))
+
+
+def _radius_secrets(azure: Azure, resource: Json) -> list[Any]:
+    answer = azure.post(
+        f"read the RADIUS secrets of the User VPN configuration {resource.get('name')}, so that they are not lost",
+        f"{resource.get('id')}/listRadiusSecrets",
+        _SECRETS_API,
+    )
+    found = answer.get("value")
+    return found if isinstance(found, list) else []

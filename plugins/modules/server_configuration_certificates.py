@@ -1,0 +1,239 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the server_configuration_certificates action."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: server_configuration_certificates
+short_description: Trust client roots and refuse client certificates in an Azure User VPN configuration
+version_added: 1.0.0
+description:
+  - Makes a User VPN configuration trust the roots that sign client certificates, and refuse single client certificates.
+  - Certificates are compared by their fingerprints. The names they have in Azure do not matter.
+  - Azure can only replace a configuration as a whole. Everything else in it goes back as it came, also what the
+    installed
+    SDK does not know. RADIUS secrets, which Azure does not show with a configuration, are read first, so that they are
+    not lost. A change that somebody else makes at the same time is never overwritten.
+  - There is one write at most, and none when nothing changes.
+  - Roots that Azure would take but that no client could use are refused; these are expired roots, certificates that are
+    not those of a CA, RSA keys below 2048 bits, and more than 20 roots.
+author:
+  - The vwan.user_vpn contributors (@vwan-user-vpn)
+requirements:
+  - cryptography >= 42 on the controller
+extends_documentation_fragment:
+  - vwan.user_vpn.attributes
+  - vwan.user_vpn.attributes.controller
+  - vwan.user_vpn.azure
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  resource_group:
+    description: The resource group of the configuration.
+    type: str
+    required: true
+  vpn_server_configuration:
+    description: The User VPN configuration, by its name in O(resource_group) or its resource id.
+    type: str
+    required: true
+  roots:
+    description:
+      - The roots to trust, or no longer to trust.
+      - Each has exactly one of O(roots[].path), O(roots[].public_cert_data) and O(roots[].sha1).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - The name that a newly added root gets in Azure. If another root has it already, a piece of the fingerprint
+            is
+            added.
+          - The default is made of the certificate's common name and its fingerprint.
+        type: str
+      path:
+        description: A file on the controller with one certificate, PEM or DER.
+        type: path
+      public_cert_data:
+        description:
+          - The certificate itself, as one line of base64 of DER (which M(vwan.user_vpn.root_certificate) returns), or
+            as PEM.
+        type: str
+      sha1:
+        description: The SHA-1 fingerprint, for a root with O(roots[].state=absent).
+        type: str
+      state:
+        description: Whether the root is to be trusted.
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  revoked:
+    description:
+      - The client certificates to refuse, or to accept again.
+      - Azure knows no revocation list; this is the only way to refuse one client. Revoking an intermediate does not
+        revoke
+        what it has signed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - The name of a new entry in Azure. If another entry has it already, a piece of the thumbprint is added.
+          - The default is the thumbprint.
+        type: str
+      thumbprint:
+        description: The SHA-1 thumbprint of the client certificate, 40 hex digits. Blanks and colons do not matter.
+        type: str
+        required: true
+      state:
+        description: Whether the certificate is to be refused.
+        type: str
+        choices:
+          - present
+          - absent
+        default: present
+  purge_roots:
+    description: Remove all trusted roots that are not in O(roots). The last one stays, unless another takes its place.
+    type: bool
+    default: false
+  purge_revoked:
+    description: Accept again all certificates that are not in O(revoked).
+    type: bool
+    default: false
+  remove_expired_roots:
+    description:
+      - Remove trusted roots that have expired.
+      - Azure refuses every change of a configuration that lists one. Without this option, a change is then an error
+        that
+        names them.
+    type: bool
+    default: false
+  repair_broken_roots:
+    description:
+      - Correct trusted roots that were uploaded as base64 of a PEM file instead of base64 of DER.
+      - Azure takes such a root without a word, and nobody can connect with its certificates. Without this option they
+        are
+        a warning; one that is also in O(roots) is always corrected.
+    type: bool
+    default: false
+seealso:
+  - module: vwan.user_vpn.root_certificate
+  - module: vwan.user_vpn.client_certificates
+  - name: Generate and export certificates for User VPN connections
+    description: The article of Microsoft about the root and what it signs.
+    link: https://learn.microsoft.com/azure/virtual-wan/certificates-point-to-site
+"""
+
+EXAMPLES = r"""
+- name: Let Azure trust our root
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Make the root
+      vwan.user_vpn.root_certificate:
+        path: pki
+        common_name: P2SRootCert
+        passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_ROOT_PASSPHRASE') }}"
+      register: root
+
+    - name: Trust it, and refuse the certificate of a lost Mac
+      vwan.user_vpn.server_configuration_certificates:
+        resource_group: rg-vpn
+        vpn_server_configuration: macs
+        roots:
+          - public_cert_data: "{{ root.public_cert_data }}"
+        revoked:
+          - name: mac-042
+            thumbprint: 0123456789ABCDEF0123456789ABCDEF01234567
+
+    - name: Trust an enterprise root only, and clear away what has expired
+      vwan.user_vpn.server_configuration_certificates:
+        resource_group: rg-vpn
+        vpn_server_configuration: macs
+        roots:
+          - name: enterprise
+            path: files/enterprise-root.pem
+        purge_roots: true
+        remove_expired_roots: true
+"""
+
+RETURN = r"""
+changes:
+  description: What has been done, or in check mode would be done, a sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - trust the root P2SRootCert-9A3B1C22 (CN=P2SRootCert, SHA-1 9A3B1C2200112233445566778899AABBCCDDEEFF)
+id:
+  description: The resource id of the configuration.
+  returned: success
+  type: str
+  sample: /subscriptions/0/resourceGroups/rg-vpn/providers/Microsoft.Network/vpnServerConfigurations/macs
+roots:
+  description: The trusted roots after the change, in Azure's order; in check mode, as they would be.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name in Azure.
+      type: str
+      returned: success
+    status:
+      description:
+        - V(ok); V(expired); V(broken), uploaded as base64 of a PEM file; or V(unreadable), not a certificate.
+      type: str
+      returned: success
+    subject:
+      description: The subject, as RFC 4514 writes it.
+      type: str
+      returned: success
+    sha1:
+      description: SHA-1 of the certificate in upper-case hex.
+      type: str
+      returned: success
+    sha256:
+      description: SHA-256 of the certificate in upper-case hex.
+      type: str
+      returned: success
+    not_after:
+      description: The end of its validity, in UTC.
+      type: str
+      returned: success
+  sample:
+    - name: P2SRootCert-9A3B1C22
+      status: ok
+      subject: CN=P2SRootCert
+      sha1: 9A3B1C2200112233445566778899AABBCCDDEEFF
+      sha256: CB3CCBB76031E5E0138F8DD39A23F9DE47FFC35E43C1144CEA27D46A5AB1CB5F
+      not_after: "2036-11-20T12:00:00Z"
+revoked:
+  description: The refused certificates after the change; in check mode, as they would be.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name in Azure.
+      type: str
+      returned: success
+    thumbprint:
+      description: The SHA-1 thumbprint in upper-case hex.
+      type: str
+      returned: success
+  sample:
+    - name: mac-042
+      thumbprint: 0123456789ABCDEF0123456789ABCDEF01234567
+"""

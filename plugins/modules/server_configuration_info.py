@@ -1,0 +1,227 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the server_configuration_info action."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: server_configuration_info
+short_description: Read User VPN configurations of Azure, and judge whether Macs can connect
+version_added: 1.0.0
+description:
+  - Returns User VPN configurations with their tunnel types, authentication types, IPsec policy, certificates, gateways
+    and
+    hubs.
+  - It also says what keeps Macs from connecting (RV(configurations[].problems)) and what may
+    (RV(configurations[].advice)), and what to set instead.
+  - It never returns a RADIUS secret.
+author:
+  - The vwan.user_vpn contributors (@vwan-user-vpn)
+requirements:
+  - cryptography >= 42 on the controller
+extends_documentation_fragment:
+  - vwan.user_vpn.attributes
+  - vwan.user_vpn.attributes.controller
+  - vwan.user_vpn.azure
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: N/A
+    details: It changes nothing.
+  idempotent:
+    support: full
+options:
+  resource_group:
+    description: The resource group of what is named in the other options.
+    type: str
+    required: true
+  vpn_server_configuration:
+    description:
+      - The User VPN configuration, by its name in O(resource_group) or its resource id.
+      - With neither this, O(p2s_vpn_gateway) nor O(virtual_wan), all of the resource group are returned.
+    type: str
+  p2s_vpn_gateway:
+    description: The P2S VPN gateway whose configuration to return.
+    type: str
+  virtual_wan:
+    description:
+      - The Virtual WAN whose configurations in use to return.
+      - It does not matter when O(vpn_server_configuration) is given.
+    type: str
+  gateways:
+    description: Whether to read the gateways that use each configuration, one more call for each of them.
+    type: bool
+    default: true
+seealso:
+  - module: vwan.user_vpn.server_configuration_certificates
+  - module: vwan.user_vpn.mobileconfig
+"""
+
+EXAMPLES = r"""
+- name: Look at a User VPN configuration
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Read it
+      vwan.user_vpn.server_configuration_info:
+        resource_group: rg-vpn
+        vpn_server_configuration: macs
+      register: azure
+
+    - name: Stop when no Mac could connect
+      ansible.builtin.assert:
+        that: azure.configurations[0].usable_by_macs
+        fail_msg: "{{ azure.configurations[0].problems | join(' ') }}"
+"""
+
+RETURN = r"""
+configurations:
+  description: The User VPN configurations, sorted by name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The resource id.
+      type: str
+      returned: success
+    name:
+      description: The name.
+      type: str
+      returned: success
+    resource_group:
+      description: The resource group.
+      type: str
+      returned: success
+    location:
+      description: The region.
+      type: str
+      returned: success
+    tags:
+      description: The tags.
+      type: dict
+      returned: success
+    provisioning_state:
+      description: Whether Azure has finished the last change, as C(Succeeded), C(Updating) or C(Failed).
+      type: str
+      returned: success
+    vpn_protocols:
+      description: The tunnel types, C(IkeV2) and C(OpenVPN). Azure's default, an empty list, is both.
+      type: list
+      elements: str
+      returned: success
+    vpn_authentication_types:
+      description: The authentication types, C(Certificate), C(Radius) and C(AAD).
+      type: list
+      elements: str
+      returned: success
+    ipsec_policies:
+      description: The custom IPsec policies in Azure's own words. An empty list means Azure's default.
+      type: list
+      elements: dict
+      returned: success
+    ipsec_policy:
+      description:
+        - The first custom policy that a Mac knows, or else the first. V(null) means Azure's default.
+        - It fits the option O(vwan.user_vpn.mobileconfig#module:ipsec_policy).
+      type: dict
+      returned: success
+    roots:
+      description: The trusted roots, as M(vwan.user_vpn.server_configuration_certificates) returns them.
+      type: list
+      elements: dict
+      returned: success
+    revoked:
+      description: The refused certificates, as M(vwan.user_vpn.server_configuration_certificates) returns them.
+      type: list
+      elements: dict
+      returned: success
+    radius_servers:
+      description: The addresses of the RADIUS servers.
+      type: list
+      elements: str
+      returned: success
+    gateways:
+      description: The P2S VPN gateways that use the configuration. Empty with O(gateways=false).
+      type: list
+      elements: dict
+      returned: success
+      contains:
+        id:
+          description: The resource id.
+          type: str
+          returned: success
+        name:
+          description: The name.
+          type: str
+          returned: success
+        resource_group:
+          description: The resource group.
+          type: str
+          returned: success
+        location:
+          description: The region.
+          type: str
+          returned: success
+        provisioning_state:
+          description: Whether Azure has finished the last change.
+          type: str
+          returned: success
+        hub:
+          description: The name of the hub.
+          type: str
+          returned: success
+        hub_id:
+          description: The resource id of the hub.
+          type: str
+          returned: success
+        vpn_server_configuration_id:
+          description: The resource id of the configuration.
+          type: str
+          returned: success
+        client_address_pools:
+          description: The networks of which connected clients get their addresses.
+          type: list
+          elements: str
+          returned: success
+        dns_servers:
+          description: The custom DNS servers, in their order.
+          type: list
+          elements: str
+          returned: success
+    usable_by_macs:
+      description: Whether there is no problem.
+      type: bool
+      returned: success
+    problems:
+      description: Why no Mac can connect, and what to do, a sentence each.
+      type: list
+      elements: str
+      returned: success
+    advice:
+      description: What may keep a Mac from connecting, with the exact IPsec policy to set.
+      type: list
+      elements: str
+      returned: success
+  sample:
+    - id: /subscriptions/0/resourceGroups/rg-vpn/providers/Microsoft.Network/vpnServerConfigurations/macs
+      name: macs
+      resource_group: rg-vpn
+      location: westeurope
+      tags: {}
+      provisioning_state: Succeeded
+      vpn_protocols: [IkeV2]
+      vpn_authentication_types: [Certificate]
+      ipsec_policies: []
+      ipsec_policy:
+      roots: []
+      revoked: []
+      radius_servers: []
+      gateways: []
+      usable_by_macs: true
+      problems: []
+      advice: []
+"""

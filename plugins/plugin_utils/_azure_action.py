@@ -1,0 +1,64 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what the actions that talk to Azure share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..module_utils._azure import client
+from ..module_utils._azure.credentials import AUTH_SOURCES
+from ._action import UserVpnAction
+
+# The options of the doc fragment `azure`. What is not given is looked for in the environment.
+AZURE_ARGUMENTS: dict[str, Any] = {
+    "subscription_id": {"type": "str"},
+    "tenant": {"type": "str"},
+    "client_id": {"type": "str"},
+    "secret": {"type": "str", "no_log": True},
+    "x509_certificate_path": {"type": "path"},
+    "auth_source": {"type": "str", "choices": list(AUTH_SOURCES)},
+    "cloud_environment": {"type": "str"},
+    "wait_timeout": {"type": "int", "default": client.WAIT_TIMEOUT},
+}
+
+
+class AzureAction(UserVpnAction):
+    """A subclass writes `ask`, which talks to Azure through `self.azure(arguments)`."""
+
+    def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        with self._task_environment():
+            return self.ask(arguments)
+
+    def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def azure(self, arguments: dict[str, Any]) -> client.Azure:
+        """The subscription that the arguments and the environment describe."""
+        options = dict(arguments)
+        if options.get("x509_certificate_path"):
+            options["x509_certificate_path"] = str(self.local_path(options["x509_certificate_path"]))
+        return client.connect(options, os.environ, self.say)
+
+    @contextmanager
+    def _task_environment(self) -> Iterator[None]:
+        """Let the task's `environment` hold here as it would in a module: for AZURE_*, proxies, and `az`.
+
+        An action runs in a process of its own, forked for the one task, so this disturbs nobody.
+        """
+        wanted: dict[str, Any] = {}
+        self._compute_environment_string(wanted)
+        before = {name: os.environ.get(name) for name in wanted}
+        os.environ.update({name: str(value) for name, value in wanted.items()})
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value

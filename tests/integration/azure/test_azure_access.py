@@ -1,0 +1,270 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signing in, permissions, and every error that users may meet, against the lab's Azure."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.plugins.module_utils import _errors
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import errors
+from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import Run
+from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
+
+exceptions = pytest.importorskip("azure.core.exceptions", reason="the Azure SDK is not installed")
+
+INFO = "server_configuration_info"
+ROOT = Path(_errors.__file__).parents[2]  # of the collection
+COLLECTIONS = ROOT.parents[2]
+
+
+def sign_in_as(azure: AzureLab, login: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in azure.environment("secret"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in azure.environment(login).items():
+        monkeypatch.setenv(name, value)
+
+
+# --- signing in --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("login", "auth_source"),
+    [
+        ("secret", None),
+        ("secret", "env"),
+        ("secret", "service_principal"),
+        ("certificate", "auto"),
+        ("managed_identity", "msi"),
+    ],
+)
+@pytest.mark.usefixtures("macs")
+def test_logins_from_the_environment(
+    login: str, auth_source: str | None, azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in_as(azure, login, monkeypatch)
+    assert run.ok(INFO, **({"auth_source": auth_source} if auth_source else {}))["configurations"]
+
+
+def test_login_by_options_alone(azure: AzureLab, macs: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign_in_as(azure, "none", monkeypatch)
+    monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
+    monkeypatch.delenv("AZURE_CLOUD_ENVIRONMENT")
+    common = {
+        "subscription_id": azure.subscription_id,
+        "tenant": azure.tenant,
+        "client_id": azure.client_id,
+        "cloud_environment": azure.url,
+    }
+    assert run.ok(INFO, secret=azure.client_secret, **common)["configurations"]
+    assert run.ok(INFO, x509_certificate_path=str(azure.client_certificate()), **common)["configurations"]
+
+
+def test_login_by_the_azure_cli(
+    azure: AzureLab, macs: Any, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sign_in_as(azure, "none", monkeypatch)
+    azure.install_cli(tmp_path / "azure" / "bin")
+    monkeypatch.setenv("PATH", str(tmp_path / "azure" / "bin"), prepend=os.pathsep)
+    monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
+    folder = tmp_path / "azure" / "dot-azure"
+    folder.mkdir()
+    profile = {"subscriptions": [{"id": "other"}, {"id": azure.subscription_id, "isDefault": True}]}
+    (folder / "azureProfile.json").write_text(json.dumps(profile), "utf-8-sig")
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(folder))
+    assert run.ok(INFO)["configurations"]
+
+
+def test_no_login_at_all(azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign_in_as(azure, "none", monkeypatch)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert "Azure CLI" in run.fails(INFO)
+    assert "no service principal is given" in run.fails(INFO, auth_source="service_principal")
+    assert "secret or x509_certificate_path missing" in run.fails(INFO, client_id="c", tenant="t")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "advice"),
+    [
+        ({"secret": "not-the-secret"}, "AADSTS7000215", "the secret's value, not its id"),
+        ({"client_id": "00000000-0000-0000-0000-000000000000"}, "AADSTS700016", "check client_id and tenant"),
+    ],
+)
+def test_entra_refuses(options: dict[str, str], code: str, advice: str, azure: AzureLab, run: Run) -> None:
+    message = run.fails(INFO, **options)
+    assert code in message and advice in message
+    assert "not-the-secret" not in message
+    assert "Trace" not in message
+
+
+def test_wrong_subscription_group_and_names(azure: AzureLab, macs: Any, run: Run) -> None:
+    assert "check subscription_id" in run.fails(INFO, subscription_id="00000000-0000-0000-0000-000000000000")
+    assert "check resource_group" in run.fails(INFO, resource_group="nowhere", vpn_server_configuration="macs")
+    assert "check the name" in run.fails(INFO, vpn_server_configuration="nothing")
+
+
+# --- permissions -------------------------------------------------------------------------------------------------
+
+
+def documented_actions() -> list[str]:
+    """The actions of the custom role in docs/azure.md."""
+    text = (ROOT / "docs/azure.md").read_text("utf-8")
+    (role,) = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if "Actions" in block]
+    return list(role["Actions"])
+
+
+def use_all(run: Run) -> Iterator[dict[str, Any]]:
+    """Each module once, in the ways that need each permission."""
+    yield run("profile_package", virtual_wan="wan1", dest="wan.zip", add_hub_roots=True)
+    yield run("profile_package", virtual_wan="wan1", dest="wan.zip", check=True)
+    yield run("connection_health_info")
+    yield run("server_configuration_certificates", vpn_server_configuration="macs", revoked=[{"thumbprint": "A" * 40}])
+    yield run("server_configuration_certificates", vpn_server_configuration="macs", purge_revoked=True)
+    yield run(INFO, virtual_wan="wan1")
+
+
+def test_the_documented_role_is_enough(azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.grant(*documented_actions())
+    for result in use_all(run):
+        assert not result["failed"], result["msg"]
+
+
+def test_each_action_of_the_documented_role_is_needed(azure: AzureLab, macs: Any, run: Run) -> None:
+    actions = documented_actions()
+    for action in actions:
+        azure.grant(*(other for other in actions if other != action))
+        failed = next((result["msg"] for result in use_all(run) if result["failed"]), "")
+        assert "AuthorizationFailed" in failed and "custom role" in failed, action
+
+
+# --- errors ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (faults.forbidden("Microsoft.Network/vpnServerConfigurations/read"), "AuthorizationFailed"),
+        (faults.unauthorized(), "controller's clock"),
+        (faults.unregistered(), "az provider register --namespace Microsoft.Network"),
+        (faults.raw(407, b"<html>"), "HTTPS_PROXY"),
+        (faults.raw(403, b"<html>no</html>"), "Forbidden"),
+        (faults.raw(200, b"<html>login</html>"), "proxy"),
+        (faults.raw(200, b"[]", "application/json"), "run again"),
+        (faults.status(400, "ScopeLocked", "Locked."), "lock"),
+        (faults.status(418, "Teapot", "See https://x.example/a?sig=SECRET&se=1 for more."), "Teapot"),
+    ],
+    ids=lambda value: getattr(value, "name", str(value)),
+)
+def test_each_error_says_what_to_do(fault: Any, expected: str, azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.faults.add("GET */vpnServerConfigurations/macs", fault, times=100)
+    message = run.fails(INFO, vpn_server_configuration="macs")
+    assert expected in message
+    assert "SECRET" not in message and "<html>" not in message
+    assert not any("register" in record.path for record in azure.requests), "nothing may be registered"
+
+
+def test_a_foreign_certificate_is_not_trusted(azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    assert "its TLS certificate is not trusted" in run.fails(INFO)
+
+
+def test_signing_in_has_a_limit_too(azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://localhost:9")
+    assert "more than 1 seconds" in run.fails(INFO, wait_timeout=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "HTTPSConnectionPool(host='x.example', port=443): Max retries exceeded with url: /a?sig=S (Caused by "
+            "NameResolutionError('Failed to resolve'))",
+            "its name does not resolve (x.example)",
+        ),
+        ("HTTPSConnectionPool(host='x.example', port=443): Cannot connect to proxy.", "check HTTPS_PROXY and NO_PROXY"),
+        ("Connection to x.example timed out. (connect timeout=20)", "no answer in time"),
+        ("('Connection aborted.', ConnectionResetError(104))", "the connection failed or broke off"),
+    ],
+)
+def test_out_of_reach(text: str, expected: str) -> None:
+    error = errors.explain(exceptions.ServiceRequestError(text), "do it")
+    assert expected in str(error) and "sig" not in str(error)
+    assert error.code == "NoConnection"
+
+
+def test_a_cloud_without_tls_is_refused(azure: AzureLab, run: Run) -> None:
+    assert "https URL" in run.fails(INFO, cloud_environment="http://localhost")
+    assert azure.requests == []
+
+
+# --- a real play -------------------------------------------------------------------------------------------------
+
+PLAY = """
+- hosts: all
+  gather_facts: false
+  module_defaults:
+    group/vwan.user_vpn.azure:
+      subscription_id: "{{ id }}"
+      tenant: "{{ tenant }}"
+      client_id: "{{ client }}"
+      secret: "{{ lookup('env', 'THE_SECRET') }}"
+      cloud_environment: "{{ url }}"
+  environment: {AZURE_AUTHORITY_HOST: "{{ url }}", REQUESTS_CA_BUNDLE: "{{ ca }}"}
+  tasks:
+    - vwan.user_vpn.profile_package: {resource_group: rg-vpn, virtual_wan: wan1, dest: package.zip}
+      become: true
+    - vwan.user_vpn.server_configuration_certificates:
+        resource_group: rg-vpn
+        vpn_server_configuration: macs
+        revoked: [{thumbprint: 0123456789ABCDEF0123456789ABCDEF01234567, name: "{{ inventory_hostname }}"}]
+    - vwan.user_vpn.connection_health_info: {resource_group: rg-vpn}
+    - vwan.user_vpn.server_configuration_info: {resource_group: rg-vpn}
+      register: found
+    - ansible.builtin.debug: {var: found}
+    - vwan.user_vpn.profile_package: {resource_group: rg-vpn, virtual_wan: nowhere, dest: package.zip}
+      ignore_errors: true
+"""
+
+
+def test_a_play_at_full_verbosity_shows_no_secret_and_changes_once(
+    azure: AzureLab, macs: Any, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "play.yml").write_text(PLAY)
+    values = {
+        "id": azure.subscription_id,
+        "tenant": azure.tenant,
+        "client": azure.client_id,
+        "url": azure.url,
+        "ca": str(azure.ca_file),
+    }
+    (tmp_path / "values.json").write_text(json.dumps(values))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "REQUESTS_"))}
+    environment |= {
+        "THE_SECRET": azure.client_secret,
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_LOG_PATH": str(tmp_path / "ansible.log"),
+        "ANSIBLE_LOCAL_TEMP": str(tmp_path / "ansible-tmp"),
+        "ANSIBLE_NOCOLOR": "1",
+        "AZURE_CONFIG_DIR": str(tmp_path / "no-azure-cli"),
+    }
+    command = [sys.executable, "-m", "ansible", "playbook", "-vvvvv", "--diff", "-i", "mac-1,", "-e", "@values.json"]
+    changed = []
+    for _ in range(2):
+        done = subprocess.run(
+            [*command, "play.yml"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        output = done.stdout + done.stderr + (tmp_path / "ansible.log").read_text()
+        assert not [secret for secret in azure.secrets if secret in output]
+        changed.append(re.search(r"mac-1 .*changed=(\d+)", done.stdout)[1])
+    assert changed == ["2", "0"]

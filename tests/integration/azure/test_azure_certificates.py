@@ -1,0 +1,392 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""server_configuration_certificates against the lab's Azure."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import certificates, client, trust
+from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import GROUP, Run, killed_at
+from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
+
+MODULE = "server_configuration_certificates"
+THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
+Root = Callable[..., bytes]
+
+
+def one_line(pem: bytes) -> str:
+    """What Azure wants, made without our own code."""
+    return base64.b64encode(x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)).decode()
+
+
+def sha1(pem: bytes) -> str:
+    return x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA1()).hex().upper()
+
+
+def broken(pem: bytes, name: str = "broken") -> dict[str, str]:
+    return {"name": name, "publicCertData": base64.b64encode(pem).decode()}
+
+
+def stored(name: str, pem: bytes) -> dict[str, str]:
+    return {"name": name, "publicCertData": one_line(pem)}
+
+
+@pytest.fixture
+def change(run: Run, macs: Any) -> Callable[..., dict[str, Any]]:
+    def change(**arguments: Any) -> dict[str, Any]:
+        return run.ok(MODULE, vpn_server_configuration="macs", **arguments)
+
+    return change
+
+
+@pytest.fixture
+def refuse(run: Run, macs: Any) -> Callable[..., str]:
+    def refuse(**arguments: Any) -> str:
+        return run.fails(MODULE, vpn_server_configuration="macs", **arguments)
+
+    return refuse
+
+
+def puts(azure: AzureLab) -> list[Any]:
+    return [record for record in azure.writes if record.method == "PUT"]
+
+
+# --- roots and thumbprints ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["one line", "wrapped", "pem", "path pem", "path der", "base64 of pem"])
+def test_a_root_in_any_form_is_stored_as_azure_wants_it(
+    form: str, macs: Any, change: Any, make_root: Root, tmp_path: Path
+) -> None:
+    pem = make_root()
+    (tmp_path / "root.pem").write_bytes(pem)
+    (tmp_path / "root.der").write_bytes(base64.b64decode(one_line(pem)))
+    entry = {
+        "one line": {"public_cert_data": one_line(pem)},
+        "wrapped": {"public_cert_data": base64.encodebytes(base64.b64decode(one_line(pem))).decode()},
+        "pem": {"public_cert_data": pem.decode()},
+        "path pem": {"path": "root.pem"},
+        "path der": {"path": str(tmp_path / "root.der")},
+        "base64 of pem": {"public_cert_data": broken(pem)["publicCertData"]},
+    }[form]
+    result = change(roots=[entry])
+    name = f"P2SRootCert-{sha1(pem)[:8]}"
+    assert macs.properties["vpnClientRootCertificates"] == [{"name": name, "publicCertData": one_line(pem)}]
+    assert result["changed"]
+    assert [(root["name"], root["sha1"], root["status"]) for root in result["roots"]] == [(name, sha1(pem), "ok")]
+    assert sha1(pem) in result["diff"]["after"] and sha1(pem) not in result["diff"]["before"]
+
+
+def test_second_run_writes_nothing_whatever_the_names(azure: AzureLab, macs: Any, change: Any, make_root: Root) -> None:
+    pem = make_root()
+    wish = {
+        "roots": [{"name": "ours", "public_cert_data": one_line(pem)}],
+        "revoked": [{"name": "mac-1", "thumbprint": ":".join(THUMBPRINT[i : i + 2] for i in range(0, 40, 2)).lower()}],
+    }
+    assert change(**wish)["changed"]
+    macs.properties["vpnClientRootCertificates"][0]["name"] = "renamed in the portal"
+    macs.properties["vpnClientRootCertificates"][0]["publicCertData"] = base64.encodebytes(
+        base64.b64decode(one_line(pem))
+    ).decode()
+    macs.properties["vpnClientRevokedCertificates"][0]["thumbprint"] = THUMBPRINT.lower()
+    azure.forget_requests()
+    again = change(**wish)
+    assert (again["changed"], again["changes"], azure.writes) == (False, [], [])
+    assert "diff" not in again
+
+
+def test_roots_and_thumbprints_go_again(azure: AzureLab, macs: Any, change: Any, make_root: Root) -> None:
+    one, two = make_root("one"), make_root("two")
+    change(roots=[{"public_cert_data": one_line(pem)} for pem in (one, two)], revoked=[{"thumbprint": THUMBPRINT}])
+    azure.forget_requests()
+    gone = {
+        "roots": [{"sha1": sha1(one).lower(), "state": "absent"}],
+        "revoked": [{"thumbprint": THUMBPRINT, "state": "absent"}],
+    }
+    assert change(**gone)["changed"]
+    assert [root["publicCertData"] for root in macs.properties["vpnClientRootCertificates"]] == [one_line(two)]
+    assert macs.properties["vpnClientRevokedCertificates"] == []
+    assert not change(**gone)["changed"]
+    assert len(azure.writes) == 1
+
+
+def test_purge(azure: AzureLab, macs: Any, change: Any, make_root: Root) -> None:
+    macs.properties["vpnClientRootCertificates"] = [
+        stored("old", make_root("old")),
+        {"name": "junk", "publicCertData": "x"},
+    ]
+    macs.properties["vpnClientRevokedCertificates"] = [{"name": "old", "thumbprint": "A" * 40}]
+    new = make_root("new")
+    wish = {"roots": [{"public_cert_data": one_line(new)}], "revoked": [{"thumbprint": THUMBPRINT}]}
+    change(**wish, purge_roots=True, purge_revoked=True)
+    assert [item["publicCertData"] for item in macs.properties["vpnClientRootCertificates"]] == [one_line(new)]
+    assert [item["thumbprint"] for item in macs.properties["vpnClientRevokedCertificates"]] == [THUMBPRINT]
+    assert not change(**wish, purge_roots=True, purge_revoked=True)["changed"]
+    assert len(azure.writes) == 1
+
+
+def test_a_name_in_use_gets_a_piece_of_the_fingerprint(macs: Any, change: Any, make_root: Root) -> None:
+    one, two = make_root("one"), make_root("two")
+    change(
+        roots=[{"name": "root", "public_cert_data": one_line(one)}], revoked=[{"name": "mac", "thumbprint": "A" * 40}]
+    )
+    change(
+        roots=[{"name": "ROOT", "public_cert_data": one_line(two)}], revoked=[{"name": "mac", "thumbprint": THUMBPRINT}]
+    )
+    names = [item["name"] for item in macs.properties["vpnClientRootCertificates"]]
+    assert names == ["root", f"ROOT-{sha1(two)[:8]}"]
+    names = [item["name"] for item in macs.properties["vpnClientRevokedCertificates"]]
+    assert names == ["mac", "mac-01234567"]
+
+
+def test_check_mode_predicts_and_only_reads(azure: AzureLab, macs: Any, change: Any, make_root: Root) -> None:
+    wish = {"roots": [{"public_cert_data": one_line(make_root())}], "revoked": [{"thumbprint": THUMBPRINT}]}
+    predicted = change(**wish, check=True)
+    assert azure.writes == []
+    assert {record.method for record in azure.arm_requests} == {"GET"}
+    real = change(**wish)
+    assert {key: predicted[key] for key in ("changed", "changes", "roots", "revoked", "diff")} == {
+        key: real[key] for key in ("changed", "changes", "roots", "revoked", "diff")
+    }
+    assert not change(**wish, check=True)["changed"]
+
+
+# --- everything else stays ---------------------------------------------------------------------------------------
+
+
+def test_everything_else_goes_back_as_it_came(azure: AzureLab, run: Run, make_root: Root) -> None:
+    configuration = azure.add_server_configuration(
+        "rich",
+        protocols=("IkeV2", "OpenVPN"),
+        auth=("Certificate", "Radius", "AAD"),
+        ipsec_policy=dict(trust.configurations.GOOD_POLICY),
+        tags={"owner": "net"},
+        futureProperty={"deep": [1, {"kept": True}]},
+        aadAuthenticationParameters={"aadTenant": "t", "aadAudience": "a", "aadIssuer": "i"},
+        radiusServerAddress="10.0.0.9",
+        radiusServerSecret="single-radius-secret",
+        radiusServers=[
+            {"radiusServerAddress": "10.0.0.8", "radiusServerScore": 5, "radiusServerSecret": "listed-radius-secret"}
+        ],
+        radiusClientRootCertificates=[{"name": "rc", "thumbprint": "B" * 40}],
+    )
+    before = {key: value for key, value in configuration.properties.items() if key != "vpnClientRootCertificates"}
+    wish = {"vpn_server_configuration": "rich", "roots": [{"public_cert_data": one_line(make_root())}]}
+    run.ok(MODULE, **wish)
+    after = {key: value for key, value in configuration.properties.items() if key != "vpnClientRootCertificates"}
+    assert after == before
+    assert configuration.tags == {"owner": "net"}
+    (put,) = puts(azure)
+    assert put.headers.get("If-Match") or put.headers.get("if-match")
+    azure.forget_requests()
+    assert not run.ok(MODULE, **wish)["changed"]
+    assert [record.method for record in azure.arm_requests] == ["GET"]
+
+
+def test_a_radius_secret_that_cannot_be_read_is_not_lost(azure: AzureLab, run: Run, make_root: Root) -> None:
+    azure.add_server_configuration(
+        "mixed", auth=("Certificate", "Radius"), radiusServerAddress="10.0.0.9", radiusServerSecret="a-radius-secret"
+    )
+    azure.faults.add("POST */listRadiusSecrets", faults.body(b'{"value": []}', "application/json"))
+    wish = {"vpn_server_configuration": "mixed", "roots": [{"public_cert_data": one_line(make_root())}]}
+    assert "would lose it" in run.fails(MODULE, **wish)
+    azure.grant("Microsoft.Network/vpnServerConfigurations/read", "Microsoft.Network/vpnServerConfigurations/write")
+    assert "listRadiusSecrets" in run.fails(MODULE, **wish)
+    assert azure.writes == []
+
+
+# --- expired and broken ------------------------------------------------------------------------------------------
+
+
+def test_an_expired_root_blocks_explains_and_is_removed_when_asked(
+    azure: AzureLab, macs: Any, change: Any, refuse: Any, make_root: Root
+) -> None:
+    macs.properties["vpnClientRootCertificates"] = [
+        stored("gone", make_root("gone", days=-1)),
+        stored("ok", make_root()),
+    ]
+    (warning,) = change()["warnings"]
+    assert "expired root gone" in warning
+    message = refuse(revoked=[{"thumbprint": THUMBPRINT}])
+    assert "gone (CN=gone" in message and "remove_expired_roots" in message
+    assert azure.writes == []
+    result = change(revoked=[{"thumbprint": THUMBPRINT}], remove_expired_roots=True)
+    assert [root["name"] for root in result["roots"]] == ["ok"]
+    assert len(azure.writes) == 1
+
+
+def test_azures_own_refusal_of_an_expired_root_says_the_same(macs: Any, refuse: Any, azure: AzureLab) -> None:
+    azure.faults.add("put", faults.status(400, "VpnServerConfigurationCertificateExpired", "Certificate 'x' expired."))
+    assert "remove_expired_roots: true" in refuse(revoked=[{"thumbprint": THUMBPRINT}])
+
+
+def test_a_broken_upload_is_told_and_repaired_when_asked(
+    azure: AzureLab, macs: Any, change: Any, make_root: Root
+) -> None:
+    pem = make_root()
+    macs.properties["vpnClientRootCertificates"] = [broken(pem)]
+    told = change()
+    assert "base64 of a PEM file" in told["warnings"][0]
+    assert told["roots"][0]["status"] == "broken"
+    assert azure.writes == []
+    result = change(repair_broken_roots=True)
+    assert macs.properties["vpnClientRootCertificates"] == [{"name": "broken", "publicCertData": one_line(pem)}]
+    assert result["roots"][0]["status"] == "ok"
+    assert "warnings" not in result
+
+
+def test_a_wanted_root_that_was_uploaded_broken_is_repaired(macs: Any, change: Any, make_root: Root) -> None:
+    pem = make_root()
+    macs.properties["vpnClientRootCertificates"] = [broken(pem)]
+    change(roots=[{"public_cert_data": one_line(pem)}])
+    assert macs.properties["vpnClientRootCertificates"] == [{"name": "broken", "publicCertData": one_line(pem)}]
+
+
+# --- refused before Azure is asked -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"ca": False}, "not a CA certificate"),
+        ({"size": 1024}, "1024 bits"),
+        ({"days": -1}, "expired on"),
+    ],
+)
+def test_roots_that_no_client_could_use(
+    options: dict[str, Any], expected: str, azure: AzureLab, refuse: Any, make_root: Root
+) -> None:
+    assert expected in refuse(roots=[{"public_cert_data": make_root(**options).decode()}])
+    assert azure.requests == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        ({"revoked": [{"thumbprint": "A" * 64}]}, "SHA-256"),
+        ({"revoked": [{"thumbprint": "A" * 39}]}, "40 hex digits"),
+        ({"roots": [{"public_cert_data": "bm90IGEgY2VydGlmaWNhdGU="}]}, "holds no certificate"),
+        ({"roots": [{"sha1": "A" * 40}]}, "state: absent"),
+        ({"roots": [{"path": "nowhere.pem"}]}, "nowhere.pem"),
+        ({"roots": [{"name": "nothing"}]}, "one of the following is required"),
+    ],
+)
+def test_wishes_that_make_no_sense(wish: dict[str, Any], expected: str, azure: AzureLab, refuse: Any) -> None:
+    assert expected in refuse(**wish)
+    assert azure.requests == []
+
+
+def test_more_than_twenty_roots_and_none_at_all(
+    azure: AzureLab, macs: Any, refuse: Any, change: Any, make_root: Root
+) -> None:
+    macs.properties["vpnClientRootCertificates"] = [stored(f"r{n}", make_root(f"r{n}")) for n in range(20)]
+    assert "21 roots" in refuse(roots=[{"public_cert_data": one_line(make_root())}])
+    assert "no root any more" in refuse(purge_roots=True)
+    assert azure.writes == []
+    new = [{"public_cert_data": one_line(make_root())}, {"sha1": sha1_of(macs, 0), "state": "absent"}]
+    assert len(change(roots=new)["roots"]) == 20
+
+
+def sha1_of(configuration: Any, index: int) -> str:
+    data = configuration.properties["vpnClientRootCertificates"][index]["publicCertData"]
+    return x509.load_der_x509_certificate(base64.b64decode(data)).fingerprint(hashes.SHA1()).hex()
+
+
+# --- others change it, too ---------------------------------------------------------------------------------------
+
+
+def test_a_colleagues_change_in_between_is_kept(azure: AzureLab, macs: Any, change: Any, make_root: Root) -> None:
+    def colleague(_request: object) -> None:
+        macs.properties["vpnClientRevokedCertificates"] = [{"name": "theirs", "thumbprint": "C" * 40}]
+        macs.touch()
+
+    azure.faults.add("put", faults.call(colleague))
+    result = change(roots=[{"public_cert_data": one_line(make_root())}], revoked=[{"thumbprint": THUMBPRINT}])
+    assert [item["thumbprint"] for item in result["revoked"]] == ["C" * 40, THUMBPRINT]
+    assert [record.status for record in puts(azure)] == [412, 200]
+
+
+def test_a_colleague_does_the_same(azure: AzureLab, macs: Any, change: Any) -> None:
+    def colleague(_request: object) -> None:
+        macs.properties["vpnClientRevokedCertificates"] = [{"name": "theirs", "thumbprint": THUMBPRINT}]
+        macs.touch()
+
+    azure.faults.add("put", faults.call(colleague))
+    result = change(revoked=[{"thumbprint": THUMBPRINT}])
+    assert (result["changed"], [item["name"] for item in result["revoked"]]) == (True, ["theirs"])
+
+
+def test_a_change_undone_at_once_is_noticed(azure: AzureLab, macs: Any, refuse: Any) -> None:
+    def colleague(_request: object) -> None:
+        macs.properties["vpnClientRevokedCertificates"] = []
+        macs.touch()
+
+    azure.faults.add(
+        lambda request: bool(puts(azure)) and request.path.lower().endswith("/macs"), faults.call(colleague)
+    )
+    assert "somebody undid it" in refuse(revoked=[{"thumbprint": THUMBPRINT}])
+
+
+def test_another_operation_is_waited_for(azure: AzureLab, macs: Any, change: Any) -> None:
+    azure.faults.add("put", faults.conflict(), times=2)
+    assert change(revoked=[{"thumbprint": THUMBPRINT}])["changed"]
+
+
+def test_an_update_under_way_is_waited_for(
+    azure: AzureLab, macs: Any, change: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    macs.properties["provisioningState"] = "Updating"
+
+    def finish(_request: object) -> None:
+        macs.properties["provisioningState"] = "Succeeded"
+
+    azure.faults.add(lambda request: len(azure.arm_requests) == 2, faults.call(finish))
+    assert change(revoked=[{"thumbprint": THUMBPRINT}])["changed"]
+    assert len(puts(azure)) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.reset(), faults.reset(served=True), faults.unavailable()], ids=lambda fault: fault.name
+)
+def test_a_hiccup_of_the_write(fault: Any, azure: AzureLab, macs: Any, change: Any) -> None:
+    azure.faults.add("put", fault)
+    result = change(revoked=[{"thumbprint": THUMBPRINT}])
+    assert result["changed"]
+    assert [item["thumbprint"] for item in macs.properties["vpnClientRevokedCertificates"]] == [THUMBPRINT]
+
+
+def test_a_failed_operation_is_an_error(azure: AzureLab, macs: Any, refuse: Any) -> None:
+    azure.faults.add("put", faults.failed("InternalServerError", "It broke."))
+    assert "It broke" in refuse(revoked=[{"thumbprint": THUMBPRINT}])
+
+
+def test_killed_at_any_request_leaves_before_or_after(azure: AzureLab, macs: Any, run: Run, make_root: Root) -> None:
+    root = certificates.from_user(make_root(), "root")
+    wish = trust.Wish(roots=(trust.RootWish(root.sha1, root, "new"),), revoked=(trust.RevokedWish(THUMBPRINT),))
+    before = dict(macs.properties)
+    number = 1
+    seen = set()
+
+    def work() -> None:
+        trust.ensure(client.connect({}, os.environ, print), GROUP, "macs", wish)
+
+    while killed_at(azure, number, work):
+        roots = len(macs.properties["vpnClientRootCertificates"])
+        assert roots == len(macs.properties["vpnClientRevokedCertificates"])
+        seen.add(roots)
+        macs.properties.clear()
+        macs.properties.update(before)
+        number += 1
+    assert number > 5
+    assert seen == {0, 1}

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""server_configuration_info and connection_health_info against the lab's Azure."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.configurations import GOOD_POLICY
+from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import Run
+from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
+
+INFO = "server_configuration_info"
+HEALTH = "connection_health_info"
+
+
+def test_one_configuration_with_gateways_and_hubs(
+    azure: AzureLab, macs: Any, run: Run, make_root: Callable[..., bytes]
+) -> None:
+    pem = make_root()
+    macs.properties["vpnClientRootCertificates"] = [{"name": "b", "publicCertData": base64.b64encode(pem).decode()}]
+    macs.properties["vpnClientRevokedCertificates"] = [{"name": "lost", "thumbprint": "ab" * 20}]
+    result = run.ok(INFO, vpn_server_configuration="MACS")
+    (found,) = result["configurations"]
+    assert result["changed"] is False
+    assert found["id"] == macs.id
+    assert (found["vpn_protocols"], found["vpn_authentication_types"]) == (["IkeV2"], ["Certificate"])
+    assert found["ipsec_policy"] == GOOD_POLICY
+    assert (found["usable_by_macs"], found["problems"], found["advice"]) == (True, [], [])
+    assert [(root["status"], root["subject"]) for root in found["roots"]] == [("broken", "CN=P2SRootCert")]
+    assert found["revoked"] == [{"name": "lost", "thumbprint": "AB" * 20}]
+    (gateway,) = found["gateways"]
+    assert (gateway["name"], gateway["hub"], gateway["client_address_pools"]) == ("gw1", "hub1", ["172.31.250.0/24"])
+    assert azure.writes == []
+
+
+def test_without_gateways_one_request_is_enough(azure: AzureLab, macs: Any, run: Run) -> None:
+    (found,) = run.ok(INFO, vpn_server_configuration=macs.id, gateways=False, check=True)["configurations"]
+    assert found["gateways"] == []
+    assert [record.method for record in azure.arm_requests] == ["GET"]
+
+
+def test_an_id_in_another_subscription_is_not_mistaken_for_ours(azure: AzureLab, macs: Any, run: Run) -> None:
+    foreign = macs.id.replace(azure.subscription_id, "00000000-0000-0000-0000-000000000000")
+    assert "another subscription" in run.fails(INFO, vpn_server_configuration=foreign)
+
+
+def test_all_of_a_group_of_a_wan_of_a_gateway(azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.add_server_configuration("another")
+
+    def names(**arguments: Any) -> list[str]:
+        return [found["name"] for found in run.ok(INFO, **arguments)["configurations"]]
+
+    assert names() == ["another", "macs"]
+    assert names(virtual_wan="wan1") == ["macs"]
+    assert names(p2s_vpn_gateway="gw1") == ["macs"]
+    assert names(virtual_wan="wan1", vpn_server_configuration="another") == ["another"]
+    assert azure.writes == []
+
+
+def test_problems_and_advice(azure: AzureLab, run: Run) -> None:
+    azure.add_server_configuration("bad", protocols=("OpenVPN",), auth=("AAD",))
+    azure.add_server_configuration("group24", ipsec_policy={**GOOD_POLICY, "dhGroup": "DHGroup24"})
+    bad, group24 = run.ok(INFO)["configurations"]
+    assert bad["usable_by_macs"] is False
+    assert ["add IKEv2" in problem for problem in bad["problems"]] == [True, False]
+    assert "default IPsec policy" in bad["advice"][0]
+    assert group24["usable_by_macs"] is True
+    assert "DHGroup24 or PFS24" in group24["advice"][0] and "dhGroup DHGroup14" in group24["advice"][0]
+
+
+def test_a_radius_secret_is_never_returned(azure: AzureLab, run: Run) -> None:
+    azure.add_server_configuration(
+        "mixed",
+        auth=("Certificate", "Radius"),
+        radiusServers=[{"radiusServerAddress": "10.0.0.8", "radiusServerSecret": "a-radius-secret"}],
+    )
+    # an older API version does show it
+    old = (
+        b'{"name": "mixed", "id": "%s", "properties": {"radiusServerAddress": "10.0.0.9", "radiusServerSecret": "%s"}}'
+    )
+    resource_id = azure.subscription.id_of("vpnServerConfigurations", "rg-vpn", "mixed").encode()
+    azure.faults.add("GET */vpnServerConfigurations/mixed", faults.body(old % (resource_id, b"a-radius-secret")))
+    (found,) = run.ok(INFO, vpn_server_configuration="mixed")["configurations"]
+    assert found["radius_servers"] == ["10.0.0.9"]
+    assert "a-radius-secret" in azure.secrets  # which the fixture looks for in all that was returned
+
+
+def test_who_is_connected(azure: AzureLab, macs: Any, run: Run) -> None:
+    gateway = azure.subscription.get("p2sVpnGateways", "rg-vpn", "gw1")
+    assert gateway is not None
+    azure.add_hub("hub2", "wan1")
+    azure.add_p2s_gateway("gw2", "hub2", "macs", roots=[])
+    azure.connect_client(gateway, "172.31.250.5", ingress_bytes=10, egress_bytes=20)
+    azure.connect_client(gateway, "172.31.250.4", ingress_bytes=1, egress_bytes=2)
+    everyone = run.ok(HEALTH, check=True)
+    assert (everyone["connections"], everyone["addresses"]) == (2, ["172.31.250.4", "172.31.250.5"])
+    one, two = everyone["gateways"]
+    assert (one["name"], one["hub"], one["ingress_bytes"], one["egress_bytes"]) == ("gw1", "hub1", 11, 22)
+    assert (two["name"], two["connections"], two["addresses"]) == ("gw2", 0, [])
+    alone = run.ok(HEALTH, p2s_vpn_gateway="gw2")
+    assert (alone["connections"], alone["addresses"]) == (0, [])
+    assert azure.writes == []
+
+
+@pytest.mark.parametrize("headers", ["direct", "location", "async", "both"])
+def test_health_comes_by_every_way(headers: str, azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.faults.add("health", faults.operation(headers=headers))
+    gateway = azure.subscription.get("p2sVpnGateways", "rg-vpn", "gw1")
+    assert gateway is not None
+    azure.connect_client(gateway, "172.31.250.5")
+    assert run.ok(HEALTH, p2s_vpn_gateway="gw1")["connections"] == 1

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clouds and credentials: what options and environment mean. No SDK, no network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import clouds, credentials, names
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.credentials import Login
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
+
+OPTIONS = {"tenant": "t", "client_id": "c", "secret": "s"}
+ENVIRONMENT = {"AZURE_TENANT_ID": "et", "AZURE_CLIENT_ID": "ec", "AZURE_CLIENT_SECRET": "es"}
+OTHER_NAMES = {"AZURE_TENANT": "et", "AZURE_CLIENT_ID": "ec", "AZURE_SECRET": "es"}
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "expected"),
+    [
+        (OPTIONS, {}, Login("secret", "t", "c", "s")),
+        (OPTIONS, ENVIRONMENT, Login("secret", "t", "c", "s")),
+        ({}, ENVIRONMENT, Login("secret", "et", "ec", "es")),
+        ({}, OTHER_NAMES, Login("secret", "et", "ec", "es")),
+        ({"client_id": "c", "secret": "s"}, ENVIRONMENT, Login("secret", "et", "c", "s")),
+        ({**OPTIONS, "auth_source": "env"}, ENVIRONMENT, Login("secret", "et", "ec", "es")),
+        (OPTIONS, {"ANSIBLE_AZURE_AUTH_SOURCE": "cli"}, Login("cli", "t")),
+        ({"auth_source": "cli"}, ENVIRONMENT, Login("cli", "et")),
+        ({"auth_source": "msi"}, {}, Login("msi")),
+        ({"auth_source": "msi", "client_id": "c"}, ENVIRONMENT, Login("msi", client_id="c")),
+        ({}, {}, Login("cli")),
+        ({}, {"AZURE_TENANT_ID": "et"}, Login("cli", "et")),
+        ({"secret": ""}, ENVIRONMENT, Login("secret", "et", "ec", "es")),
+        # an option wins over the environment, whichever kind it is
+        ({"secret": "s"}, {**ENVIRONMENT, "AZURE_X509_CERTIFICATE_PATH": "/nowhere"}, Login("secret", "et", "ec", "s")),
+        ({}, {**ENVIRONMENT, "AZURE_X509_CERTIFICATE_PATH": "/nowhere"}, Login("secret", "et", "ec", "es")),
+    ],
+)
+def test_logins(options: dict[str, Any], environment: dict[str, str], expected: Login) -> None:
+    assert credentials.choose(options, environment) == expected
+
+
+def test_a_certificate_and_its_password(tmp_path: Path) -> None:
+    path = tmp_path / "client.pem"
+    path.touch()
+    environment = {**ENVIRONMENT, "AZURE_CLIENT_CERTIFICATE_PASSWORD": "p"}
+    login = credentials.choose({"x509_certificate_path": str(path)}, environment)
+    assert login == Login("certificate", "et", "ec", certificate=str(path), password="p")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"client_id": "c"}, "tenant and secret or x509_certificate_path missing"),
+        ({"secret": "very-secret"}, "tenant and client_id missing"),
+        ({"auth_source": "service_principal"}, "no service principal is given"),
+        ({"auth_source": "env"}, "no service principal is given"),
+        ({"auth_source": "magic"}, "must be one of"),
+        ({**OPTIONS, "secret": None, "x509_certificate_path": "/nowhere.pem"}, "no file /nowhere.pem"),
+    ],
+)
+def test_half_a_login_is_an_error(options: dict[str, Any], expected: str) -> None:
+    with pytest.raises(UserVpnError, match=expected) as caught:
+        credentials.choose(options, {})
+    assert "very-secret" not in str(caught.value)
+
+
+def test_a_login_hides_its_secrets() -> None:
+    assert "hush" not in repr(Login("secret", "t", "c", "hush", password="hush"))
+
+
+def test_subscription(tmp_path: Path) -> None:
+    environment = {"AZURE_CONFIG_DIR": str(tmp_path)}
+    with pytest.raises(UserVpnError, match="az account set"):
+        credentials.subscription({}, environment)
+    (tmp_path / "azureProfile.json").write_text("not json")
+    with pytest.raises(UserVpnError, match="subscription_id"):
+        credentials.subscription({}, environment)
+    profile = {"subscriptions": [{"id": "a", "isDefault": False}, {"id": "b", "isDefault": True}]}
+    (tmp_path / "azureProfile.json").write_text(json.dumps(profile), "utf-8-sig")
+    assert credentials.subscription({}, environment) == "b"
+    assert credentials.subscription({}, {**environment, "AZURE_SUBSCRIPTION_ID": "c"}) == "c"
+    assert credentials.subscription({"subscription_id": "d"}, {**environment, "AZURE_SUBSCRIPTION_ID": "c"}) == "d"
+
+
+def test_clouds() -> None:
+    government = clouds.find("azureusgovernment", {})
+    assert government.resource_manager == "https://management.usgovcloudapi.net"
+    assert government.scope == "https://management.core.usgovcloudapi.net/.default"
+    assert government.authority == "https://login.microsoftonline.us"
+    own = clouds.find("https://arm.example:8443/", {"AZURE_AUTHORITY_HOST": "login.example"})
+    assert (own.resource_manager, own.scope) == ("https://arm.example:8443", "https://arm.example:8443/.default")
+    assert (own.authority, own.known) == ("https://login.example", False)
+    assert clouds.find("https://arm.example", {}).authority == "https://login.microsoftonline.com"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://arm.example",
+        "AzureGermanCloud",
+        "https://",
+        "https://u@arm.example",
+        "https://a/?x=1",
+        "https://a:b",
+        "",
+    ],
+)
+def test_a_cloud_is_a_name_or_an_https_url(value: str) -> None:
+    with pytest.raises(UserVpnError, match="cloud_environment must be one of AzureCloud"):
+        clouds.find(value, {})
+
+
+def test_an_authority_needs_https() -> None:
+    with pytest.raises(UserVpnError, match="AZURE_AUTHORITY_HOST"):
+        clouds.find("https://arm.example", {"AZURE_AUTHORITY_HOST": "http://login.example"})
+
+
+def test_resource_ids() -> None:
+    text = "/subscriptions/S/resourcegroups/G/providers/Microsoft.Network/p2svpnGateways/N"
+    assert names.parse(text) == ("S", "G", "N")
+    assert names.last(text) == "N"
+    for wrong in ("", None, "N", "/subscriptions/S", "/a/S/b/G/c/d/e/f"):
+        with pytest.raises(UserVpnError, match="unknown form"):
+            names.parse(wrong)
