@@ -22,8 +22,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: $(VENV)/demo.ready
 	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.lab.demo
 
-test: $(VENV)/test.ready
-	@$(BIN)/python tests/tools/run_all.py lint unit integration sanity
+test: $(VENV)/test.ready $(VENV)/azure28.ready
+	@$(BIN)/python tests/tools/run_all.py lint unit integration azure28 sanity
 
 lint: $(VENV)/test.ready
 	@$(BIN)/python tests/tools/run_all.py lint
@@ -31,8 +31,8 @@ lint: $(VENV)/test.ready
 unit: $(VENV)/test.ready
 	@$(BIN)/python tests/tools/run_all.py unit
 
-integration: $(VENV)/test.ready
-	@$(BIN)/python tests/tools/run_all.py integration
+integration: $(VENV)/test.ready $(VENV)/azure28.ready
+	@$(BIN)/python tests/tools/run_all.py integration azure28
 
 sanity: $(VENV)/test.ready
 	@$(BIN)/python tests/tools/run_all.py sanity
@@ -63,6 +63,13 @@ clean:
 $(VENV)/%.ready: requirements/%.txt requirements/demo.txt requirements/constraints.txt | $(VENV)/made
 	@echo "Installing the Python packages of requirements/$*.txt in $(VENV) (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/$*.txt
+	@touch $@
+
+# A second environment, for the oldest release of the Azure SDK that works.
+$(VENV)/azure28.ready: requirements/azure28.txt requirements/constraints.txt | $(VENV)/made
+	@echo "Installing the Python packages of requirements/azure28.txt in $(VENV)/azure28 (once) ..."
+	@$(BIN)/python -m venv $(VENV)/azure28
+	@$(VENV)/azure28/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/azure28.txt
 	@touch $@
 
 $(VENV)/made:

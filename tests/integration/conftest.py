@@ -8,18 +8,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.tests.integration.site import Site
-from ansible_collections.vwan.user_vpn.tests.lab import Lab
-from ansible_collections.vwan.user_vpn.tests.lab.packages import gateway_root
+if TYPE_CHECKING:
+    from ansible_collections.vwan.user_vpn.tests.integration.site import Site
+    from ansible_collections.vwan.user_vpn.tests.lab import Lab
 
 SOAK = bool(os.environ.get("USER_VPN_SOAK"))
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
+    from ansible_collections.vwan.user_vpn.tests.lab import Lab
+
     folder = tmp_path / "lab"
     folder.mkdir()
     with Lab(folder) as lab:
@@ -28,6 +31,9 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 @pytest.fixture
 def site(tmp_path: Path, lab: Lab) -> Site:
+    from ansible_collections.vwan.user_vpn.tests.integration.site import Site
+    from ansible_collections.vwan.user_vpn.tests.lab.packages import gateway_root
+
     folder = tmp_path / "site"
     folder.mkdir()
     return Site(folder, lab, [gateway_root("Synthetic Test Root").der])

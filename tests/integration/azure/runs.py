@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -28,7 +29,8 @@ class Run:
 
     def __call__(self, module: str, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
         arguments = {"resource_group": GROUP, **arguments}
-        result = run_action(module, arguments, check=check, diff=diff, basedir=self.folder, said=self.said)
+        with contextlib.chdir(self.folder):  # relative paths are relative to where ansible-playbook runs
+            result = run_action(module, arguments, check=check, diff=diff, said=self.said)
         self.results.append(result)
         return result
 
