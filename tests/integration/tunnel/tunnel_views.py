@@ -1,0 +1,24 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""strongSwan's own view of a tunnel, for the tests to check against."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+
+def raw_sa(text: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The newest IKE_SA and its newest CHILD_SA in `swanctl --list-sas --raw`: 'list-sa event {name {a=b c=d}}'."""
+    line = [line for line in text.splitlines() if line.startswith("list-sa event")][-1]
+    ike, _, children = line.partition("child-sas {")
+    return dict(re.findall(r"([\w-]+)=([^\s{}\[\]]+)", ike)), dict(re.findall(r"([\w-]+)=([^\s{}\[\]]+)", children))
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
