@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PAIRS, SERVER
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel import authority, requirements
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.authority import Identity

@@ -9,6 +9,7 @@ Checked by strongSwan's own view on both ends (`swanctl --list-sas --raw`), not 
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.conftest import Certificates
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PAIRS, SERVER, build_profile
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_views import raw_sa, wait_until
@@ -32,6 +33,7 @@ def test_connects(
     gateway: Gateway,
     mac: NativeClient,
     certificates: Certificates,
+    *,
     pair: str,
     eap: bool,
     two_roots: bool,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tiny builder of .mobileconfig files in the documented form, and the fact sheet's algorithm pairs.
+"""A tiny builder of .mobileconfig files in the documented form, and the algorithm pairs that both sides know.
 
 It stands for any renderer: the lab takes bytes. It knows what the tests vary and nothing more.
 """
@@ -32,7 +32,7 @@ class Pair:
     pfs: int = 1
 
 
-def _pair(ike_cipher: str, integrity: str, group: str, pfs: str, apple_cipher: str, apple_group: int) -> Pair:
+def _pair(ike_cipher: str, integrity: str, group: str, pfs: str, *, apple: tuple[str, int]) -> Pair:
     policy = {
         "saLifeTimeSeconds": 27000,
         "saDataSizeKilobytes": 102400000,
@@ -43,19 +43,19 @@ def _pair(ike_cipher: str, integrity: str, group: str, pfs: str, apple_cipher: s
         "dhGroup": group,
         "pfsGroup": pfs,
     }
-    common = {"IntegrityAlgorithm": f"SHA2-{integrity[3:]}", "DiffieHellmanGroup": apple_group}
+    common = {"IntegrityAlgorithm": f"SHA2-{integrity[3:]}", "DiffieHellmanGroup": apple[1]}
     return Pair(
         policy,
-        {"EncryptionAlgorithm": apple_cipher, "LifeTimeInMinutes": 470, **common},
+        {"EncryptionAlgorithm": apple[0], "LifeTimeInMinutes": 470, **common},
         {"EncryptionAlgorithm": "AES-256-GCM", "LifeTimeInMinutes": 440, **common},
     )
 
 
 PAIRS = {
-    "modp2048": _pair("AES256", "SHA256", "DHGroup14", "PFS14", "AES-256", 14),
-    "ecp384": _pair("GCMAES256", "SHA384", "ECP384", "ECP384", "AES-256-GCM", 20),
-    "ecp384_cbc": _pair("AES256", "SHA384", "ECP384", "ECP384", "AES-256", 20),
-    "ecp256": _pair("GCMAES256", "SHA256", "ECP256", "ECP256", "AES-256-GCM", 19),
+    "modp2048": _pair("AES256", "SHA256", "DHGroup14", "PFS14", apple=("AES-256", 14)),
+    "ecp384": _pair("GCMAES256", "SHA384", "ECP384", "ECP384", apple=("AES-256-GCM", 20)),
+    "ecp384_cbc": _pair("AES256", "SHA384", "ECP384", "ECP384", apple=("AES-256", 20)),
+    "ecp256": _pair("GCMAES256", "SHA256", "ECP256", "ECP256", apple=("AES-256-GCM", 19)),
 }
 
 
@@ -73,7 +73,9 @@ def build_profile(
     name = client.certificate.subject.rdns[0].rfc4514_string().removeprefix("CN=")
     identity = _payload("com.apple.security.pkcs12", client.sha1)
     identity |= {"PayloadContent": _pkcs12(client, password), "Password": PASSWORD, "KeyIsExtractable": False}
-    authorities = [_payload("com.apple.security.root", str(n)) | {"PayloadContent": r} for n, r in enumerate(gateway_roots)]
+    authorities = [
+        _payload("com.apple.security.root", str(n)) | {"PayloadContent": r} for n, r in enumerate(gateway_roots)
+    ]
     authorities += [
         _payload("com.apple.security.pkcs1", ca.sha1) | {"PayloadContent": ca.der}
         for ca in (client.parent.intermediates if client.parent else [])

@@ -11,10 +11,21 @@ from collections.abc import Callable
 
 
 def raw_sa(text: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The newest IKE_SA and its newest CHILD_SA in `swanctl --list-sas --raw`: 'list-sa event {name {a=b c=d}}'."""
-    line = [line for line in text.splitlines() if line.startswith("list-sa event")][-1]
-    ike, _, children = line.partition("child-sas {")
-    return dict(re.findall(r"([\w-]+)=([^\s{}\[\]]+)", ike)), dict(re.findall(r"([\w-]+)=([^\s{}\[\]]+)", children))
+    """The newest IKE_SA and its newest CHILD_SA in `swanctl --list-sas --raw`, each with its values.
+
+    A line is 'list-sa event {NAME {key=value key=[value] child-sas {NAME {key=value} NAME {key=value}}}}'.
+    """
+    lines = [line.partition("child-sas {") for line in text.splitlines() if line.startswith("list-sa event")]
+    ike, children = max(((_values(ike), children) for ike, _, children in lines), key=_age)
+    return ike, max((_values(child) for child in re.findall(r"{(.*?)}", children)), key=lambda c: int(c["uniqueid"]))
+
+
+def _values(text: str) -> dict[str, str]:
+    return dict(re.findall(r"([\w-]+)=\[?([^\s{}\[\]]+)", text))
+
+
+def _age(entry: tuple[dict[str, str], str]) -> int:
+    return int(entry[0]["uniqueid"])
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 5) -> None:

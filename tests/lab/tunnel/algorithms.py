@@ -71,7 +71,8 @@ _APPLE_GROUP = {
     32: "curve448",
 }
 
-# What a Mac (macOS 14 and later) offers when the profile names no algorithms (libreswan#1450, hwdsl2#1486).
+# What a Mac (macOS 14 and later) offers when the profile names no algorithms (libreswan/libreswan#1450,
+# hwdsl2/setup-ipsec-vpn#1486).
 APPLE_DEFAULT_IKE = (
     "aes256gcm16-prfsha256-ecp256",
     "aes256gcm16-prfsha256-modp2048",
@@ -108,7 +109,7 @@ def apple_child(encryption: str, integrity: str, group: int, *, pfs: bool) -> st
 
 
 def _ike(encryption: str, integrity: str, group: str) -> str:
-    # With an AEAD cipher the integrity algorithm serves as PRF (hwdsl2#1486), otherwise as both.
+    # With an AEAD cipher the integrity algorithm serves as PRF (hwdsl2/setup-ipsec-vpn#1486), otherwise as both.
     return _join(encryption, f"prf{integrity}" if _is_aead(encryption) else integrity, group)
 
 
@@ -121,7 +122,7 @@ def _join(*parts: str) -> str:
 
 
 def _azure(policy: Mapping[str, Any], field: str, names: Mapping[str, str]) -> str:
-    value = policy.get(field)
+    value = str(policy.get(field))
     if value not in names:
         raise TunnelLabError(f"the lab's gateway knows no {field} {value!r}; it knows {', '.join(names)}")
     return names[value]

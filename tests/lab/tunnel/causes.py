@@ -55,11 +55,17 @@ _DISCONNECTS = (
     (r"received EAP_FAILURE|received fatal TLS alert", IKEV2_DOMAIN, 3, "authentication failed, says the server"),
     (r"received NO_PROPOSAL_CHOSEN notify", PLUGIN_DOMAIN, 18, "negotiation failed"),
     (r"(subject|issuer) certificate invalid", PLUGIN_DOMAIN, 30, "server certificate expired"),
-    (r"no trusted \S+ public key found for|no TLS public key found for", PLUGIN_DOMAIN, 28, "server certificate invalid"),
+    (
+        r"no trusted \S+ public key found for|no TLS public key found for",
+        PLUGIN_DOMAIN,
+        28,
+        "server certificate invalid",
+    ),
     (r"constraint check failed", PLUGIN_DOMAIN, 28, "server certificate invalid"),
     (r"no private key found|no TLS private key", PLUGIN_DOMAIN, 24, "client certificate missing"),
     (r"received DELETE for IKE_SA", PLUGIN_DOMAIN, 21, "the server ended the session"),
-    (r"giving up after \d+ retransmits", PLUGIN_DOMAIN, 20, "server not responding"),
+    (r"establishing IKE_SA failed, peer not responding", PLUGIN_DOMAIN, 20, "server not responding"),
+    (r"giving up after \d+ retransmits", PLUGIN_DOMAIN, 22, "server dead"),
     (r"closing expired CHILD_SA", PLUGIN_DOMAIN, 18, "negotiation failed"),
 )
 

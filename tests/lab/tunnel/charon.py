@@ -17,6 +17,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -35,8 +36,9 @@ _PLUGINS = (
     "kernel-libipsec kernel-netlink socket-default vici resolve eap-identity eap-tls"
 )
 
-# signature_authentication: Apple's client signs with PKCS#1 v1.5 and SHA-1 (libreswan#1450, strongSwan discussion
-# 1408), and Azure sends no HASH_ALG notify (azure-docs#32421, #104181): both ends keep to the classic AUTH method.
+# signature_authentication: Apple's client signs with PKCS#1 v1.5 and SHA-1 (libreswan/libreswan#1450, strongSwan
+# discussion 1408), and Azure sends no HASH_ALG notify (MicrosoftDocs/azure-docs#32421, #104181): both ends keep to the
+# classic AUTH method.
 # cert_cache: a certificate of an earlier handshake must not help a later one.
 # The marks keep IKE and ESP packets out of the tunnel when the gateway announces 0.0.0.0/0.
 _CONFIGURATION = """
@@ -50,7 +52,7 @@ charon {{
   cert_cache = no
   install_virtual_ip_on = {interface}
   follow_redirects = {follow_redirects}
-  retransmit_timeout = 1.0
+  retransmit_timeout = 0.5
   retransmit_base = 1.4
   retransmit_tries = 4
   close_ike_on_child_failure = yes
@@ -127,7 +129,15 @@ class Daemon:
         self._swanctl = self._copy("swanctl")
         self._process = self._start(self._copy("charon-systemd"))
 
+    def pause(self) -> None:
+        """From now on the daemon is there and answers nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
     def close(self) -> None:
+        self.resume()
         self._process.terminate()
         try:
             self._process.wait(timeout=5)
@@ -235,14 +245,16 @@ class Daemon:
     def _start(self, program: Path) -> subprocess.Popen[bytes]:
         _write(self._log, "")
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", _START, "sh"]
-        process = subprocess.Popen(
-            self.namespace.argv(*command, str(self._folder / "hosts"), str(program)),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self._folder / "stderr").open("wb"),
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "STRONGSWAN_CONF": str(self._folder / "strongswan.conf")},
-            start_new_session=True,  # a Ctrl-C in the terminal ends the run, and the run ends the daemon
-        )
+        _write(self._folder / "stderr", "")
+        with (self._folder / "stderr").open("wb") as errors:
+            process = subprocess.Popen(
+                self.namespace.argv(*command, str(self._folder / "hosts"), str(program)),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "STRONGSWAN_CONF": str(self._folder / "strongswan.conf")},
+                start_new_session=True,  # a Ctrl-C in the terminal ends the run, and the run ends the daemon
+            )
         deadline = time.monotonic() + 15
         while process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError), self.vici() as session:

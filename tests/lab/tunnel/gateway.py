@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel import algorithms, authority, causes, revocation
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.authority import Identity
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.charon import Daemon
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.errors import TunnelLabError
 
 _METHODS = {"certificate": "pubkey", "eap_tls": "eap-tls"}
 _POOL = "azure"
@@ -63,8 +65,12 @@ class ConnectedClient:
 class Gateway:
     """A running gateway; made by `lab.TunnelLab`. All methods may be called while clients are connected."""
 
-    def __init__(self, daemon: Daemon, address: str, description: Description) -> None:
+    def __init__(
+        self, daemon: Daemon, address: str, description: Description, publish: Callable[[tuple[str, ...]], None]
+    ) -> None:
+        """`publish` makes the gateway's names resolve on the Macs."""
         self._daemon = daemon
+        self._publish = publish
         self.address = address
         self._revocations = revocation.RevocationList()
         self._server: Identity | None = None
@@ -92,8 +98,13 @@ class Gateway:
 
     def change(self, **fields: Any) -> None:
         """Change fields of the description. As at Azure, tunnels that are up stay up."""
-        self.description = dataclasses.replace(self.description, **fields)
-        self._load()
+        before = self.description
+        self.description = dataclasses.replace(before, **fields)
+        try:
+            self._load()
+        except TunnelLabError:
+            self.description = before
+            raise
 
     def list_clients(self) -> list[ConnectedClient]:
         """Who is connected now, from strongSwan's own list of SAs."""
@@ -112,6 +123,15 @@ class Gateway:
                     pass
         return len(clients)
 
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """As long as this lasts the gateway answers nothing, as one that is down or unreachable."""
+        self._daemon.pause()
+        try:
+            yield
+        finally:
+            self._daemon.resume()
+
     def refusal_since(self, mark: int) -> causes.Refusal | None:
         """Why a client was refused after `mark` (from `log_size`), by the gateway's own log."""
         return causes.refusal(self._daemon.log_since(mark))
@@ -127,17 +147,23 @@ class Gateway:
 
     def _load(self) -> None:
         """Give charon the whole description; what is the same as before it leaves alone."""
-        if self._server is None or self._server.parent is not self.description.gateway_issuer:
-            self._server = authority.new_server(self.description.gateway_issuer, self.description.server_name)
-        elif self.description.server_name not in authority.dns_names(self._server.certificate):
-            self._server = authority.new_server(self.description.gateway_issuer, self.description.server_name)
-        self._answer_inside()
         lists = self._revocation_lists()
+        server = self._server_identity()
+        self._answer_inside()
         with self._daemon.vici() as session:
             session.clear_creds()
-            self._load_credentials(session, self._server, lists)
+            self._load_credentials(session, server, lists)
             self._load_pool(session)
-            self._load_connections(session, self._server)
+            self._load_connections(session, server)
+        self._publish(self.names)
+
+    def _server_identity(self) -> Identity:
+        """The gateway's own certificate; a new one only when its name or its issuer has changed."""
+        issuer, name = self.description.gateway_issuer, self.description.server_name
+        server = self._server
+        if server is None or server.parent is not issuer or authority.dns_names(server.certificate) != [name]:
+            self._server = server = authority.new_server(issuer, name)
+        return server
 
     def _answer_inside(self) -> None:
         for address in (self.address, *self.inside_addresses):
@@ -169,7 +195,8 @@ class Gateway:
         """One connection for each method, each once for the gateway's own name and once for any other.
 
         The second kind answers a client that asks for a wrong name: the client then finds the name missing in the
-        certificate, as strongSwan clients of Azure did (azure-docs#104181), instead of being refused by the gateway.
+        certificate, as strongSwan clients of Azure did (MicrosoftDocs/azure-docs#104181), instead of being refused by
+        the gateway.
         """
         wanted = {}
         for method in self.description.methods:
@@ -188,11 +215,13 @@ class Gateway:
             "mode": "tunnel",
             "local_ts": list(description.routes),
             "esp_proposals": [algorithms.azure_child(policy)],
-            **_lifetime(seconds, "rekey_time", "life_time"),
+            "rekey_time": f"{seconds * 9 // 10}s",  # the client moves first; the gateway only just before the end
+            "life_time": f"{seconds}s",
+            "rand_time": "0s",
             "rekey_bytes": str(kilobytes * 1024 * 9 // 10),
             "life_bytes": str(kilobytes * 1024),
         }
-        # Azure sends certificate requests for the uploaded client roots (azure-docs#104181), and trusts only those.
+        # Azure asks for certificates of the uploaded roots (MicrosoftDocs/azure-docs#104181), and trusts no other.
         remote = {"auth": _METHODS[method], "id": "%any", "cacerts": list(description.client_roots)}
         if method == "eap_tls":
             remote["eap_id"] = "%any"
@@ -204,7 +233,8 @@ class Gateway:
             "pools": [_POOL],
             "send_cert": "always",  # Microsoft's GUI clients send no certificate request
             "dpd_delay": "45s",  # documented for site-to-site connections
-            "rekey_time": f"{description.ike_lifetime_seconds}s",
+            "rekey_time": f"{description.ike_lifetime_seconds * 9 // 10}s",
+            "over_time": f"{description.ike_lifetime_seconds // 10 + 1}s",
             "rand_time": "0s",
             "local-1": {"auth": "pubkey", "id": local_id, "certs": [server.der]},
             "remote-1": remote,
@@ -228,11 +258,6 @@ class Gateway:
             certificate_sha1=self._thumbprints.get(session),
             unique_id=unique_id,
         )
-
-
-def _lifetime(seconds: int, soft: str, hard: str) -> dict[str, str]:
-    """The gateway leaves the first move to the client and rekeys itself just before the end."""
-    return {soft: f"{max(1, seconds * 95 // 100)}s", hard: f"{seconds}s", "rand_time": "0s"}
 
 
 def _text(value: bytes) -> str:

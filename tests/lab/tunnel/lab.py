@@ -16,6 +16,7 @@ behind the gateway than the tunnel.
 from __future__ import annotations
 
 import atexit
+from pathlib import Path
 from types import TracebackType
 
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.charon import Daemon
@@ -35,14 +36,27 @@ class TunnelLab:
         self._daemons: list[Daemon] = []
         self._gateway_namespace: Namespace | None = None
         self._gateway: Gateway | None = None
-        self._macs: dict[str, NativeClient] = {}
+        self._macs: dict[str, tuple[NativeClient, Daemon]] = {}
+        self._names: tuple[str, ...] = ()
+        self._number = 0
         atexit.register(self.close)
 
     def __enter__(self) -> TunnelLab:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
+
+    @property
+    def name(self) -> str:
+        """The run's name, which all its namespaces and its folder start with."""
+        return self._network.name
+
+    @property
+    def folder(self) -> Path:
+        return self._network.folder
 
     def gateway(self, description: Description) -> Gateway:
         """Start the gateway; `Gateway.change` changes it afterwards."""
@@ -50,26 +64,34 @@ class TunnelLab:
             raise TunnelLabError("the lab has one gateway; change it with Gateway.change()")
         self._gateway_namespace = self._network.add("gateway")
         daemon = self._daemon(self._gateway_namespace, "gateway", records_certificates=True)
-        self._gateway = Gateway(daemon, GATEWAY_ADDRESS, description)
-        self._tell_names()
+        self._gateway = Gateway(daemon, GATEWAY_ADDRESS, description, self._publish)
         return self._gateway
 
     def mac(self, name: str, *, minute: float = 60, sends_intermediates: bool = True) -> NativeClient:
-        """Start one more Mac, wired to the gateway's network."""
-        if self._gateway_namespace is None:
-            raise TunnelLabError("start the gateway before the Macs")
-        number = len(self._macs) + 1
-        if number > 200:
-            raise TunnelLabError("the lab has addresses for 200 Macs")
-        namespace, address, port = self._network.add(f"mac{number}"), f"192.0.2.{number}", f"mac{number}"
-        self._network.wire(namespace, "en0", self._gateway_namespace, port)
+        """Start one more Mac, wired to the gateway's network. Any name that is not in use."""
+        if self._gateway_namespace is None or name in self._macs:
+            raise TunnelLabError("start the gateway before the Macs" if self._gateway is None else f"{name} is there")
+        self._number += 1
+        if self._number > 254:
+            raise TunnelLabError("the lab has addresses for 254 Macs")
+        label, address = f"mac{self._number}", f"192.0.2.{self._number}"
+        namespace = self._network.add(label)
+        self._network.wire(namespace, "en0", self._gateway_namespace, label)
         namespace.run("ip", "address", "add", f"{address}/32", "dev", "en0")
         namespace.run("ip", "route", "add", GATEWAY_ADDRESS, "dev", "en0")
-        self._gateway_namespace.run("ip", "route", "add", address, "dev", port, "src", GATEWAY_ADDRESS)
-        daemon = self._daemon(namespace, port)
-        self._macs[name] = NativeClient(daemon, minute=minute, sends_intermediates=sends_intermediates)
-        self._tell_names()
-        return self._macs[name]
+        self._gateway_namespace.run("ip", "route", "add", address, "dev", label, "src", GATEWAY_ADDRESS)
+        daemon = self._daemon(namespace, label)
+        self._macs[name] = NativeClient(daemon, minute=minute, sends_intermediates=sends_intermediates), daemon
+        self._publish(self._names)
+        return self._macs[name][0]
+
+    def remove_mac(self, name: str) -> None:
+        """Disconnect a Mac and take it away."""
+        client, daemon = self._macs.pop(name)
+        client.disconnect()
+        self._daemons.remove(daemon)
+        daemon.close()
+        self._network.remove(daemon.namespace)
 
     def close(self) -> None:
         atexit.unregister(self.close)
@@ -84,8 +106,8 @@ class TunnelLab:
         self._daemons.append(daemon)
         return daemon
 
-    def _tell_names(self) -> None:
+    def _publish(self, names: tuple[str, ...]) -> None:
         """The gateway's names resolve on every Mac, as Azure's DNS would see to."""
-        names = dict.fromkeys(self._gateway.names, GATEWAY_ADDRESS) if self._gateway else {}
-        for mac in self._macs.values():
-            mac.set_hosts(names)
+        self._names = names
+        for mac, _ in self._macs.values():
+            mac.set_hosts(dict.fromkeys(names, GATEWAY_ADDRESS))

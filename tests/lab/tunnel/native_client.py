@@ -5,21 +5,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from cryptography import x509
 
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel import causes, on_demand
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.causes import Disconnect
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.charon import TUNNEL_INTERFACE, Daemon
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.errors import TunnelLabError
-from ansible_collections.vwan.user_vpn.tests.lab.tunnel.profile import NativeProfile, identity_of, read_profile
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.profile import (
+    NativeProfile,
+    SecurityAssociation,
+    identity_of,
+    read_profile,
+)
 
 _CONNECTION = "native"
 _CHILD = "tunnel"
 
-# macOS starts a rekeying after 80 % of the life time: drops came after 8 of 10 minutes (libreswan#222), after 24 of 30
-# and 48 of 60 (FB13453582).
+# macOS seems to renew keys after 80 % of their life: tunnels dropped after 8 minutes (libreswan/libreswan#222), after
+# 24 and 48 (feedback-assistant/reports#448), which is 80 % of 10, 30 and 60.
 _REKEY_AT = 0.8
 
 
@@ -183,14 +191,23 @@ class NativeClient:
             session.clear_creds()
             for der in profile.anchors:
                 session.load_cert({"type": "X509", "flag": "CA", "data": der})
-            for der in profile.intermediates:
+            for der in self._intermediates(profile):
                 session.load_cert({"type": "X509", "flag": "NONE", "data": der})
             session.load_key({"type": "rsa", "data": profile.client.key_der})
             session.load_conn({_CONNECTION: self._connection(profile)})
 
+    def _intermediates(self, profile: NativeProfile) -> list[bytes]:
+        """charon sends what it has of the client's own chain, so what is not to be sent is kept from it."""
+        issuer = profile.client.certificate.issuer
+        return [
+            der
+            for der in profile.intermediates
+            if self.sends_intermediates or x509.load_der_x509_certificate(der).subject != issuer
+        ]
+
     def _connection(self, profile: NativeProfile) -> dict[str, Any]:
-        ike = profile.ike.minutes if profile.ike else 1440
-        child = (profile.child or profile.ike).minutes if (profile.child or profile.ike) else 1440
+        ike = self._lifetime(profile.ike)
+        child = self._lifetime(profile.child or profile.ike)
         return {
             "version": "2",
             "remote_addrs": [profile.remote_address],
@@ -200,8 +217,8 @@ class NativeClient:
             "send_certreq": "yes" if profile.request_certificate else "no",
             "send_cert": "always",
             "dpd_delay": f"{round(profile.dpd_minutes * self.minute)}s",
-            "rekey_time": f"{round(ike * self.minute * _REKEY_AT)}s",
-            "over_time": f"{round(ike * self.minute * (1 - _REKEY_AT))}s",
+            "rekey_time": f"{round(ike * _REKEY_AT)}s",
+            "over_time": f"{math.ceil(ike * (1 - _REKEY_AT))}s",
             "rand_time": "0s",
             "local-1": self._local(profile),
             # Sent as IDr, and must be a name in the server's certificate. (With ServerCertificateCommonName macOS sends
@@ -212,13 +229,17 @@ class NativeClient:
                     "mode": "tunnel",
                     "remote_ts": ["0.0.0.0/0"],  # the gateway narrows it to its routes
                     "esp_proposals": profile.child_proposals,
-                    "rekey_time": f"{round(child * self.minute * _REKEY_AT)}s",
-                    "life_time": f"{round(child * self.minute)}s",
+                    "rekey_time": f"{round(child * _REKEY_AT)}s",
+                    "life_time": f"{math.ceil(child)}s",
                     "rand_time": "0s",
                     "dpd_action": "clear",
                 }
             },
         }
+
+    def _lifetime(self, association: SecurityAssociation | None) -> float:
+        """In seconds; without a value Apple's default."""
+        return (association or SecurityAssociation()).minutes * self.minute
 
     @staticmethod
     def _local(profile: NativeProfile) -> dict[str, Any]:
@@ -250,11 +271,10 @@ class NativeClient:
                 return  # there was none
 
     def _association(self) -> Mapping[str, Any] | None:
-        """The newest IKE_SA; during a rekeying there are two for a moment."""
+        """The IKE_SA that has the tunnel; during a rekeying there are two for a moment."""
         with self._daemon.vici() as session:
-            found = [entry[_CONNECTION] for entry in session.list_sas({"ike": _CONNECTION})]
-        with_tunnel = [association for association in found if _installed(association)]
-        return (with_tunnel or found or [None])[-1]
+            found: list[Mapping[str, Any]] = [entry[_CONNECTION] for entry in session.list_sas({"ike": _CONNECTION})]
+        return max(found, key=lambda association: len(_installed(association)), default=None)
 
 
 def _installed(association: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the tunnel lab needs from the machine: `missing()` says what is not there, `install()` gets it on Debian.
 
-Run as a program: `python requirements.py` prints what is missing (exit 1), `python requirements.py install` installs it.
+As a program, `python requirements.py` prints what is missing (exit 1), `python requirements.py install` installs it.
 """
 
 from __future__ import annotations
@@ -33,21 +33,7 @@ _UNIT = "strongswan.service"
 
 def missing() -> str:
     """One line that says what is missing and what to do about it; empty when the lab can run."""
-    if not sys.platform.startswith("linux"):
-        return "the tunnel lab needs Linux network namespaces"
-    if os.geteuid() != 0:
-        return "the tunnel lab needs root (network namespaces): run the tests with sudo"
-    absent = [name for name in _PROGRAMS if program(name) is None]
-    absent += [f"the {name} plugin" for name in _PLUGINS if not (_PLUGIN_FOLDER / f"libstrongswan-{name}.so").exists()]
-    if absent:
-        return f"the tunnel lab lacks {', '.join(absent)}: apt-get install {' '.join(APT_PACKAGES)}"
-    if importlib.util.find_spec("vici") is None:
-        return f"the tunnel lab lacks the Python package vici: pip install {' '.join(PIP_PACKAGES)}"
-    if not Path("/dev/net/tun").exists():
-        return "the tunnel lab lacks /dev/net/tun: modprobe tun (in a container: --device /dev/net/tun)"
-    if not _may_unshare():
-        return "the tunnel lab may not make namespaces here (in a container: --cap-add NET_ADMIN --cap-add SYS_ADMIN)"
-    return ""
+    return next((reason for check in (_privileges, _software, _kernel) if (reason := check())), "")
 
 
 def program(name: str) -> str | None:
@@ -61,7 +47,7 @@ def install() -> str:
     Debian starts and enables strongSwan's service on installation. The lab runs its own daemons, so the unit is masked
     while apt works, and disabled afterwards; a service that was there before is left as it was.
     """
-    if os.geteuid() == 0 and program("apt-get") and not _packages_present():
+    if os.geteuid() == 0 and program("apt-get") and _absent():
         fresh = program("charon-systemd") is None
         if fresh:
             _systemctl("mask", _UNIT)
@@ -78,10 +64,35 @@ def install() -> str:
     return missing()
 
 
-def _packages_present() -> bool:
-    return all(program(name) for name in _PROGRAMS) and all(
-        (_PLUGIN_FOLDER / f"libstrongswan-{name}.so").exists() for name in _PLUGINS
-    )
+def _privileges() -> str:
+    if not sys.platform.startswith("linux"):
+        return "the tunnel lab needs Linux network namespaces"
+    if os.geteuid() != 0:
+        return "the tunnel lab needs root (network namespaces): run the tests with sudo"
+    return ""
+
+
+def _software() -> str:
+    if absent := _absent():
+        return f"the tunnel lab lacks {', '.join(absent)}: apt-get install {' '.join(APT_PACKAGES)}"
+    if importlib.util.find_spec("vici") is None:
+        return f"the tunnel lab lacks the Python package vici: pip install {' '.join(PIP_PACKAGES)}"
+    return ""
+
+
+def _kernel() -> str:
+    if not Path("/dev/net/tun").exists():
+        return "the tunnel lab lacks /dev/net/tun: modprobe tun (in a container: --device /dev/net/tun)"
+    trial = ["unshare", "--net", "--mount", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/run"]
+    if subprocess.run(trial, check=False, capture_output=True).returncode != 0:
+        return "the tunnel lab may not make namespaces (in a container: --cap-add NET_ADMIN --cap-add SYS_ADMIN)"
+    return ""
+
+
+def _absent() -> list[str]:
+    """Programs and strongSwan plugins that are not installed."""
+    plugins = [name for name in _PLUGINS if not (_PLUGIN_FOLDER / f"libstrongswan-{name}.so").exists()]
+    return [name for name in _PROGRAMS if program(name) is None] + [f"the {name} plugin" for name in plugins]
 
 
 def _apt_get(*arguments: str) -> None:
@@ -90,18 +101,13 @@ def _apt_get(*arguments: str) -> None:
         check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes"},
     )
 
 
 def _systemctl(*arguments: str) -> None:
     if program("systemctl"):
         subprocess.run(["systemctl", *arguments], check=False, capture_output=True)
-
-
-def _may_unshare() -> bool:
-    trial = ["unshare", "--net", "--mount", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/run"]
-    return subprocess.run(trial, check=False, capture_output=True).returncode == 0
 
 
 if __name__ == "__main__":
