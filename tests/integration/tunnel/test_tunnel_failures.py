@@ -148,6 +148,16 @@ def test_client_without_san(gateway: Gateway, mac: NativeClient, certificates: C
 
 
 @both_methods
+def test_an_earlier_certificate_of_the_same_key_does_not_help(
+    gateway: Gateway, mac: NativeClient, certificates: Certificates, eap: bool
+) -> None:
+    assert attempt(gateway, mac, certificates, eap=eap) == (None, None)
+    mac.disconnect()
+    worse = authority.new_client(certificates.client_root, "mac1", sans=[], key=certificates.client.key)
+    assert attempt(gateway, mac, certificates, worse, eap=eap) == (REFUSED, "wrong_identity")
+
+
+@both_methods
 def test_wrong_server_name(gateway: Gateway, mac: NativeClient, certificates: Certificates, eap: bool) -> None:
     answer = attempt(gateway, mac, certificates, eap=eap, RemoteIdentifier="hub1.lab.vpn.azure.com")
     assert answer == (SERVER_CERTIFICATE_INVALID, None)

@@ -45,6 +45,7 @@ def test_connects(
     mac.install(build_profile(client, gateway_roots=roots, pair=PAIRS[pair], eap=eap))
     assert not mac.ping("10.20.0.1", timeout=1)  # there is no way around the tunnel
 
+    mark = gateway.log_size()
     attempt = mac.connect()
 
     assert attempt.interface, attempt.failure
@@ -58,6 +59,8 @@ def test_connects(
         assert "dh-group" not in child  # the first CHILD_SA never has one
     assert ike["remote-id"] == "mac1"
     assert ike["local-id"] == SERVER
+    method = "with EAP" if eap else "with RSA signature"
+    assert any(f"authentication of 'mac1' {method} successful" in line for line in gateway.log_since(mark))
 
     mac.swanctl("--rekey", "--child", "tunnel")
     wait_until(lambda: "dh-group" in raw_sa(gateway.swanctl("--list-sas", "--raw"))[1])

@@ -69,6 +69,17 @@ def test_the_gateway_renews_both_associations_without_a_lost_ping(
     assert answered >= sent - 2 > 40
 
 
+def test_the_gateways_data_volume_limit_renews_the_child_association(
+    gateway: Gateway, mac: NativeClient, certificates: Certificates
+) -> None:
+    gateway.change(ipsec_policy={**PAIRS["modp2048"].policy, "saDataSizeKilobytes": 4})
+    mac.install(build_profile(certificates.client, gateway_roots=[certificates.gateway_root.der]))
+    mac.connect()
+    sent, answered = mac.ping_for("10.20.0.1", 6)
+    assert "dh-group" in raw_sa(gateway.swanctl("--list-sas", "--raw"))[1]  # only a renewed one has a group
+    assert answered >= sent - 2 > 40
+
+
 @pytest.mark.parametrize("mac_has_pfs", [False, True], ids=["pfs-missing-on-the-mac", "pfs-missing-on-the-gateway"])
 def test_wrong_pfs_connects_and_drops_late(
     gateway: Gateway, mac: NativeClient, certificates: Certificates, mac_has_pfs: bool

@@ -69,11 +69,20 @@ def new_server(issuer: Identity, name: str) -> Identity:
 
 
 def new_client(
-    issuer: Identity, name: str, *, sans: list[str] | None = None, start: float = -1, days: float = 365
+    issuer: Identity,
+    name: str,
+    *,
+    sans: list[str] | None = None,
+    start: float = -1,
+    days: float = 365,
+    key: rsa.RSAPrivateKey | None = None,
 ) -> Identity:
-    """A client as Microsoft's recipe makes it: clientAuth, DNS SAN = CN. `start`: days from now; `days`: its life."""
+    """A client as Microsoft's recipe makes it: clientAuth, DNS SAN = CN. `start`: days from now; `days`: its life.
+
+    key: of an earlier certificate, which this one then renews; default a new one.
+    """
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-    return _new_leaf(issuer, name, usage, [name] if sans is None else sans, start=start, days=days)
+    return _new_leaf(issuer, name, usage, [name] if sans is None else sans, start=start, days=days, key=key)
 
 
 def thumbprint(der: bytes) -> str:
@@ -95,9 +104,16 @@ def dns_names(certificate: x509.Certificate) -> list[str]:
 
 
 def _new_leaf(
-    issuer: Identity, name: str, usage: x509.ExtendedKeyUsage, sans: list[str], *, start: float, days: float
+    issuer: Identity,
+    name: str,
+    usage: x509.ExtendedKeyUsage,
+    sans: list[str],
+    *,
+    start: float,
+    days: float,
+    key: rsa.RSAPrivateKey | None = None,
 ) -> Identity:
-    key = _new_key()
+    key = key or _new_key()
     digital_signature = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
     extensions: list[tuple[x509.ExtensionType, bool]] = [
         (x509.BasicConstraints(ca=False, path_length=None), True),
