@@ -1,0 +1,264 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's gateway: a strongSwan responder that is configured as an Azure P2S gateway is, in Azure's terms."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel import algorithms, authority, causes, revocation
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.authority import Identity
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.charon import Daemon
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.errors import TunnelLabError
+
+_METHODS = {"certificate": "pubkey", "eap_tls": "eap-tls"}
+_POOL = "azure"
+
+
+@dataclass(frozen=True)
+class Description:
+    """A P2S gateway as Azure describes it.
+
+    ipsec_policy: one entry of vpnClientIpsecPolicies, all eight fields; default: the documented default of Virtual WAN.
+    client_roots: the uploaded client roots, DER. revoked: SHA-1 thumbprints of client certificates.
+    known_clients: client certificates (DER) the lab knows of, so that a thumbprint can be refused (see revocation.py).
+    server_name: what the gateway's certificate is made for; other_names: further names that lead to its address.
+    gateway_issuer: who signs the gateway's certificate: an intermediate (sent along in the handshake), or a root.
+    methods: plain IKE certificate authentication and EAP-TLS; which of them Azure takes is documented nowhere.
+    ike_lifetime_seconds: Azure's main mode life time; documented for site-to-site only.
+    """
+
+    server_name: str
+    gateway_issuer: Identity
+    client_roots: tuple[bytes, ...]
+    revoked: tuple[str, ...] = ()
+    known_clients: tuple[bytes, ...] = ()
+    ipsec_policy: Mapping[str, Any] = field(default_factory=lambda: algorithms.VIRTUAL_WAN_DEFAULT)
+    address_pool: str = "172.16.200.0/24"
+    routes: tuple[str, ...] = ("10.20.0.0/16",)
+    dns_servers: tuple[str, ...] = ("10.20.0.4",)
+    other_names: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ("certificate", "eap_tls")
+    ike_lifetime_seconds: int = 28800
+
+
+@dataclass(frozen=True)
+class ConnectedClient:
+    """A connected client as strongSwan sees it; what Azure's connection health is made of."""
+
+    identity: str
+    virtual_ip: str
+    public_ip: str
+    connected_seconds: int
+    bytes_in: int
+    bytes_out: int
+    certificate_sha1: str | None  # None: not seen (first asked after a rekeying)
+    unique_id: str
+
+
+class Gateway:
+    """A running gateway; made by `lab.TunnelLab`. All methods may be called while clients are connected."""
+
+    def __init__(
+        self, daemon: Daemon, address: str, description: Description, publish: Callable[[tuple[str, ...]], None]
+    ) -> None:
+        """`publish` makes the gateway's names resolve on the Macs."""
+        self._daemon = daemon
+        self._publish = publish
+        self.address = address
+        self._revocations = revocation.RevocationList()
+        self._server: Identity | None = None
+        self._pool: tuple[str, tuple[str, ...]] | None = None
+        self._connections: set[str] = set()
+        self._thumbprints: dict[tuple[str, str], str] = {}
+        self.description = description
+        self._load()
+
+    @property
+    def root(self) -> bytes:
+        """The gateway root (DER), as a profile package carries it."""
+        return self.description.gateway_issuer.root.der
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.description.server_name, *self.description.other_names)
+
+    @property
+    def inside_addresses(self) -> tuple[str, ...]:
+        """Addresses behind the gateway that answer a ping: its DNS servers and the first host of each route."""
+        networks = [ipaddress.ip_network(route) for route in self.description.routes]
+        firsts = [str(network[1]) for network in networks if 0 < network.prefixlen < 31]
+        return tuple(dict.fromkeys([*firsts, *self.description.dns_servers]))
+
+    def change(self, **fields: Any) -> None:
+        """Change fields of the description. As at Azure, tunnels that are up stay up."""
+        before = self.description
+        self.description = dataclasses.replace(before, **fields)
+        try:
+            self._load()
+        except TunnelLabError:
+            self.description = before
+            raise
+
+    def list_clients(self) -> list[ConnectedClient]:
+        """Who is connected now, from strongSwan's own list of SAs."""
+        with self._daemon.vici() as session:
+            associations = [sa for entry in session.list_sas() for sa in entry.values()]
+        presented = self._daemon.presented_certificates()
+        up = [sa for sa in associations if sa["state"] == b"ESTABLISHED" and sa.get("child-sas")]
+        return [self._client(sa, presented) for sa in up]
+
+    def disconnect(self, identity: str) -> int:
+        """End a client's sessions (disconnectP2sVpnConnections); returns how many."""
+        clients = [client for client in self.list_clients() if client.identity == identity]
+        with self._daemon.vici() as session:
+            for client in clients:
+                for _ in session.terminate({"ike-id": client.unique_id, "timeout": "5000"}):
+                    pass
+        return len(clients)
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        """As long as this lasts the gateway answers nothing, as one that is down or unreachable."""
+        self._daemon.pause()
+        try:
+            yield
+        finally:
+            self._daemon.resume()
+
+    def refusal_since(self, mark: int) -> causes.Refusal | None:
+        """Why a client was refused after `mark` (from `log_size`), by the gateway's own log."""
+        return causes.refusal(self._daemon.log_since(mark))
+
+    def log_size(self) -> int:
+        return self._daemon.log_size()
+
+    def log_since(self, mark: int = 0) -> list[str]:
+        return self._daemon.log_since(mark)
+
+    def swanctl(self, *arguments: str) -> str:
+        return self._daemon.swanctl(*arguments)
+
+    def _load(self) -> None:
+        """Give charon the whole description; what is the same as before it leaves alone."""
+        lists = self._revocation_lists()
+        server = self._server_identity()
+        self._answer_inside()
+        with self._daemon.vici() as session:
+            session.clear_creds()
+            self._load_credentials(session, server, lists)
+            self._load_pool(session)
+            self._load_connections(session, server)
+        self._publish(self.names)
+
+    def _server_identity(self) -> Identity:
+        """The gateway's own certificate; a new one only when its name or its issuer has changed."""
+        issuer, name = self.description.gateway_issuer, self.description.server_name
+        server = self._server
+        if server is None or server.parent is not issuer or authority.dns_names(server.certificate) != [name]:
+            self._server = server = authority.new_server(issuer, name)
+        return server
+
+    def _answer_inside(self) -> None:
+        for address in (self.address, *self.inside_addresses):
+            self._daemon.namespace.run("ip", "address", "replace", f"{address}/32", "dev", "lo")
+
+    def _revocation_lists(self) -> list[tuple[bytes, bytes]]:
+        if not self.description.revoked:
+            return []
+        seen = [chain[0] for chain in self._daemon.presented_certificates().values()]
+        return self._revocations.build(self.description.revoked, [*self.description.known_clients, *seen])
+
+    def _load_credentials(self, session: Any, server: Identity, lists: list[tuple[bytes, bytes]]) -> None:
+        for intermediate in self.description.gateway_issuer.intermediates:
+            session.load_cert({"type": "X509", "flag": "NONE", "data": intermediate.der})
+        for root in self.description.client_roots:
+            session.load_cert({"type": "X509", "flag": "CA", "data": root})
+        for stand_in, crl in lists:
+            session.load_cert({"type": "X509", "flag": "CA", "data": stand_in})
+            session.load_cert({"type": "X509_CRL", "flag": "NONE", "data": crl})
+        session.load_key({"type": "rsa", "data": server.key_der})
+
+    def _load_pool(self, session: Any) -> None:
+        pool = (self.description.address_pool, self.description.dns_servers)
+        if pool != self._pool:
+            session.load_pool({_POOL: {"addrs": pool[0], "dns": list(pool[1])}})
+            self._pool = pool
+
+    def _load_connections(self, session: Any, server: Identity) -> None:
+        """One connection for each method, each once for the gateway's own name and once for any other.
+
+        The second kind answers a client that asks for a wrong name: the client then finds the name missing in the
+        certificate, as strongSwan clients of Azure did (MicrosoftDocs/azure-docs#104181), instead of being refused by
+        the gateway.
+        """
+        wanted = {}
+        for method in self.description.methods:
+            wanted[f"{method}-named"] = self._connection(method, f"fqdn:{self.description.server_name}", server)
+            wanted[f"{method}-other"] = self._connection(method, "%any", server)
+        for name in self._connections - wanted.keys():
+            session.unload_conn({"name": name})
+        for name, connection in wanted.items():
+            session.load_conn({name: connection})
+        self._connections = set(wanted)
+
+    def _connection(self, method: str, local_id: str, server: Identity) -> dict[str, Any]:
+        description, policy = self.description, self.description.ipsec_policy
+        seconds, kilobytes = int(policy["saLifeTimeSeconds"]), int(policy["saDataSizeKilobytes"])
+        child = {
+            "mode": "tunnel",
+            "local_ts": list(description.routes),
+            "esp_proposals": [algorithms.azure_child(policy)],
+            "rekey_time": f"{seconds * 9 // 10}s",  # the client moves first; the gateway only just before the end
+            "life_time": f"{seconds}s",
+            "rand_time": "0s",
+            "rekey_bytes": str(kilobytes * 1024 * 9 // 10),
+            "life_bytes": str(kilobytes * 1024),
+        }
+        # Azure asks for certificates of the uploaded roots (MicrosoftDocs/azure-docs#104181), and trusts no other.
+        remote = {"auth": _METHODS[method], "id": "%any", "cacerts": list(description.client_roots)}
+        if method == "eap_tls":
+            remote["eap_id"] = "%any"
+        return {
+            "version": "2",
+            "local_addrs": [self.address],
+            "remote_addrs": ["%any"],
+            "proposals": [algorithms.azure_ike(policy)],
+            "pools": [_POOL],
+            "send_cert": "always",  # Microsoft's GUI clients send no certificate request
+            "dpd_delay": "45s",  # documented for site-to-site connections
+            "rekey_time": f"{description.ike_lifetime_seconds * 9 // 10}s",
+            "over_time": f"{description.ike_lifetime_seconds // 10 + 1}s",
+            "rand_time": "0s",
+            "local-1": {"auth": "pubkey", "id": local_id, "certs": [server.der]},
+            "remote-1": remote,
+            "children": {f"{method}-tunnel": child},
+        }
+
+    def _client(self, sa: Mapping[str, Any], presented: Mapping[str, list[bytes]]) -> ConnectedClient:
+        identity, unique_id = _text(sa["remote-id"]), _text(sa["uniqueid"])
+        virtual_ip = _text(sa.get("remote-vips", [b""])[0])
+        session = (identity, virtual_ip)  # what stays when the IKE_SA is replaced by a rekeying
+        if unique_id in presented:
+            self._thumbprints[session] = authority.thumbprint(presented[unique_id][0])
+        children = [child for child in sa["child-sas"].values() if child["state"] == b"INSTALLED"]
+        return ConnectedClient(
+            identity=identity,
+            virtual_ip=virtual_ip,
+            public_ip=_text(sa["remote-host"]),
+            connected_seconds=int(sa.get("established", 0)),
+            bytes_in=sum(int(child["bytes-in"]) for child in children),
+            bytes_out=sum(int(child["bytes-out"]) for child in children),
+            certificate_sha1=self._thumbprints.get(session),
+            unique_id=unique_id,
+        )
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tunnel lab needs from the machine: `missing()` says what is not there, `install()` gets it on Debian.
+
+As a program, `python requirements.py` prints what is missing (exit 1), `python requirements.py install` installs it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+APT_PACKAGES = (
+    "charon-systemd",  # the daemon
+    "strongswan-swanctl",  # swanctl, and the vici plugin
+    "libcharon-extra-plugins",  # kernel-libipsec, eap-tls, eap-identity
+    "libstrongswan-standard-plugins",  # openssl: the ECP groups and AES-GCM
+    "iproute2",
+    "iputils-ping",
+)
+PIP_PACKAGES = ("vici",)  # strongSwan's own client for its control socket, pure Python
+
+_PROGRAMS = ("charon-systemd", "swanctl", "ip", "ping", "nsenter", "unshare")
+_PLUGIN_FOLDER = Path("/usr/lib/ipsec/plugins")
+_PLUGINS = ("kernel-libipsec", "eap-tls", "eap-identity", "openssl", "vici", "resolve", "revocation")
+_UNIT = "strongswan.service"
+
+
+def missing() -> str:
+    """One line that says what is missing and what to do about it; empty when the lab can run."""
+    return next((reason for check in (_privileges, _software, _kernel) if (reason := check())), "")
+
+
+def program(name: str) -> str | None:
+    """Where a program is; root's own folders count even when PATH (of a sudo, of a service) leaves them out."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin")
+
+
+def install() -> str:
+    """Install what is missing, as root on Debian or a relative. Returns `missing()` afterwards.
+
+    Debian starts and enables strongSwan's service on installation. The lab runs its own daemons, so the unit is masked
+    while apt works, and disabled afterwards; a service that was there before is left as it was.
+    """
+    if os.geteuid() == 0 and program("apt-get") and _absent():
+        fresh = program("charon-systemd") is None
+        if fresh:
+            _systemctl("mask", _UNIT)
+        try:
+            _apt_get("update")
+            _apt_get("install", "--yes", "--no-install-recommends", *APT_PACKAGES)
+        finally:
+            if fresh:
+                _systemctl("unmask", _UNIT)
+                _systemctl("disable", "--now" if Path("/run/systemd/system").exists() else "--quiet", _UNIT)
+    if importlib.util.find_spec("vici") is None:
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *PIP_PACKAGES], check=False)
+        importlib.invalidate_caches()
+    return missing()
+
+
+def _privileges() -> str:
+    if not sys.platform.startswith("linux"):
+        return "the tunnel lab needs Linux network namespaces"
+    if os.geteuid() != 0:
+        return "the tunnel lab needs root (network namespaces): run the tests with sudo"
+    return ""
+
+
+def _software() -> str:
+    if absent := _absent():
+        return f"the tunnel lab lacks {', '.join(absent)}: apt-get install {' '.join(APT_PACKAGES)}"
+    if importlib.util.find_spec("vici") is None:
+        return f"the tunnel lab lacks the Python package vici: pip install {' '.join(PIP_PACKAGES)}"
+    return ""
+
+
+def _kernel() -> str:
+    if not Path("/dev/net/tun").exists():
+        return "the tunnel lab lacks /dev/net/tun: modprobe tun (in a container: --device /dev/net/tun)"
+    trial = ["unshare", "--net", "--mount", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/run"]
+    if subprocess.run(trial, check=False, capture_output=True).returncode != 0:
+        return "the tunnel lab may not make namespaces (in a container: --cap-add NET_ADMIN --cap-add SYS_ADMIN)"
+    return ""
+
+
+def _absent() -> list[str]:
+    """Programs and strongSwan plugins that are not installed."""
+    plugins = [name for name in _PLUGINS if not (_PLUGIN_FOLDER / f"libstrongswan-{name}.so").exists()]
+    return [name for name in _PROGRAMS if program(name) is None] + [f"the {name} plugin" for name in plugins]
+
+
+def _apt_get(*arguments: str) -> None:
+    subprocess.run(
+        ["apt-get", "-qq", *arguments],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes"},
+    )
+
+
+def _systemctl(*arguments: str) -> None:
+    if program("systemctl"):
+        subprocess.run(["systemctl", *arguments], check=False, capture_output=True)
+
+
+if __name__ == "__main__":
+    answer = install() if sys.argv[1:] == ["install"] else missing()
+    print(answer or "the tunnel lab has all it needs")
+    sys.exit(1 if answer else 0)
