@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import payloads
@@ -40,9 +41,12 @@ def read_profile(raw: bytes, where: str) -> ReadProfile:
     if not isinstance(identifier, str) or not isinstance(uuid, str) or not isinstance(content, list):
         raise ProfileError(f"{where} lacks PayloadIdentifier, PayloadUUID or PayloadContent; render it again.")
     # Our certificate payloads carry their certificate's fingerprint in their names; others are not looked for.
-    fingerprints = (
-        str(item["PayloadIdentifier"]).rpartition(".")[2] for item in content if item["PayloadType"] in _CERTIFICATES
+    names = (
+        str(item.get("PayloadIdentifier"))
+        for item in content
+        if isinstance(item, Mapping) and item.get("PayloadType") in _CERTIFICATES
     )
+    fingerprints = (name.rpartition(".")[2] for name in names)
     return ReadProfile(
         identifier=check_identifier(identifier),
         uuid=uuid.upper(),
