@@ -22,6 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 TREE = ROOT / ".venv/collections/ansible_collections/vwan/user_vpn"
+# A run that hangs is a failure, not a wait without end.
+PYTEST_SECONDS = 7200 if os.environ.get("USER_VPN_SOAK") else 1500
 
 
 @dataclass
@@ -95,7 +97,11 @@ def pytest(*options: str, python: str = sys.executable) -> Counts:
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
         command = [python, "-m", "pytest", "-q", f"--junitxml={report}", "-n", "2", *options]
-        done = subprocess.run(command, cwd=TREE, env=environment(), check=False)
+        try:
+            done = subprocess.run(command, cwd=TREE, env=environment(), check=False, timeout=PYTEST_SECONDS)
+        except subprocess.TimeoutExpired:
+            print(f"FAILED pytest did not end within {PYTEST_SECONDS} s", flush=True)
+            return Counts(failed=1)
         if not report.exists():
             return Counts(failed=1)
         suite = ET.parse(report).getroot().find("testsuite")

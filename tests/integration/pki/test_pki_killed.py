@@ -65,6 +65,14 @@ def armed(kill_at: int) -> Countdown:
     return count
 
 
+def ended(child: multiprocessing.process.BaseProcess) -> None:
+    """Wait for a child, but never for ever: one that hangs is killed, which its exit code then shows."""
+    child.join(60)
+    if child.is_alive():
+        child.kill()
+        child.join()
+
+
 def run_killed(work: Callable[[], Any], kill_at: int) -> int:
     """Run `work` in a child that dies at this step. Returns the number of steps, or 0 if it was killed."""
     reader, writer = os.pipe()
@@ -74,10 +82,10 @@ def run_killed(work: Callable[[], Any], kill_at: int) -> int:
         work()
         os.write(writer, str(count.step).encode())
 
-    child = FORK.Process(target=body)
+    child = FORK.Process(target=body, daemon=True)
     child.start()
     os.close(writer)
-    child.join(60)
+    ended(child)
     with os.fdopen(reader) as stream:
         steps = int(stream.read() or 0)
     assert child.exitcode == (0 if steps else -signal.SIGKILL)
@@ -207,7 +215,7 @@ def test_killed_by_the_clock(rooted: Pki) -> None:
     """Not at a step of our choosing, but whenever: with threads at work."""
     names = [f"mac-{number:02}" for number in range(8)]
     for milliseconds in (5, 40):
-        child = FORK.Process(target=lambda: rooted.issue(*names))
+        child = FORK.Process(target=lambda: rooted.issue(*names), daemon=True)
         child.start()
         child.join(milliseconds / 1000)
         with contextlib.suppress(ProcessLookupError):
@@ -230,11 +238,11 @@ def together(*works: Callable[[], Any]) -> None:
         barrier.wait(30)
         work()
 
-    children = [FORK.Process(target=body, args=(work,)) for work in works]
+    children = [FORK.Process(target=body, args=(work,), daemon=True) for work in works]
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        ended(child)
     assert [child.exitcode for child in children] == [0] * len(works)
 
 
