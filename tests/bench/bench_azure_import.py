@@ -45,7 +45,7 @@ def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 7
     for name, program in CASES.items():
         measure(program)  # byte code, file cache
-        results = [measure(program) for _ in range(runs)]
+        results = [measure(program) for _unused in range(runs)]
         seconds, megabytes = (statistics.median(values) for values in zip(*results, strict=True))
         print(f"{name:32} {seconds:6.2f} s CPU {megabytes:6.0f} MiB")
 

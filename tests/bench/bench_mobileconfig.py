@@ -25,7 +25,7 @@ def cost(work: Callable[[], Any], times: int) -> float:
     """Milliseconds of CPU per call."""
     work()
     start = time.process_time()
-    for _ in range(times):
+    for _unused in range(times):
         work()
     return (time.process_time() - start) * 1000 / times
 

@@ -54,7 +54,7 @@ def main(count: int) -> int:
         os.sched_setaffinity(0, cores[:1])
         keys, one = [], []
         for number in range(ROUNDS):  # by turns, so that a busy machine disturbs both alike
-            keys.append(milliseconds(lambda: [new_key(2048) for _ in range(count)]))
+            keys.append(milliseconds(lambda: [new_key(2048) for _unused in range(count)]))
             names = [f"one-{number}-{n}" for n in range(count)]
             one.append(milliseconds(lambda names=names: issue(folder, names)))  # type: ignore[misc]
         os.sched_setaffinity(0, cores)

@@ -199,8 +199,8 @@ def test_export_feeds_an_mdm_and_the_same_play_verifies_it(site: Site) -> None:
 def test_export_without_contact_to_any_mac(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
     mac.offline()
-    site.variables |= {"user_vpn_delivery": "export", "user_vpn_verify": False}
-    assert_ended_well(site.play())
+    site.variables["user_vpn_delivery"] = "export"
+    assert_ended_well(site.play("-e", "user_vpn_verify=false"))  # text, as it comes from a command line
     assert (site.profiles / "mac-anna.mobileconfig").exists()
     assert not mac.execs
 

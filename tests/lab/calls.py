@@ -145,7 +145,7 @@ async def serve(lab: Lab, reader: asyncio.StreamReader, writer: asyncio.StreamWr
 
 
 async def _accept(lab: Lab, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Call:
-    _, content = await receive(reader)
+    _unused, content = await receive(reader)
     cwd, _pid, count, *rest = content.decode("utf-8", "surrogateescape").split("\0")
     argv, variables = rest[: int(count)], rest[int(count) :]
     env = dict(variable.split("=", 1) for variable in variables if "=" in variable)

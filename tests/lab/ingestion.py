@@ -36,7 +36,7 @@ ROOTS = ("com.apple.security.root", "com.apple.security.pkcs1", "com.apple.secur
 ENROLLED = ("com.apple.security.scep", "com.apple.security.acme")
 
 # macOS says this of a service it cannot make, whatever the reason (trailofbits/algo issues 168, 1191, 14368).
-NO_VPN = "The ‘VPN Service’ payload could not be installed. The VPN service could not be created."  # noqa: RUF001
+NO_VPN = "The \u2018VPN Service\u2019 payload could not be installed. The VPN service could not be created."
 
 
 class IngestionError(Exception):
@@ -361,7 +361,7 @@ def ingest(mac: Mac, content: dict[str, Any], source: str) -> list[tuple[keychai
 
 def _certificate(mac: Mac, payload: dict[str, Any]) -> keychain.Item:
     name = payload.get("PayloadDisplayName", payload["PayloadIdentifier"])
-    shown = f"The ‘{name}’ payload could not be installed."  # noqa: RUF001
+    shown = f"The \u2018{name}\u2019 payload could not be installed."
     if payload["PayloadType"] == PKCS12:
         return _identity(mac, payload, shown)
     data = payload["PayloadContent"]

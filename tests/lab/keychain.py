@@ -133,7 +133,7 @@ def _has_usage(certificate: x509.Certificate, oid: str) -> bool:
 def certificates(data: bytes) -> list[bytes]:
     """Return the DER of the certificates in a PEM or DER file; ValueError if there is none."""
     if pem.detect(data):
-        found = [der for kind, _, der in pem.unarmor(data, multiple=True) if kind.endswith("CERTIFICATE")]
+        found = [der for kind, _unused, der in pem.unarmor(data, multiple=True) if kind.endswith("CERTIFICATE")]
     else:
         found = [data]
     for der in found:

@@ -177,7 +177,7 @@ class Lab:
         # Ends of processes that were killed just now.
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         if others:
-            _, late = await asyncio.wait(others, timeout=5)
+            _unused, late = await asyncio.wait(others, timeout=5)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)

@@ -373,7 +373,7 @@ class Mac:
         """A profile was opened: it becomes the pending one (there is one slot), if it is a profile at all."""
         with self.lock:
             try:
-                content, _ = ingestion.open_profile(self, raw)
+                content, _unused = ingestion.open_profile(self, raw)
             except ingestion.IngestionError as error:
                 self.ingestion_errors.append(str(error))
                 return

@@ -31,7 +31,7 @@ class Release:
     @property
     def number(self) -> tuple[int, int]:
         """(major, minor), for comparisons."""
-        major, _, minor = self.version.partition(".")
+        major, _unused, minor = self.version.partition(".")
         return int(major), int(minor.partition(".")[0] or 0)
 
     @property

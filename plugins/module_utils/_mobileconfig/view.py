@@ -44,7 +44,7 @@ def _label(payload: Mapping[str, Any], profile_identifier: str, index: int) -> s
         return f"payload {index}"
     if payload.get("PayloadType") == IDENTITY:
         return suffix.partition(".")[0]
-    kind, _, fingerprint = suffix.partition(".")
+    kind, _unused, fingerprint = suffix.partition(".")
     return f"{kind} {fingerprint[:12]}".strip()
 
 

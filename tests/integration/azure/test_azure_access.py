@@ -259,7 +259,7 @@ def test_a_play_at_full_verbosity_shows_no_secret_and_changes_once(
     }
     command = [sys.executable, "-m", "ansible", "playbook", "-vvvvv", "--diff", "-i", "mac-1,", "-e", "@values.json"]
     changed = []
-    for _ in range(2):
+    for _unused in range(2):
         done = subprocess.run(
             [*command, "play.yml"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )

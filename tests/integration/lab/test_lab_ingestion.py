@@ -106,7 +106,7 @@ def test_unknown_keys_are_put_on_record(mac: Mac) -> None:
     content = samples.profile(Surprise=1)
     samples.ikev2(content)["IncludedRoutes"] = []
     assert install(mac, content) == ""
-    assert {argv[2] for argv, _ in mac.refusals} == {"Surprise", "IncludedRoutes"}
+    assert {argv[2] for argv, _unused in mac.refusals} == {"Surprise", "IncludedRoutes"}
 
 
 @pytest.mark.parametrize("release", ALL)

@@ -91,7 +91,7 @@ def test_absolute_paths_of_the_mac_reach_its_own_disk(ssh: Ssh, new_mac: NewMac)
     )
     assert dict(mac.files())["/Users/Shared/f"] == b"hello\n"
     ssh(mac, "sh -s", b"rm -rf /opt/homebrew/x")
-    assert [argv for argv, _ in mac.refusals] == [["rm", "-rf", "/opt/homebrew/x"]]
+    assert [argv for argv, _unused in mac.refusals] == [["rm", "-rf", "/opt/homebrew/x"]]
 
 
 def test_sudo_follows_its_policy(ssh: Ssh, new_mac: NewMac) -> None:
@@ -143,7 +143,7 @@ def test_a_profile_is_opened_approved_shown_and_removed(ssh: Ssh, new_mac: NewMa
     )
     assert answer.returncode == 1 and answer.stderr == b"" and b"could not be found" in answer.stdout
     assert mac.installed_profiles() == mac.keychain("system") == mac.refusals == []
-    assert not any(samples.PASSWORD.encode() in content for _, content in mac.files())
+    assert not any(samples.PASSWORD.encode() in content for _unused, content in mac.files())
 
 
 def test_open_needs_the_session_of_the_user_at_the_screen(ssh: Ssh, new_mac: NewMac) -> None:
@@ -225,7 +225,7 @@ def test_ansible_raw_with_a_sudo_password_and_as_root(lab: Lab, new_mac: NewMac)
 
 
 def test_many_macs_at_once(lab: Lab, new_mac: NewMac) -> None:
-    macs = [new_mac() for _ in range(8)]
+    macs = [new_mac() for _unused in range(8)]
     names: dict[str, str] = {}
 
     def ask(mac: Mac) -> None:

@@ -259,7 +259,7 @@ def test_parallel_runs_issue_each_client_once(rooted: Pki) -> None:
         lambda: rooted.issue(*names),
         lambda: rooted.issue(*reversed(names)),
         lambda: rooted.issue(*names[:3]),
-        lambda: [rooted.issue(*names, check=True) for _ in range(5)],
+        lambda: [rooted.issue(*names, check=True) for _unused in range(5)],
     )
     assert rooted.sql("SELECT name, count(*) FROM certificates WHERE kind = 'client' GROUP BY name") == [
         (name, 1) for name in names

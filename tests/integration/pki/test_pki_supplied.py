@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import tempfile
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class Ca:
         self.key = folder / "client.key"
         self.key.write_bytes(clear(keys()[2]))
 
-    @cache  # noqa: B019
+    @lru_cache(maxsize=64)  # noqa: B019
     def issue(self, *, name: str = "mac-01", extensions: str = GOOD, days: int = 300, digest: str = "-sha256") -> Path:
         place = Path(tempfile.mkdtemp(dir=self.folder))
         (place / "ext.cnf").write_text(extensions)
@@ -43,7 +43,7 @@ class Ca:
         )  # fmt: skip
         return place / "client.pem"
 
-    @cache  # noqa: B019
+    @lru_cache(maxsize=64)  # noqa: B019
     def pkcs12(self, **how: Any) -> Path:
         """In OpenSSL 3's own form, which macOS 14 does not open."""
         certificate = self.issue(**how)

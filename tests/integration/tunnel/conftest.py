@@ -73,7 +73,7 @@ def _running(lab: TunnelLab, description: Description) -> tuple[Gateway, NativeC
 
 @pytest.fixture
 def gateway(_running: tuple[Gateway, NativeClient], description: Description) -> Gateway:
-    gateway, _ = _running
+    gateway, _unused = _running
     if gateway.description != description:
         gateway.change(**vars(description))
     return gateway
@@ -81,7 +81,7 @@ def gateway(_running: tuple[Gateway, NativeClient], description: Description) ->
 
 @pytest.fixture
 def mac(_running: tuple[Gateway, NativeClient], gateway: Gateway) -> Iterator[NativeClient]:
-    _, mac = _running
+    _unused, mac = _running
     mac.minute = 60
     mac.sends_intermediates = True
     yield mac

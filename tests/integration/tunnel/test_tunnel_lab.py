@@ -83,7 +83,7 @@ def test_two_labs_side_by_side_and_a_failure_inside(lab: TunnelLab, description:
     with pytest.raises(ZeroDivisionError), TunnelLab() as other:
         other.gateway(description)
         assert other.mac("mac1").status() == "Invalid"
-        _ = 1 / 0
+        _unused = 1 / 0
     assert traces(other.name) == []
     assert traces(lab.name)
 

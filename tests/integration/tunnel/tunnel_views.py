@@ -16,7 +16,7 @@ def raw_sa(text: str) -> tuple[dict[str, str], dict[str, str]]:
     A line is 'list-sa event {NAME {key=value key=[value] child-sas {NAME {key=value} NAME {key=value}}}}'.
     """
     lines = [line.partition("child-sas {") for line in text.splitlines() if line.startswith("list-sa event")]
-    ike, children = max(((_values(ike), children) for ike, _, children in lines), key=_age)
+    ike, children = max(((_values(ike), children) for ike, _unused, children in lines), key=_age)
     return ike, max((_values(child) for child in re.findall(r"{(.*?)}", children)), key=lambda c: int(c["uniqueid"]))
 
 

@@ -151,7 +151,7 @@ class Subscription:
 
 def random_label(length: int) -> str:
     """A DNS label of the kind that Azure makes up for a WAN or hub name."""
-    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(length))
+    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _unused in range(length))
 
 
 def _refers(resource: Resource, member: str, target: Resource) -> bool:

@@ -31,7 +31,7 @@ async def run(call: Call) -> int:
             call.err(f"id: {operands[0]}: no such user\n")
             return 1
         user = known
-    options = {name for name, _ in found}
+    options = {name for name, _unused in found}
     text = _answer(user, options)
     if text is None:
         return call.refuse("these options do not go together", USAGE)

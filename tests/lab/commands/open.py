@@ -27,7 +27,7 @@ URL = "x-apple.systempreferences:com.apple.Profiles-Settings.extension"
 
 async def run(call: Call) -> int:  # noqa: PLR0911 (one return per case)
     try:
-        _, files = getopt.getopt(call.args, "g")
+        _unused, files = getopt.getopt(call.args, "g")
     except getopt.GetoptError as error:
         return call.refuse(str(error), f"open: unrecognized option `-{error.opt}'\n{USAGE}")
     panes = [word for word in files if word in (PANE, URL)]

@@ -244,10 +244,10 @@ async def _find_identity(call: Call, args: list[str]) -> int:
         return _usage(call, "find-identity", f"unknown policy {unknown[0]}")
     valid_only = ("-v", "") in options
     found = _items(call, paths)
-    pool = [item for _, item in [*found, *_items(call, [])]]
+    pool = [item for _unused, item in [*found, *_items(call, [])]]
     for policy in policies:
         lines, valid = [], []
-        for item in [item for _, item in found if item.key]:
+        for item in [item for _unused, item in found if item.key]:
             problem = keychain.verdict(item, pool, _trusted(call), policy)
             lines.append(f'{item.sha1} "{item.common_name}"' + (f" ({problem})" if problem else ""))
             valid += [] if problem else [lines[-1]]
@@ -407,7 +407,7 @@ async def _verify_cert(call: Call, args: list[str]) -> int:
         anchors = [Item(der) for name, value in options if name == "-r" for der in _certificates(call, value)]
     except ValueError:
         raise _Failed("verify-cert: unable to read a certificate", 1) from None
-    pool = [*chain, *anchors, *(item for _, item in _items(call, []))]
+    pool = [*chain, *anchors, *(item for _unused, item in _items(call, []))]
     trusted = {item.sha256 for item in anchors} if anchors else _trusted(call)
     policy = {"ssl": "ssl-server", "eap": "eap"}.get(found.get("-p", "basic"), "basic")
     problem = keychain.verdict(leaf, pool, trusted, policy)

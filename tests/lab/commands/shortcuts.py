@@ -22,6 +22,6 @@ async def run(call: Call) -> int:
         if act:
             act(call.mac)
         else:
-            call.err("Error: The operation couldn’t be completed. Couldn’t find shortcut\n")  # noqa: RUF001
+            call.err("Error: The operation couldn\u2019t be completed. Couldn\u2019t find shortcut\n")
         return 0
     return call.refuse("shortcuts list, shortcuts run NAME", "USAGE: shortcuts <subcommand>\n", 64)

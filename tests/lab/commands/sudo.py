@@ -77,7 +77,7 @@ def _parse(args: list[str]) -> tuple[dict[str, str], dict[str, str], list[str]]:
                 raise ValueError(f"illegal option -- {letter}")
     variables: dict[str, str] = {}
     while rest and "=" in rest[0].partition("/")[0]:
-        name, _, value = rest.pop(0).partition("=")
+        name, _unused, value = rest.pop(0).partition("=")
         variables[name] = value
     return options, variables, rest
 

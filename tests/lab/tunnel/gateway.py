@@ -119,7 +119,7 @@ class Gateway:
         clients = [client for client in self.list_clients() if client.identity == identity]
         with self._daemon.vici() as session:
             for client in clients:
-                for _ in session.terminate({"ike-id": client.unique_id, "timeout": "5000"}):
+                for _unused in session.terminate({"ike-id": client.unique_id, "timeout": "5000"}):
                     pass
         return len(clients)
 

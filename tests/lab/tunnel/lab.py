@@ -109,5 +109,5 @@ class TunnelLab:
     def _publish(self, names: tuple[str, ...]) -> None:
         """The gateway's names resolve on every Mac, as Azure's DNS would see to."""
         self._names = names
-        for mac, _ in self._macs.values():
+        for mac, _unused in self._macs.values():
             mac.set_hosts(dict.fromkeys(names, GATEWAY_ADDRESS))

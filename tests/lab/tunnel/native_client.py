@@ -254,7 +254,7 @@ class NativeClient:
         wanted = {"ike": _CONNECTION, "child": _CHILD, "timeout": str(round(timeout * 1000))}
         with self._daemon.vici() as session:
             try:
-                for _ in session.initiate(wanted):
+                for _unused in session.initiate(wanted):
                     pass
             except vici.exception.CommandException:
                 return False
@@ -265,7 +265,7 @@ class NativeClient:
 
         with self._daemon.vici() as session:
             try:
-                for _ in session.terminate({"ike": _CONNECTION, "force": "yes", "timeout": "2000"}):
+                for _unused in session.terminate({"ike": _CONNECTION, "force": "yes", "timeout": "2000"}):
                     pass
             except vici.exception.CommandException:
                 return  # there was none

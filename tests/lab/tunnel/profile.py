@@ -187,7 +187,7 @@ def _client_identity(ikev2: Mapping[str, Any], payloads: list[Mapping[str, Any]]
         raise ProfileError("The 'VPN Service' payload could not be installed: PayloadCertificateUUID does not resolve")
     try:
         password = found[0].get("Password", "").encode()
-        key, certificate, _ = pkcs12.load_key_and_certificates(found[0]["PayloadContent"], password)
+        key, certificate, _unused = pkcs12.load_key_and_certificates(found[0]["PayloadContent"], password)
     except ValueError as error:
         raise ProfileError("The 'VPN Service' payload could not be installed: the PKCS#12 does not open") from error
     if not isinstance(key, rsa.RSAPrivateKey) or certificate is None:

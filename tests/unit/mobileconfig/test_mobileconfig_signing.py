@@ -119,7 +119,7 @@ def test_anything_else_is_not_signed(data: bytes) -> None:
 @given(data=st.data())
 def test_a_damaged_file_upsets_nothing(data: st.DataObject) -> None:
     signed = bytearray(SIGNED)
-    for _ in range(data.draw(st.integers(1, 3))):
+    for _unused in range(data.draw(st.integers(1, 3))):
         signed[data.draw(st.integers(0, len(signed) - 1))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(signed)))
     for each in (bytes(signed), bytes(signed[:cut])):

@@ -38,7 +38,7 @@ PASSWORD = "tr0ub4dor"
 @cache
 def keys() -> tuple[rsa.RSAPrivateKey, ...]:
     """Made once: making RSA keys is nearly all that issuing costs."""
-    return tuple(rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3))
+    return tuple(rsa.generate_private_key(public_exponent=65537, key_size=2048) for _unused in range(3))
 
 
 _turn = itertools.count()
