@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 from ansible.plugins.callback import CallbackBase
 
@@ -29,7 +30,7 @@ class CallbackModule(CallbackBase):
         task = getattr(result, "task", None) or result._task
         host = getattr(result, "host", None) or result._host
         values = getattr(result, "result", None) or result._result
-        with open(os.environ["RECORDER_FILE"], "a", encoding="utf-8") as stream:  # noqa: PTH123
+        with Path(os.environ["RECORDER_FILE"]).open("a", encoding="utf-8") as stream:
             line = {
                 "outcome": outcome,
                 "host": host.get_name(),

@@ -25,7 +25,7 @@ NUMBERS = itertools.count(1)
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A running lab."""
     if shutil.which("ssh") is None:
-        pytest.skip("the OpenSSH client `ssh` is missing")
+        pytest.skip("the OpenSSH client `ssh` is missing (apt-get install openssh-client)")
     with Lab(tmp_path_factory.mktemp("lab") / "lab") as lab:
         yield lab
 

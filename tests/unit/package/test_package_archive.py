@@ -368,7 +368,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def test_unreadable(tmp_path: Path) -> None:
     if os.geteuid() == 0:
-        pytest.skip("root may read everything")
+        pytest.skip("root may read everything: run the tests as an ordinary user")
     file = tmp_path / "package.zip"
     file.write_bytes(build_package([OLD.der]))
     file.chmod(0)

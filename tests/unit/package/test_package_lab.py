@@ -53,7 +53,7 @@ def test_the_xml_stands_as_azure_writes_it() -> None:
 def test_unzip_warns_about_the_backslashes_and_ends_with_1(tmp_path: Path) -> None:
     unzip = shutil.which("unzip")
     if unzip is None:
-        pytest.skip("Info-ZIP's unzip is not installed here")
+        pytest.skip("Info-ZIP's unzip is not installed here (apt-get install unzip)")
     (tmp_path / "package.zip").write_bytes(build_package([OLD.der]))
     done = subprocess.run(
         [unzip, "-o", "package.zip", "-d", "out"], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -38,7 +38,7 @@ def with_element(text: str) -> bytes:
 def openssl(*arguments: str, pem: str) -> str:
     program = shutil.which("openssl")
     if program is None:
-        pytest.skip("the openssl command is not installed here")
+        pytest.skip("the openssl command is not installed here (apt-get install openssl)")
     done = subprocess.run([program, *arguments], input=pem, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -59,7 +59,7 @@ def test_openssl_sees_the_same_certificate() -> None:
 def test_a_root_of_this_machine_reads_as_openssl_reads_it() -> None:
     file = Path("/etc/ssl/certs/DigiCert_Global_Root_G2.pem")
     if not file.exists():
-        pytest.skip("this machine has no DigiCert_Global_Root_G2.pem")
+        pytest.skip("this machine has no DigiCert_Global_Root_G2.pem (apt-get install ca-certificates)")
     (root,) = read(with_file(file.read_bytes())).settings()["gateway_roots"]
     assert root["sha1"] == "DF3C24F9BFD666761B268073FE06D1CC8D4F82A4"
     assert root["subject"] == "CN=DigiCert Global Root G2,OU=www.digicert.com,O=DigiCert Inc,C=US"
