@@ -103,17 +103,13 @@ class ActionModule(UserVpnAction):
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         dest = self.local_path(arguments["dest"])
+        if self.check_mode and not arguments["settings"]:
+            # A real run would have downloaded the package in an earlier task.
+            return _unknown(dest, arguments)
         draft = Draft(self._request(arguments))
         signer = self._signer(arguments["sign_with"])
         before = stored.read(dest)
-        answer: dict[str, Any] = {
-            "changed": True,
-            "dest": str(dest),
-            "identifier": draft.identifier,
-            "display_name": draft.request.title,
-            "scope": draft.request.scope,
-            **dict.fromkeys(("profile_uuid", "sha256", "certificate_sha1", "certificate_not_after"), ""),
-        }
+        answer = _unknown(dest, arguments) | {"identifier": draft.identifier, "display_name": draft.request.title}
         pkcs12_path = self.local_path(arguments["identity"]["pkcs12_path"])
         if self.check_mode and not pkcs12_path.is_file():
             # A real run would have issued the certificate in an earlier task; what it will be, nobody can know.
@@ -180,6 +176,18 @@ class ActionModule(UserVpnAction):
             _files.ensure_private_folder(path.parent)
         diff = _difference(path, *manifest.before_and_after(path, host, entry)) if self.diff_mode else []
         return manifest.update_entry(path, host, entry, check=self.check_mode), diff
+
+
+def _unknown(dest: Path, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The answer for a profile that cannot be rendered yet."""
+    return {
+        "changed": True,
+        "dest": str(dest),
+        "identifier": arguments["identifier"],
+        "display_name": arguments["display_name"] or arguments["connection_name"],
+        "scope": arguments["scope"],
+        **dict.fromkeys(("profile_uuid", "sha256", "certificate_sha1", "certificate_not_after"), ""),
+    }
 
 
 def _difference(path: Path, before: list[str], after: list[str]) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..module_utils._azure import profiles
+from ..module_utils._azure import configurations, profiles
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
 
 
@@ -51,7 +51,8 @@ class ActionModule(AzureAction):
             "changed": found.changed,
             "dest": str(dest),
             "settings": found.settings,
-            "vpn_server_configuration_id": found.configuration_id,
+            "vpn_server_configuration_id": str(found.configuration["id"]),
+            "ipsec_policies": configurations.items(found.configuration, "vpnClientIpsecPolicies"),
         }
         if self.diff_mode and found.changed:
             headers = {"before_header": str(dest), "after_header": str(dest)}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from ..module_utils import _files
 from ..module_utils._azure import certificates, configurations, trust
+from ..module_utils._azure.client import Azure
 from ..module_utils._errors import UserVpnError
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
 
@@ -23,7 +24,9 @@ class ActionModule(AzureAction):
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         **AZURE_ARGUMENTS,
         "resource_group": {"type": "str", "required": True},
-        "vpn_server_configuration": {"type": "str", "required": True},
+        "vpn_server_configuration": {"type": "str"},
+        "virtual_wan": {"type": "str"},
+        "p2s_vpn_gateway": {"type": "str"},
         "roots": {
             "type": "list",
             "elements": "dict",
@@ -54,28 +57,37 @@ class ActionModule(AzureAction):
         "repair_broken_roots": {"type": "bool", "default": False},
     }
 
+    CONSTRAINTS: ClassVar[dict[str, Any]] = {
+        "required_one_of": [["vpn_server_configuration", "virtual_wan", "p2s_vpn_gateway"]],
+        "mutually_exclusive": [["virtual_wan", "p2s_vpn_gateway"], ["vpn_server_configuration", "p2s_vpn_gateway"]],
+    }
+
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        # In check mode root_certificate says nothing of a root that a real run would make first.
+        unmade = [root for root in arguments["roots"] if self.check_mode and root.get("public_cert_data") == ""]
         wish = trust.Wish(
-            roots=tuple(self._root(number, entry) for number, entry in enumerate(arguments["roots"], start=1)),
+            roots=tuple(
+                self._root(number, entry)
+                for number, entry in enumerate(arguments["roots"], start=1)
+                if entry not in unmade
+            ),
             revoked=tuple(self._revoked(entry) for entry in arguments["revoked"]),
             purge_roots=arguments["purge_roots"],
             purge_revoked=arguments["purge_revoked"],
             remove_expired=arguments["remove_expired_roots"],
             repair_broken=arguments["repair_broken_roots"],
         )
+        azure = self.azure(arguments)
         done = trust.ensure(
-            self.azure(arguments),
-            arguments["resource_group"],
-            arguments["vpn_server_configuration"],
-            wish,
-            check=self.check_mode,
+            azure, arguments["resource_group"], self._name(azure, arguments), wish, check=self.check_mode
         )
         for warning in done.warnings:
             self.warn(warning)
         now = datetime.now(UTC)
+        changes = [*done.changes, *(f"trust the root {root['name'] or 'that this run would make'}" for root in unmade)]
         result = {
-            "changed": bool(done.changes),
-            "changes": list(done.changes),
+            "changed": bool(changes),
+            "changes": changes,
             "id": str(done.after.get("id")),
             "roots": configurations.roots(done.after, now),
             "revoked": configurations.revoked(done.after),
@@ -88,6 +100,15 @@ class ActionModule(AzureAction):
                 "after_header": result["id"],
             }
         return result
+
+    @staticmethod
+    def _name(azure: Azure, arguments: dict[str, Any]) -> str:
+        """The name of the configuration, or the id of the one that the Virtual WAN or the gateway uses."""
+        name: str | None = arguments["vpn_server_configuration"]
+        if name:
+            return name
+        wan, gateway = arguments["virtual_wan"] or "", arguments["p2s_vpn_gateway"] or ""
+        return str(configurations.find(azure, arguments["resource_group"], wan, gateway=gateway)["id"])
 
     def _root(self, number: int, entry: dict[str, Any]) -> trust.RootWish:
         where = f"roots[{number}]"

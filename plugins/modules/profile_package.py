@@ -157,4 +157,20 @@ vpn_server_configuration_id:
   returned: success
   type: str
   sample: /subscriptions/0/resourceGroups/rg-vpn/providers/Microsoft.Network/vpnServerConfigurations/macs
+ipsec_policies:
+  description:
+    - The custom IPsec policies of that configuration in Azure's own words; an empty list means Azure's default.
+    - They fit the option O(vwan.user_vpn.mobileconfig#module:ipsec_policy).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - saLifeTimeSeconds: 27000
+      saDataSizeKilobytes: 102400000
+      ipsecEncryption: GCMAES256
+      ipsecIntegrity: GCMAES256
+      ikeEncryption: AES256
+      ikeIntegrity: SHA256
+      dhGroup: DHGroup14
+      pfsGroup: PFS14
 """

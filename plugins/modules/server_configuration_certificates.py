@@ -37,13 +37,23 @@ attributes:
     support: full
 options:
   resource_group:
-    description: The resource group of the configuration.
+    description: The resource group of what is named in the other options.
     type: str
     required: true
   vpn_server_configuration:
-    description: The User VPN configuration, by its name in O(resource_group) or its resource id.
+    description:
+      - The User VPN configuration, by its name in O(resource_group) or its resource id.
+      - Either this, O(virtual_wan) or O(p2s_vpn_gateway) is required.
     type: str
-    required: true
+  virtual_wan:
+    description:
+      - The Virtual WAN whose one User VPN configuration in use is meant. If its gateways use several, that is an error
+        which names them.
+      - It does not matter when O(vpn_server_configuration) is given.
+    type: str
+  p2s_vpn_gateway:
+    description: The P2S VPN gateway whose configuration is meant.
+    type: str
   roots:
     description:
       - The roots to trust, or no longer to trust.
@@ -66,6 +76,8 @@ options:
         description:
           - The certificate itself, as one line of base64 of DER (which M(vwan.user_vpn.root_certificate) returns), or
             as PEM.
+          - In check mode it may be empty, as M(vwan.user_vpn.root_certificate) returns it for a root that a real run
+            would make.
         type: str
       sha1:
         description: The SHA-1 fingerprint, for a root with O(roots[].state=absent).

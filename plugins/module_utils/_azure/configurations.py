@@ -35,12 +35,42 @@ _UNKNOWN_TO_MACS = {"dhGroup": "DHGroup24", "pfsGroup": "PFS24"}
 def read(azure: Azure, resource_group: str, name: str) -> Json:
     """A configuration by its name in the resource group, or by its resource id."""
     if name.startswith("/"):
-        subscription, resource_group, name = names.parse(name)
-        if subscription.lower() != azure.subscription.lower():
-            raise UserVpnError(
-                f"The User VPN configuration {name} lies in another subscription ({subscription}); set subscription_id."
-            )
+        _unused, resource_group, name = own_place(azure, name)
     return azure.read(f"read the User VPN configuration {name}", "vpn_server_configurations.get", resource_group, name)
+
+
+def own_place(azure: Azure, resource_id: str) -> names.ResourceName:
+    """The parts of a configuration's id; UserVpnError when it lies in a subscription that was not signed in to."""
+    where = names.parse(resource_id)
+    if where.subscription.lower() != azure.subscription.lower():
+        raise UserVpnError(
+            f"The User VPN configuration {where.name} lies in another subscription ({where.subscription}); "
+            "set subscription_id."
+        )
+    return where
+
+
+def find(azure: Azure, resource_group: str, virtual_wan: str = "", name: str = "", gateway: str = "") -> Json:
+    """The one configuration that is meant: by its own name or id, of a P2S VPN gateway, or of a Virtual WAN.
+
+    UserVpnError when the gateways of the Virtual WAN use none, or several.
+    """
+    if gateway:
+        return of_gateway(azure, resource_group, gateway)
+    if name:
+        return read(azure, resource_group, name)
+    found = ids_in_use(azure, resource_group, virtual_wan)
+    if len(found) == 1:
+        return read(azure, resource_group, found[0])
+    if not found:
+        raise UserVpnError(
+            f"No hub of the Virtual WAN {virtual_wan} uses a User VPN configuration yet: create a P2S VPN "
+            "gateway with one in a hub, or name the configuration in vpn_server_configuration."
+        )
+    raise UserVpnError(
+        f"The Virtual WAN {virtual_wan} has {len(found)} User VPN configurations in use; name one in "
+        f"vpn_server_configuration: {', '.join(names.last(value) for value in found)}."
+    )
 
 
 def of_gateway(azure: Azure, resource_group: str, gateway: str) -> Json:

@@ -48,13 +48,15 @@ class Download:
     changed: bool
     settings: dict[str, Any] | None
     before: dict[str, Any] | None
-    configuration_id: str
+    configuration: dict[str, Any]
     warnings: tuple[str, ...] = ()
 
 
 def download(azure: Azure, source: Source, dest: Path) -> Download:
     """Generate the package, fetch it, check it, and put it in the old one's place if its settings differ."""
-    configuration = find_configuration(azure, source)
+    configuration = configurations.find(
+        azure, source.resource_group, source.virtual_wan, source.configuration, source.gateway
+    )
     advice = _refuse_unusable(configuration)
     content = _generate(azure, source, str(configuration["id"]))
     package = read_package_bytes(content)
@@ -67,12 +69,14 @@ def download(azure: Azure, source: Source, dest: Path) -> Download:
     if changed:
         _files.ensure_private_folder(dest.parent)
         _files.write_atomic(dest, content)
-    return Download(changed, package.settings(), before, str(configuration["id"]), warnings)
+    return Download(changed, package.settings(), before, configuration, warnings)
 
 
 def predict(azure: Azure, source: Source, dest: Path) -> Download:
     """What can be known without generating a package: whether Azure has what is named, and whether a file is there."""
-    configuration = find_configuration(azure, source)
+    configuration = configurations.find(
+        azure, source.resource_group, source.virtual_wan, source.configuration, source.gateway
+    )
     advice = _refuse_unusable(configuration)
     if source.virtual_wan:
         azure.read(
@@ -84,27 +88,7 @@ def predict(azure: Azure, source: Source, dest: Path) -> Download:
         if before
         else f"Check mode does not let Azure generate a package, so what {dest} would hold is not known."
     )
-    return Download(before is None, before, before, str(configuration["id"]), (*advice, unknown))
-
-
-def find_configuration(azure: Azure, source: Source) -> dict[str, Any]:
-    """The one User VPN configuration that the package is for, as Azure has it."""
-    if source.gateway:
-        return configurations.of_gateway(azure, source.resource_group, source.gateway)
-    if source.configuration:
-        return configurations.read(azure, source.resource_group, source.configuration)
-    found = configurations.ids_in_use(azure, source.resource_group, source.virtual_wan)
-    if len(found) == 1:
-        return configurations.read(azure, source.resource_group, found[0])
-    if not found:
-        raise UserVpnError(
-            f"No hub of the Virtual WAN {source.virtual_wan} uses a User VPN configuration yet: create a P2S VPN "
-            "gateway with one in a hub, or name the configuration in vpn_server_configuration."
-        )
-    raise UserVpnError(
-        f"The Virtual WAN {source.virtual_wan} has {len(found)} User VPN configurations in use; name one in "
-        f"vpn_server_configuration: {', '.join(names.last(value) for value in found)}."
-    )
+    return Download(before is None, before, before, configuration, (*advice, unknown))
 
 
 def with_roots(content: bytes, others: Iterable[ProfilePackage]) -> bytes:

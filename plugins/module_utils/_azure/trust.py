@@ -80,7 +80,12 @@ class Result:
 
 
 def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: bool = False) -> Result:
-    """Make the configuration fulfil the wish, with one accepted PUT at most, or none with `check`."""
+    """Make the configuration fulfil the wish, with one accepted PUT at most, or none with `check`.
+
+    `name` is a name in the resource group, or a resource id.
+    """
+    if name.startswith("/"):
+        _unused, resource_group, name = configurations.own_place(azure, name)
     patience = azure.wait.anew(f"let the User VPN configuration {name} be changed")
     first: Plan | None = None
     before: Json = {}

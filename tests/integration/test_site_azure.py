@@ -1,0 +1,347 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`vwan.user_vpn.site` from an Azure subscription to verified Macs: the real SDK, the real ssh, no click in a portal."""
+
+from __future__ import annotations
+
+import base64
+import plistlib
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.configurations import GOOD_POLICY
+from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER, Site
+from ansible_collections.vwan.user_vpn.tests.lab import Lab
+from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, certificates, faults
+from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Resource
+
+GROUP = "rg-vpn"
+
+
+class AzureSite(Site):
+    """A site whose package and trust are Azure's: a Virtual WAN with one hub, and two Macs."""
+
+    def __init__(self, folder: Path, lab: Lab, azure: AzureLab, gateway: Resource) -> None:
+        self.azure = azure
+        self.gateway = gateway
+        super().__init__(folder, lab, [])
+        self.variables |= {
+            "user_vpn_resource_group": GROUP,
+            "user_vpn_virtual_wan": "wan1",
+            "user_vpn_server_configuration": "macs",
+        }
+        self.secrets |= azure.environment()
+
+    def download(self, **settings: Any) -> None:
+        """The playbook does it."""
+
+    @property
+    def configuration(self) -> Resource:
+        found = self.azure.subscription.get("vpnServerConfigurations", GROUP, "macs")
+        assert found
+        return found
+
+    @property
+    def trusted(self) -> list[bytes]:
+        """The roots that Azure trusts, in DER."""
+        return [
+            base64.b64decode(root["publicCertData"], validate=True)
+            for root in self.configuration.properties["vpnClientRootCertificates"]
+        ]
+
+    @property
+    def refused(self) -> set[str]:
+        return {item["thumbprint"] for item in self.configuration.properties["vpnClientRevokedCertificates"]}
+
+    def profile(self, mac: str = "mac1") -> dict[str, Any]:
+        return dict(plistlib.loads((self.profiles / f"{mac}.mobileconfig").read_bytes()))
+
+
+@pytest.fixture
+def azure(tmp_path: Path) -> Iterator[AzureLab]:
+    with AzureLab(tmp_path / "azure") as azure:
+        azure.add_virtual_wan("wan1")
+        azure.add_hub("hub1", "wan1")
+        azure.add_server_configuration("macs", ipsec_policy=dict(GOOD_POLICY))
+        yield azure
+        assert azure.leaks == []
+
+
+@pytest.fixture
+def site(tmp_path: Path, azure: AzureLab) -> Iterator[AzureSite]:
+    gateway = azure.add_p2s_gateway("gw1", "hub1", "macs")
+    (tmp_path / "site").mkdir()
+    with Lab(tmp_path / "lab") as lab:
+        for name, macos in (("mac1", "15.5"), ("mac2", "14.4")):
+            lab.add_mac(name, macos=macos, console_user="anna", users=("anna",), approve_after=0.1)
+        yield AzureSite(tmp_path / "site", lab, azure, gateway)
+
+
+def in_openssl(der: bytes) -> str:
+    """The SHA-1 fingerprint as the second tool sees it."""
+    command = ["openssl", "x509", "-inform", "DER", "-noout", "-fingerprint", "-sha1"]
+    shown = subprocess.run(command, input=der, capture_output=True, check=True, timeout=30).stdout.decode()
+    return shown.strip().partition("=")[2].replace(":", "")
+
+
+def algorithms(profile: dict[str, Any]) -> dict[str, Any]:
+    (payload,) = (item for item in profile["PayloadContent"] if item["PayloadType"] == "com.apple.vpn.managed")
+    return dict(payload["IKEv2"]["IKESecurityAssociationParameters"])
+
+
+def server(profile: dict[str, Any]) -> str:
+    (payload,) = (item for item in profile["PayloadContent"] if item["PayloadType"] == "com.apple.vpn.managed")
+    return str(payload["IKEv2"]["RemoteAddress"])
+
+
+def ended_well(run: Any) -> None:
+    assert run.returncode == 0, run.output
+
+
+def test_from_a_subscription_to_verified_macs(site: AzureSite) -> None:
+    predicted = site.play("--check", "--diff")
+    ended_well(predicted)
+    assert site.azure.writes == []
+    first = site.play()
+    ended_well(first)
+    assert first.changed() == predicted.changed()
+
+    (write,) = site.azure.writes
+    assert write.method == "PUT"
+    (trusted,) = site.trusted
+    assert in_openssl(trusted) == first.of("root_certificate")["sha1"]
+    assert server(site.profile()) == site.gateway.profile.vpn_server
+    for mac in site.lab.macs.values():
+        (profile,) = mac.installed_profiles()
+        assert (profile["identifier"], profile["uuid"]) == (IDENTIFIER, site.profile(mac.name)["PayloadUUID"])
+        assert mac.refusals == [] and mac.python_calls == []
+
+    # nothing to do: no write, nothing changed, not a byte; and check mode says the same
+    profiles = {path: path.read_bytes() for path in site.profiles.iterdir()}
+    package = site.package.read_bytes()
+    site.azure.forget_requests()
+    for mac in site.lab.macs.values():
+        mac.clear_records()
+    for options in ([], ["--check"]):
+        again = site.play(*options)
+        ended_well(again)
+        assert again.changed() == set(), again.output
+    assert site.azure.writes == []
+    assert {len(mac.execs) for mac in site.lab.macs.values()} == {2}  # one each
+    assert {path: path.read_bytes() for path in site.profiles.iterdir()} == profiles
+    assert site.package.read_bytes() == package
+
+
+def test_no_mac_gets_an_identity_that_azure_does_not_trust(site: AzureSite) -> None:
+    site.azure.faults.add("PUT */vpnServerConfigurations/macs", faults.error(403, "AuthorizationFailed"))
+    refused = site.play()
+    assert refused.returncode != 0
+    assert "AuthorizationFailed" in refused.output
+    assert "vpnServerConfigurations/write" in refused.output or "role" in refused.output
+    assert site.trusted == []
+    assert not site.profiles.exists()
+    assert all(mac.execs == [] for mac in site.lab.macs.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "moves"), [("route", True), ("dns", True), ("root", True), ("gateway", True), ("vnet", False)]
+)
+def test_what_changes_in_azure_reaches_the_macs_only_if_they_need_it(site: AzureSite, change: str, moves: bool) -> None:
+    site.variables["user_vpn_dns"] = {"match_domains": ["corp.example.com"]}
+    ended_well(site.play("-e", "user_vpn_verify=false"))
+    before = site.profile()
+    profile = site.gateway.profile
+    if change == "route":
+        profile.routes.append("10.99.0.0/16")
+    elif change == "dns":
+        site.gateway.properties["customDnsServers"] = ["10.20.0.53"]
+    elif change == "root":
+        profile.roots.append(certificates.authority("Next Gateway Root", rsa_key=True).certificate)
+    elif change == "gateway":
+        profile.vpn_server = "hub1.moved.vpn.azure.com"
+    else:
+        profile.vnet_id = "00000000-1111-2222-3333-444444444444"
+    run = site.play("-e", "user_vpn_verify=false", "--diff")
+    ended_well(run)
+    downloaded = run.of("profile_package")
+    assert downloaded["changed"]
+    assert downloaded["diff"]["before"] != downloaded["diff"]["after"]
+    after = site.profile()
+    assert (before["PayloadUUID"] != after["PayloadUUID"]) is moves
+    assert run.of("mobileconfig", "mac1")["changed"] is moves
+
+
+def test_the_policy_of_azure_is_the_profiles(site: AzureSite) -> None:
+    properties = site.configuration.properties
+    properties["vpnClientIpsecPolicies"] = [
+        {**GOOD_POLICY, "dhGroup": "ECP384", "pfsGroup": "ECP384", "ikeIntegrity": "SHA384"}
+    ]
+    silent = ("-e", "user_vpn_verify=false")
+    ended_well(site.play(*silent))
+    assert algorithms(site.profile())["DiffieHellmanGroup"] == 20
+
+    # Azure's default fits no Mac as documented: said, with the policy to set
+    properties["vpnClientIpsecPolicies"] = []
+    run = site.play(*silent)
+    ended_well(run)
+    assert algorithms(site.profile())["DiffieHellmanGroup"] == 14
+    assert "fits no Mac" in " ".join(run.output.split())
+
+    # what the user says wins over Azure, and the policy over the algorithms
+    ended_well(site.play(*silent, "-e", '{"user_vpn_algorithms": "ecp256"}'))
+    assert algorithms(site.profile())["DiffieHellmanGroup"] == 19
+
+    # and one that no Mac speaks is refused before any Mac is touched
+    properties["vpnClientIpsecPolicies"] = [{**GOOD_POLICY, "dhGroup": "DHGroup24"}]
+    run = site.play()
+    assert run.returncode != 0
+    assert "DHGroup24" in run.output and "dhGroup DHGroup14" in " ".join(run.output.split())
+    assert all(mac.execs == [] for mac in site.lab.macs.values())
+
+
+@pytest.mark.parametrize(
+    ("properties", "sentence"),
+    [
+        ({"vpnProtocols": ["OpenVPN"]}, "add IKEv2 to its tunnel types"),
+        ({"vpnAuthenticationTypes": ["AAD"]}, "add Azure certificate to its authentication methods"),
+    ],
+)
+def test_a_configuration_without_ikev2_or_certificates(
+    site: AzureSite, properties: dict[str, Any], sentence: str
+) -> None:
+    site.configuration.properties.update(properties)
+    for options in (["--check"], []):
+        run = site.play(*options)
+        assert run.returncode != 0
+        assert sentence in " ".join(run.output.split())
+    assert not site.package.exists()
+    assert all(mac.execs == [] for mac in site.lab.macs.values())
+
+
+def test_a_gateway_alone_names_everything(site: AzureSite) -> None:
+    """Hub-level: the configuration to trust the root is the gateway's."""
+    del site.variables["user_vpn_virtual_wan"], site.variables["user_vpn_server_configuration"]
+    site.variables["user_vpn_p2s_vpn_gateway"] = "gw1"
+    first = site.play("-e", "user_vpn_verify=false")
+    ended_well(first)
+    assert len(site.trusted) == 1
+    assert first.of("profile_package")["settings"]["kind"] == "hub"
+    assert site.play("-e", "user_vpn_verify=false").changed() == set()
+
+
+def test_a_virtual_wan_alone_is_enough_until_there_are_two_configurations(site: AzureSite) -> None:
+    del site.variables["user_vpn_server_configuration"]
+    ended_well(site.play("-e", "user_vpn_verify=false"))
+    assert len(site.trusted) == 1
+    site.azure.add_hub("hub2", "wan1")
+    site.azure.add_server_configuration("windows", ipsec_policy=dict(GOOD_POLICY))
+    site.azure.add_p2s_gateway("gw2", "hub2", "windows")
+    run = site.play("-e", "user_vpn_verify=false")
+    assert run.returncode != 0
+    assert "2 User VPN configurations in use" in run.output and "macs, windows" in run.output
+
+
+def test_azure_refuses_what_was_revoked(site: AzureSite) -> None:
+    ended_well(site.play("-e", "user_vpn_verify=false"))
+    revoke = site.playbook(
+        "revoke.yml",
+        [
+            {
+                "hosts": "localhost",
+                "gather_facts": False,
+                "tasks": [
+                    {
+                        "vwan.user_vpn.client_certificates": {
+                            "path": str(site.pki),
+                            "clients": ["mac1"],
+                            "state": "revoked",
+                        }
+                    }
+                ],
+            }
+        ],
+    )
+    lost = site.play(playbook=revoke).of("client_certificates")["revoked"][0]["sha1"]
+    ended_well(site.play("-e", "user_vpn_verify=false"))
+    assert site.refused == {lost}
+    site.azure.forget_requests()
+    assert site.play("-e", "user_vpn_verify=false").changed() == set()
+    assert site.azure.writes == []
+
+
+def test_login_options_in_a_variable(site: AzureSite) -> None:
+    """Without AZURE_* for the principal: user_vpn_azure reaches every module that talks to Azure."""
+    principal = {"tenant": "AZURE_TENANT_ID", "client_id": "AZURE_CLIENT_ID", "secret": "AZURE_CLIENT_SECRET"}
+    site.variables["user_vpn_azure"] = {
+        **{option: site.secrets[variable] for option, variable in principal.items()},
+        "subscription_id": site.secrets["AZURE_SUBSCRIPTION_ID"],
+        "auth_source": "service_principal",
+    }
+    kept = ("AZURE_CLOUD_ENVIRONMENT", "AZURE_AUTHORITY_HOST")
+    site.secrets = {name: value for name, value in site.secrets.items() if name[:6] != "AZURE_" or name in kept}
+    ended_well(site.play("-e", "user_vpn_verify=false"))
+    assert len(site.trusted) == 1
+
+
+def test_no_secret_of_azure_anywhere(site: AzureSite) -> None:
+    """The client secret, every token, and the link to the package: not at -vvvv, in no log, no file."""
+    log = site.folder / "ansible.log"
+    env = {"ANSIBLE_LOG_PATH": str(log), "ANSIBLE_DEBUG": "0", "AZURE_LOG_LEVEL": "debug"}
+    site.azure.faults.add(
+        "PUT */vpnServerConfigurations/macs", faults.error(409, "AnotherOperationInProgress"), times=1
+    )
+    runs = [site.play("-vvvv", "--diff", env=env), site.play("-vvvv", "--check", env=env)]
+    site.azure.faults.add("POST */generateVpnProfile", faults.error(403, "AuthorizationFailed"))
+    runs.append(site.play("-vvvv", env=env))
+    assert [run.returncode for run in runs] == [0, 0, 2], runs[-1].output
+    secrets = site.azure.secrets
+    assert len(secrets) > 3
+    written = {path: path.read_bytes() for path in site.folder.rglob("*") if path.is_file()}
+    assert log in written
+    for secret in secrets:
+        assert all(secret not in run.output for run in runs)
+        assert [path for path, content in written.items() if secret.encode() in content] == []
+        assert all(secret not in str(execution) for mac in site.lab.macs.values() for execution in mac.execs)
+
+
+KILLS = 4
+
+
+def test_killed_at_a_request(site: AzureSite) -> None:
+    """SIGKILL while the nth request is answered: package and configuration are the old or the new; the next run heals."""
+    chosen = random.Random(20261123)
+    for kill in range(KILLS):
+        site.gateway.profile.routes.append(f"10.{100 + kill}.0.0/16")
+        package = site.package.read_bytes() if site.package.exists() else None
+        at = chosen.randrange(1, 8)
+        seen = len(site.azure.requests)
+        record = site.folder / "killed.jsonl"
+        record.touch()
+        with subprocess.Popen(
+            site.command("-e", "user_vpn_verify=false"),
+            cwd=site.folder,
+            env=site.environment({}, record),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            while process.poll() is None and len(site.azure.requests) < seen + at:
+                time.sleep(0.005)
+            subprocess.run(["pkill", "-KILL", "-s", str(process.pid)], check=False)
+        if site.package.exists() and site.package.read_bytes() != package:
+            listed = subprocess.run(["unzip", "-tqq", str(site.package)], check=False, capture_output=True)
+            assert listed.returncode in (0, 1), listed.stderr  # 1: a warning about backslashes
+        assert len(site.trusted) <= 1
+        ended_well(site.play("-e", "user_vpn_verify=false"))
+        assert site.play("-e", "user_vpn_verify=false").changed() == set()
+        (trusted,) = site.trusted
+        assert f"10.{100 + kill}.0.0/16" in str(site.play("-e", "user_vpn_verify=false").of("profile_package"))
+    assert list(site.folder.rglob("*.tmp")) == []
