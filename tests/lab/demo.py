@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make demo`: the whole workflow against three Macs of the lab, twice, and what to do next with real ones.
+"""`make demo`: from the lab's Azure to three Macs of the lab, twice, and what to do next with real ones.
 
 Everything lands in the folder .demo, which is made anew each time.
 """
@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from . import Lab
-from .packages import build_package, gateway_root
+from .azure import AzureLab
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / ".demo"
@@ -30,10 +30,24 @@ GROUP_VARIABLES = {
     "user_vpn_connection_name": "Demo VPN",
     "user_vpn_organization": "Demo",
     "user_vpn_identifier": "com.example.demo.user-vpn",
+    "user_vpn_resource_group": "rg-vpn",
+    "user_vpn_virtual_wan": "demo-wan",
+    "user_vpn_server_configuration": "macs",
     "user_vpn_package": str(DEMO / "package.zip"),
     "user_vpn_pki_dir": str(DEMO / "pki"),
     "user_vpn_profiles_dir": str(DEMO / "profiles"),
     "user_vpn_wait": 60,
+}
+# What "About cryptographic requirements" (P2S) allows and a Mac knows.
+IPSEC_POLICY = {
+    "saLifeTimeSeconds": 27000,
+    "saDataSizeKilobytes": 102400000,
+    "ipsecEncryption": "GCMAES256",
+    "ipsecIntegrity": "GCMAES256",
+    "ikeEncryption": "AES256",
+    "ikeIntegrity": "SHA256",
+    "dhGroup": "DHGroup14",
+    "pfsGroup": "PFS14",
 }
 
 
@@ -42,20 +56,31 @@ def main() -> int:
     shutil.rmtree(DEMO, ignore_errors=True)
     (DEMO / "inventory/group_vars").mkdir(parents=True)
     (DEMO / "inventory/ansible.cfg").write_text("[defaults]\n")
-    roots = [gateway_root("Demo Gateway Root").der]
-    (DEMO / "package.zip").write_bytes(build_package(roots, vpn_server="wan.demo0000000000000000000.vpn.azure.com"))
     (DEMO / "inventory/group_vars/user_vpn.yml").write_text(json.dumps(GROUP_VARIABLES, indent=2) + "\n")
 
-    with Lab(DEMO / "lab") as lab:
+    with AzureLab(DEMO / "azure") as azure, Lab(DEMO / "lab") as lab:
+        azure.add_virtual_wan("demo-wan")
+        azure.add_hub("hub-westeurope", "demo-wan")
+        azure.add_server_configuration("macs", ipsec_policy=IPSEC_POLICY)
+        azure.add_p2s_gateway("gateway-westeurope", "hub-westeurope", "macs")
         for name, (macos, person) in MACS.items():
             lab.add_mac(name, macos=macos, console_user=person, users=(person,), approve_after=1.0)
         shutil.copy(lab.inventory(), DEMO / "inventory/hosts.yml")
-        print("Three Macs of the lab are up, each behind an ssh server on 127.0.0.1. This is what an admin runs:\n")
-        first = play()
+        print(
+            "The lab is up on 127.0.0.1: an Azure subscription with a Virtual WAN that trusts no root yet, and three\n"
+            "Macs, each behind an ssh server. This is what an admin runs:\n"
+        )
+        environment = ENVIRONMENT | azure.environment()
+        first = play(environment)
         profiles = files()
+        writes = len(azure.writes)
         print("\nThe same once more. Nothing may change:\n")
-        second = play()
-        problems = [*judge(first, second), *(["the profiles differ between the runs"] if files() != profiles else [])]
+        second = play(environment)
+        problems = judge(first, second)
+        if files() != profiles:
+            problems.append("the profiles differ between the runs")
+        if (writes, len(azure.writes)) != (1, 1):
+            problems.append(f"Azure was written to {writes} times in the first run, {len(azure.writes)} times in both")
         execs = {mac.name: len(mac.execs) for mac in lab.macs.values()}
 
     if problems:
@@ -65,7 +90,7 @@ def main() -> int:
     return 0
 
 
-def play() -> str:
+def play(environment: dict[str, str]) -> str:
     """Run the playbook as an admin would, showing and keeping what it prints."""
     command = [
         str(Path(sys.executable).parent / "ansible-playbook"),
@@ -76,7 +101,7 @@ def play() -> str:
     print("$ ansible-playbook -i .demo/inventory vwan.user_vpn.demo", flush=True)
     printed = []
     with subprocess.Popen(
-        command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as run:
         assert run.stdout
         for line in run.stdout:
@@ -86,7 +111,7 @@ def play() -> str:
 
 
 # No setting of whoever runs this gets in; the two secrets are what an admin would keep in Ansible Vault.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")} | {
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AZURE_"))} | {
     "ANSIBLE_CONFIG": str(DEMO / "inventory/ansible.cfg"),
     "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"),
     "ANSIBLE_HOME": str(DEMO / "ansible"),
@@ -115,9 +140,10 @@ def files() -> dict[str, bytes]:
 
 def summary(seconds: float, execs: dict[str, int]) -> None:
     print(f"""
-Done in {seconds:.0f} s. The second run changed nothing, and the profiles are the same byte for byte.
+Done in {seconds:.0f} s. The second run changed nothing, in Azure neither, and the profiles are the same byte for byte.
 Remote execs for each Mac, both runs together: {", ".join(f"{name} {count}" for name, count in execs.items())}.
 
+  .demo/package.zip                the VPN client profile package, as downloaded
   .demo/profiles/*.mobileconfig    one profile for each Mac; any text editor opens it
   .demo/profiles/manifest.json     the list of them, for people and for an MDM
   .demo/pki                        root, client certificates, and the ledger of all that was issued
