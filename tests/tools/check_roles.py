@@ -128,8 +128,8 @@ def variables(roles: list[Path]) -> str:
         "",
         "Read by the playbooks only:",
         "",
-        "* `user_vpn_azure`: a dictionary of the options by which the Azure modules sign in (`subscription_id`, `tenant`, `client_id`, `secret`, ...),",
-        "  for those who do not keep them in the environment. See [azure.md](azure.md).",
+        "* `user_vpn_azure`: the options by which the Azure modules sign in (`subscription_id`, `tenant`, `client_id`,",
+        "  `secret`, ...), for those who do not keep them in the environment. See [azure.md](azure.md).",
         "* `user_vpn_hosts` (extra variable only): the hosts or groups the playbooks act on, `user_vpn` by default.",
         "",
     ]
