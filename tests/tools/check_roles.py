@@ -18,7 +18,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 FLEET_VARIABLE = re.compile(r"\buser_vpn_[a-z0-9_]+")
 # A default that reads a fleet-wide variable, or else is a literal: the literal is what argument_specs document.
-FALLBACK = re.compile(r"\{\{ [\w.\[\]]+(?: \| default\(false\) or [\w.\[\]]+)? \| default\(('[^']*'|\d+|true|false|\{\}|\[\])\) \}\}")
+_LITERAL = r"('[^']*'|\d+|true|false|\{\}|\[\])"
+FALLBACK = re.compile(r"\{\{ [\w.\[\]]+(?: \| default\(false\) or [\w.\[\]]+)? \| default\(" + _LITERAL + r"\) \}\}")
 
 
 def load(path: Path) -> Any:
