@@ -117,8 +117,8 @@ def _problem(wish: Wish, way: Plan, state: MacState, cause: str, timeout: int) -
         return f"The tunnel did not come up {_through(way)}: {cause}."
     if way.how == ON_DEMAND and not wish.probe:
         return (
-            f"On Demand has not connected within {timeout} s, and the log of this Mac gives no reason: its rules may not "
-            "want the tunnel on this network; name an address behind the tunnel in probe to trigger it."
+            f"On Demand has not connected within {timeout} s, and the log of this Mac gives no reason: its rules may "
+            "not want the tunnel on this network; name an address behind the tunnel in probe to trigger it."
         )
     return (
         f"The tunnel did not come up {_through(way)} within {timeout} s, and the log of this Mac gives no reason: "

@@ -81,8 +81,8 @@ options:
   known:
     description: >-
       What an earlier task of the same run returned of this Mac, the result of M(vwan.user_vpn.mac_profile) or
-      M(vwan.user_vpn.mac_info). The Mac is then not asked again, and not contacted at all when there is nothing to do or
-      nothing that could do it. A dictionary without C(tunnel) counts as nothing known.
+      M(vwan.user_vpn.mac_info). The Mac is then not asked again, and not contacted at all when there is nothing to do
+      or nothing that could do it. A dictionary without C(tunnel) counts as nothing known.
     type: dict
 seealso:
   - module: vwan.user_vpn.mac_profile

@@ -21,8 +21,8 @@ PROBE = "10.20.0.4"
 ALWAYS = {"connect": "always"}
 NEVER_UP = {"user_vpn_connect_timeout": 2}
 FAILURE = (
-    "2026-11-23 09:14:38.120 E  NEIKEv2Provider[733:4a1] [com.apple.networkextension:] NESMIKEv2VPNSession[Contoso VPN] "
-    'for anna at wan.secret-name.vpn.azure.com: Error Domain={} Code={} "no words" UserInfo={{NSLocalizedDescription=x}}'
+    "2026-11-23 09:14:38.120 E  neagent[733:4a1] [com.apple.networkextension:] NESMIKEv2VPNSession[Contoso VPN]"
+    ' for anna at wan.secret-name.vpn.azure.com: Error Domain={} Code={} "(null)" UserInfo={{NSLocalizedDescription=x}}'
 )
 
 

@@ -365,10 +365,11 @@ class Mac:
 
     def traffic(self, host: str) -> None:
         """Somebody on this Mac sends to a host, on an ordinary network cable: On Demand starts what its rules say."""
-        for payload in (payload for profile in self.profiles for payload in profile.content["PayloadContent"]):
-            if payload["PayloadType"] == ingestion.VPN and payload["IKEv2"].get("OnDemandEnabled") and not self.tunnel:
-                if on_demand.connects_for(payload["IKEv2"]["OnDemandRules"], on_demand.NetworkState(), host):
-                    self.connect(payload["UserDefinedName"])
+        payloads = [payload for profile in self.profiles for payload in profile.content["PayloadContent"]]
+        for payload in [payload for payload in payloads if payload["PayloadType"] == ingestion.VPN]:
+            rules = payload["IKEv2"].get("OnDemandRules", []) if payload["IKEv2"].get("OnDemandEnabled") else []
+            if not self.tunnel and on_demand.connects_for(rules, on_demand.NetworkState(), host):
+                self.connect(payload["UserDefinedName"])
 
     def disconnect(self, name: str) -> None:
         """Stop a service."""
