@@ -208,11 +208,22 @@ profile:
       description: Whether macOS could verify the signature of the profile.
       type: str
       returned: when installed
+    connection_names:
+      description: The names of the VPNs in it, as far as macOS shows its content.
+      type: list
+      elements: str
+      returned: when installed
+    on_demand:
+      description: Whether one of them has On Demand switched on, as far as macOS shows it.
+      type: bool
+      returned: when installed
   sample:
     uuid: 5C1D8A4E-6A0B-5D0F-9A53-0C6E0B8E9D11
     scope: System
     install_date: 2026-11-20 09:14:38 +0000
     verification_state: unsigned
+    connection_names: [Contoso VPN]
+    on_demand: false
 certificates:
   description: SHA-1 of every certificate in the keychain of the scope.
   returned: success
@@ -225,6 +236,11 @@ identities:
   type: list
   elements: str
   sample: [6A9F0C3B1D2E4F5061728394A5B6C7D8E9F00112]
+vpnutil:
+  description: Whether the third-party command C(vpnutil) is there.
+  returned: success
+  type: bool
+  sample: false
 tunnel:
   description: The first C(ipsec) interface with an address.
   returned: success

@@ -41,13 +41,16 @@ class InstalledProfile:
     scope: str  # System or User
     install_date: str
     verification_state: str
+    connections: tuple[tuple[str, bool], ...] = ()  # the name of each VPN in it, and whether it has On Demand
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, Any]:
         return {
             "uuid": self.uuid,
             "scope": self.scope,
             "install_date": self.install_date,
             "verification_state": self.verification_state,
+            "connection_names": [name for name, _on_demand in self.connections],
+            "on_demand": any(on_demand for _name, on_demand in self.connections),
         }
 
 
@@ -69,9 +72,11 @@ class MacState:
     fingerprints: frozenset[str]  # SHA-256 of the same certificates
     identities: frozenset[str]
     tunnels: tuple[tuple[str, str], ...]  # interface, address
+    vpnutil: bool  # the third-party command of that name is there
     leftover: str  # the user in whose folder an earlier run left a staged profile
     stage: str
     message: str
+    disconnect: str  # why the last connection ended, see _disconnects.py
 
     @property
     def privileged(self) -> bool:
@@ -140,18 +145,21 @@ def read_answer(stdout: str, mark: str) -> MacState:
         fingerprints=frozenset(answer.get("fingerprint", [])),
         identities=frozenset(answer.get("identity", [])),
         tunnels=tuple(_tunnels(answer.get("tunnel", []))),
+        vpnutil=one("vpnutil") == "1",
         leftover=one("leftover"),
         stage=one("stage"),
         message=one("message"),
+        disconnect=one("disconnect"),
     )
 
 
 def _profiles(lines: Iterable[str]) -> Iterable[InstalledProfile]:
     for line in lines:
         fields = [html.unescape(field) for field in line.split("\t")]
-        if len(fields) == 4 and fields[1]:
+        if len(fields) >= 4 and fields[1]:
             scope = "System" if fields[0] == COMPUTER_LEVEL else "User"
-            yield InstalledProfile(fields[1].upper(), scope, fields[2], fields[3])
+            connections = tuple((name, switch == "1") for name, switch in zip(fields[4::2], fields[5::2], strict=False))
+            yield InstalledProfile(fields[1].upper(), scope, fields[2], fields[3], connections)
 
 
 def _tunnels(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
@@ -181,5 +189,6 @@ def facts(state: MacState) -> dict[str, Any]:
         "profile": profile.as_dict() if profile else {},
         "certificates": sorted(state.certificates),
         "identities": sorted(state.identities),
+        "vpnutil": state.vpnutil,
         "tunnel": {"connected": bool(state.tunnels), "interface": interface, "address": address},
     }

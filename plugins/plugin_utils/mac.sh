@@ -8,6 +8,8 @@
 #   sh -c THIS mac MARK know   IDENTIFIER SCOPE CLEAN
 #   sh -c THIS mac MARK stage  IDENTIFIER SCOPE UUID BYTES PANE WAIT SETTLE   (the profile comes on stdin)
 #   sh -c THIS mac MARK remove IDENTIFIER SCOPE
+#   sh -c THIS mac MARK connect    IDENTIFIER SCOPE HOW NAME LIMIT PROBE      (HOW: vpnutil, shortcut or on_demand)
+#   sh -c THIS mac MARK disconnect IDENTIFIER SCOPE HOW NAME LIMIT
 #
 # The answer is a list of key=value lines between "begin MARK" and "end MARK"; anything outside is a banner of the
 # login shell. Nothing secret is ever printed: `profiles show` holds private keys, so its output is reduced here.
@@ -38,21 +40,32 @@ in_session() {
   if [ "$(id -u)" = 0 ]; then launchctl asuser "$(id -u "$1")" sudo -H -u "$@"; else as_user "$@"; fi
 }
 
-# One line for each installed profile with our identifier, out of the plist that `profiles show` prints.
-# Depth 1 holds the scopes (_computerlevel or a user's name), depth 3 the profiles.
+# One line for each installed profile with our identifier, out of the plist that `profiles show` prints: what it is,
+# then name and On Demand switch of each VPN in it.
+# Depth 1 holds the scopes (_computerlevel or a user's name), depth 3 the profiles, depth 5 their payloads.
 our_profiles() {
   awk -v wanted="$identifier" '
     { gsub(/^[ \t]+|[ \t\r]+$/, "") }
-    /^<(dict|array)>$/ { depth++; if (depth == 3) split("", field); next }
+    /^<(dict|array)>$/ {
+      depth++
+      if (depth == 3) { split("", field); services = "" }
+      if (depth == 5) { service = ""; demand = 0 }
+      next
+    }
     /^<\/dict>$/ {
+      if (depth == 5 && service != "") services = services "\t" service "\t" demand
       if (depth == 3 && field["ProfileIdentifier"] == wanted)
-        printf "profile=%s\t%s\t%s\t%s\n", scope, field["ProfileUUID"], field["ProfileInstallDate"], \
-          field["ProfileVerificationState"]
+        printf "profile=%s\t%s\t%s\t%s%s\n", scope, field["ProfileUUID"], field["ProfileInstallDate"], \
+          field["ProfileVerificationState"], services
       depth--; next
     }
     /^<\/array>$/ { depth--; next }
     /^<key>.*<\/key>$/ { key = substr($0, 6, length($0) - 11); if (depth == 1) scope = key; next }
-    /^<string>.*<\/string>$/ { if (depth == 3) field[key] = substr($0, 9, length($0) - 17) }
+    /^<string>.*<\/string>$/ {
+      if (depth == 3) field[key] = substr($0, 9, length($0) - 17)
+      if (depth > 4 && key == "UserDefinedName") service = substr($0, 9, length($0) - 17)
+    }
+    /^(<integer>1<\/integer>|<true\/>)$/ { if (depth > 4 && key == "OnDemandEnabled") demand = 1 }
   '
 }
 
@@ -99,6 +112,24 @@ unstage() {
     && rm -f "$HOME/$cache/staged" && { rmdir "$HOME/$cache" 2> /dev/null || :; }
 }
 
+# Not part of macOS: github.com/Timac/VPNStatus. PATH of an ssh command lacks the folders of Homebrew.
+vpnutil_path() {
+  for file in "$(command -v vpnutil)" /opt/homebrew/bin/vpnutil /usr/local/bin/vpnutil; do
+    if [ -x "$file" ]; then
+      printf '%s' "$file"
+      return
+    fi
+  done
+}
+
+# The native client's tunnels: ipsecN with an address. Other programs have utunN.
+tunnels() {
+  ifconfig | awk '
+    /^[^ \t]/ { interface = $1; sub(/:$/, "", interface) }
+    /^[ \t]+inet / { if (interface ~ /^ipsec[0-9]+$/) printf "tunnel=%s\t%s\n", interface, $2 }
+  '
+}
+
 know() {
   console=$(console_user)
   say path "$PATH"
@@ -111,10 +142,8 @@ know() {
   read_profiles
   read_keychain find-certificate -a -Z | sed -n 's/^SHA-1 hash: */certificate=/p; s/^SHA-256 hash: */fingerprint=/p'
   read_keychain find-identity -p ipsec | sed -n 's/^ *[0-9][0-9]*) \([0-9A-F]\{40\}\) .*/identity=\1/p'
-  ifconfig | awk '
-    /^[^ \t]/ { interface = $1; sub(/:$/, "", interface) }
-    /^[ \t]+inet / { if (interface ~ /^ipsec[0-9]+$/) printf "tunnel=%s\t%s\n", interface, $2 }
-  '
+  if [ -n "$(vpnutil_path)" ]; then say vpnutil 1; fi
+  tunnels
 }
 
 installed() { read_profiles | grep -q "^profile=[^$tab]*$tab$uuid$tab"; }
@@ -171,6 +200,73 @@ remove() {
   answer=$(profiles remove "$@" 2>&1) || say message "$(printf '%s\n' "$answer" | head -n 1)"
 }
 
+reached() {
+  case $verb in
+    connect) [ -n "$(tunnels)" ] ;;
+    *) [ -z "$(tunnels)" ] ;;
+  esac
+}
+
+# Why the last connection ended. Of the log, which names people and servers, only error codes and fixed phrases go out.
+explain() {
+  [ "$(id -u)" = 0 ] || return 0
+  log show --last "$(($1 / 60 + 5))m" --style compact --predicate 'subsystem == "com.apple.networkextension"' \
+    2> /dev/null < /dev/null | sed -nE '
+      s/.*Domain=([A-Za-z0-9]*ErrorDomain[A-Za-z0-9]*) Code=(-?[0-9]+).*/disconnect=\1 \2/p
+      t
+      s/.*(Server is not responding|Tunnel was terminated by the server|Plugin failed).*/disconnect=\1/p
+    ' | tail -n 1
+}
+
+# Start or stop the tunnel and wait for what becomes of it.
+switch_tunnel() {
+  how=$5 name=$6 limit=$7 probe=${8-} runner=
+  console=$(console_user)
+  if reached; then return; fi
+  case $how in
+    vpnutil)
+      case $verb in connect) order=start ;; *) order=stop ;; esac
+      # It ends with 0 whatever came of it.
+      if [ -n "$console" ]; then answer=$(in_session "$console" "$(vpnutil_path)" "$order" "$name" 2>&1)
+      else answer=$("$(vpnutil_path)" "$order" "$name" 2>&1); fi
+      case $?$answer in
+        0*'Could not find'* | [!0]*)
+          say stage refused
+          say message "$(printf '%s\n' "$answer" | head -n 1)"
+          return
+          ;;
+      esac
+      ;;
+    shortcut)
+      if [ -z "$console" ]; then
+        say stage no_console_user
+        return
+      fi
+      # `shortcuts run` ends with 0 even for a shortcut that does not exist.
+      if ! in_session "$console" shortcuts list 2> /dev/null | grep -Fqx -- "$name"; then
+        say stage no_shortcut
+        return
+      fi
+      # In the background: a shortcut may stop to ask the person something.
+      in_session "$console" shortcuts run "$name" > /dev/null 2>&1 < /dev/null &
+      runner=$!
+      ;;
+  esac
+  end=$(($(date +%s) + limit))
+  while ! reached; do
+    now=$(date +%s)
+    # Writing now and then is how a lost connection is noticed.
+    say waiting "$((end - now))"
+    if [ "$now" -ge "$end" ]; then
+      explain "$limit"
+      break
+    fi
+    if [ -n "$probe" ]; then ping -c 1 -t 1 "$probe" > /dev/null 2>&1 < /dev/null; fi
+    sleep 1
+  done
+  if [ -n "$runner" ]; then kill "$runner" 2> /dev/null; fi
+}
+
 printf 'begin %s\n' "$mark"
 case $verb in
   know)
@@ -185,6 +281,11 @@ case $verb in
   remove)
     cat > /dev/null
     remove
+    know
+    ;;
+  connect | disconnect)
+    cat > /dev/null
+    switch_tunnel "$@"
     know
     ;;
 esac

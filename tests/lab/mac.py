@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import ingestion, macos, person
 from .keychain import Item
+from .tunnel import on_demand
 
 if TYPE_CHECKING:
     from .calls import Call
@@ -362,6 +363,14 @@ class Mac:
         if answer:
             self.tunnel = {"service": name, **answer}
 
+    def traffic(self, host: str) -> None:
+        """Somebody on this Mac sends to a host, on an ordinary network cable: On Demand starts what its rules say."""
+        payloads = [payload for profile in self.profiles for payload in profile.content["PayloadContent"]]
+        for payload in [payload for payload in payloads if payload["PayloadType"] == ingestion.VPN]:
+            rules = payload["IKEv2"].get("OnDemandRules", []) if payload["IKEv2"].get("OnDemandEnabled") else []
+            if not self.tunnel and on_demand.connects_for(rules, on_demand.NetworkState(), host):
+                self.connect(payload["UserDefinedName"])
+
     def disconnect(self, name: str) -> None:
         """Stop a service."""
         if self.vpn_status(name) == "Connected":
@@ -543,9 +552,12 @@ class Mac:
             name = match[1]
             return match[0] if name == "sh" or not (self.bin / name).exists() else str(self.bin / name)
 
-        # Paths of the disk itself (from HOME, say) must stay as they are.
-        parts = command.split(str(self.disk))
-        return str(self.disk).join(TOOL.sub(tool, FOLDER.sub(f"{self.disk}\\g<0>", part)) for part in parts)
+        # Paths of the disk itself (from HOME, say, or translated before) must stay as they are.
+        parts = re.split(f"({re.escape(str(self.disk))}[^\\s'\";:)]*)", command)
+        return "".join(
+            part if index % 2 else TOOL.sub(tool, FOLDER.sub(f"{self.disk}\\g<0>", part))
+            for index, part in enumerate(parts)
+        )
 
     @property
     def bin(self) -> Path:
