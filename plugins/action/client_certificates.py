@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from ..module_utils._errors import UserVpnError
 from ..module_utils._pki.clients import ensure_clients
 from ..module_utils._pki.deciding import Settings
 from ..module_utils._pki.ending import end_clients
@@ -21,20 +22,30 @@ from ..plugin_utils._action import UserVpnAction, register_secret
 class ActionModule(UserVpnAction):
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         "path": {"type": "path", "required": True},
-        "clients": {"type": "list", "elements": "raw", "required": True},
+        "clients": {"type": "list", "elements": "raw"},
+        "thumbprints": {"type": "list", "elements": "str"},
+        "reason": {"type": "str"},
         "passphrase": {"type": "str", "no_log": True},
         "pkcs12_password": {"type": "str", "no_log": True},
         "valid_days": {"type": "int", "default": 365},
         "renew_before_days": {"type": "int", "default": 30},
         "key_size": {"type": "int", "choices": [2048, 3072, 4096], "default": 2048},
+        "renew_batch": {"type": "int", "default": 0},
         "generation": {"type": "int"},
         "state": {"type": "str", "choices": ["present", "revoked", "absent"], "default": "present"},
     }
+    CONSTRAINTS: ClassVar[dict[str, Any]] = {
+        "required_one_of": [["clients", "thumbprints"]],
+        "required_if": [["state", "present", ["clients"]], ["state", "absent", ["clients"]]],
+    }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        self._register_client_secrets(arguments["clients"])
+        clients = arguments["clients"] or []
+        self._register_client_secrets(clients)
+        if arguments["state"] != "revoked" and (arguments["thumbprints"] or arguments["reason"]):
+            raise UserVpnError("thumbprints and reason are for state: revoked; leave them out, or set that state.")
         folder = Folder(self.local_path(arguments["path"]).absolute())
-        requests = parse_clients(arguments["clients"], self.local_path)
+        requests = parse_clients(clients, self.local_path)
         now = datetime.now(UTC)
         if arguments["state"] == "present":
             settings = Settings(
@@ -43,6 +54,7 @@ class ActionModule(UserVpnAction):
                 valid_days=arguments["valid_days"],
                 renew_before_days=arguments["renew_before_days"],
                 key_size=arguments["key_size"],
+                renew_batch=arguments["renew_batch"],
                 generation=arguments["generation"],
             )
             outcome = ensure_clients(
@@ -50,7 +62,15 @@ class ActionModule(UserVpnAction):
             )
         else:
             state = {"revoked": "revoked", "absent": "removed"}[arguments["state"]]
-            outcome = end_clients(folder, requests, state, now=now, check=self.check_mode)
+            outcome = end_clients(
+                folder,
+                requests,
+                state,
+                now=now,
+                check=self.check_mode,
+                thumbprints=arguments["thumbprints"] or (),
+                why=arguments["reason"] or "",
+            )
         return self._told(outcome, folder)
 
     def _told(self, outcome: Outcome, folder: Folder) -> dict[str, Any]:
@@ -60,9 +80,12 @@ class ActionModule(UserVpnAction):
             self.warn(f"No identity for the client {shown(name)}: {outcome.entries[name].msg}")
         told: dict[str, Any] = {
             "changed": outcome.changed,
+            "path": str(folder.path),
             "clients": outcome.as_dicts(),
             "failures": outcome.failures,
             "revoked": outcome.revoked,
+            "revocable": outcome.revocable,
+            "deferred": outcome.deferred,
         }
         if self.diff_mode:
             before, after = outcome.diff()

@@ -8,6 +8,7 @@ At most two execs: one to know, one to act. A Mac that is as it should be costs 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,9 @@ from ..module_utils._files import read
 from ..module_utils._mobileconfig.manifest import update_entry
 from ..module_utils._mobileconfig.names import check_identifier
 from ..module_utils._mobileconfig.reading import ReadProfile, read_profile
+from ..module_utils._pki.deliveries import note_delivery, require_folder
+from ..module_utils._pki.folder import Folder
+from ..module_utils._pki.ledger import Delivery
 from ..plugin_utils._mac import MacState, facts
 from ..plugin_utils._mac_action import MacAction
 
@@ -34,6 +38,7 @@ class ActionModule(MacAction):
         "delivery": {"type": "str", "choices": ["approve", "mdm"], "default": "approve"},
         "wait": {"type": "int", "default": 0},
         "manifest": {"type": "path"},
+        "ledger": {"type": "path"},
     }
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
         "mutually_exclusive": [["src", "content"]],
@@ -41,8 +46,11 @@ class ActionModule(MacAction):
     }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        ledger = self._ledger(arguments["ledger"])
         if arguments["state"] == "absent":
-            return self._remove(check_identifier(arguments["identifier"]), arguments["scope"])
+            result = self._remove(check_identifier(arguments["identifier"]), arguments["scope"])
+            self._note_delivery(ledger, result)
+            return result
         content = self._content(arguments)
         if content is None:
             return self._predict_unrendered(arguments)
@@ -54,6 +62,7 @@ class ActionModule(MacAction):
             )
         result = self._install(profile, content, arguments)
         self._note_serial_number(arguments["manifest"], result["serial_number"])
+        self._note_delivery(ledger, result, profile)
         return result
 
     def _content(self, arguments: dict[str, Any]) -> bytes | None:
@@ -189,6 +198,30 @@ class ActionModule(MacAction):
         path: Path | None = self.local_path(manifest) if manifest else None
         if path and serial_number and not self.check_mode:
             update_entry(path, self.host, {"serial_number": serial_number})
+
+    def _ledger(self, value: str | None) -> Folder | None:
+        """Where to write down what the Mac was seen with; found out before anything is done to the Mac."""
+        if not value or self.check_mode:
+            return None
+        folder = Folder(self.local_path(value))
+        require_folder(folder)
+        return folder
+
+    def _note_delivery(self, ledger: Folder | None, result: dict[str, Any], profile: ReadProfile | None = None) -> None:
+        if ledger is None:
+            return
+        delivery = Delivery(
+            time="",
+            host=self.host,
+            identifier=result["identifier"],
+            serial_number=result["serial_number"],
+            macos_version=result["macos_version"],
+            status=result["status"],
+            profile_uuid=result["profile_uuid"],
+            shown_uuid=result["profile"].get("uuid", ""),
+            gateway_roots=profile.gateway_roots if profile else (),
+        )
+        note_delivery(ledger, delivery, datetime.now(UTC), certificate_sha256=profile.identity if profile else "")
 
     def _diff(self, identifier: str, before: str, after: str, changed: bool) -> dict[str, Any]:
         if not (self.diff_mode and changed):

@@ -53,9 +53,18 @@ options:
         the key, if it is encrypted.
       - A supplied identity is checked, and encoded in the form that every macOS opens. It is taken in again when its
         file has changed. It must have been issued by the current root or a CA of its chain.
+      - Required, except with O(thumbprints).
     type: list
     elements: raw
-    required: true
+  thumbprints:
+    description:
+      - With O(state=revoked), the SHA-1 of single certificates to mark as revoked, for example those of RV(revocable).
+        The other certificates of their clients stay as they are.
+    type: list
+    elements: str
+  reason:
+    description: With O(state=revoked), why, in words for the ledger.
+    type: str
   passphrase:
     description: Decrypts the key of the root. Required only when a certificate is to be issued.
     type: str
@@ -77,6 +86,14 @@ options:
         for which a warning is shown.
     type: int
     default: 30
+  renew_batch:
+    description:
+      - Renew at most so many certificates in one call, those that end first. The others are named in RV(deferred), and
+        keep their identities until a later run; so every run changes something until all are renewed.
+      - A client that has no certificate, or none that is valid and opens with the password, is served at once.
+      - With V(0) all are renewed at once.
+    type: int
+    default: 0
   key_size:
     description: The size of the RSA keys in bits. When it changes, all clients get new certificates.
     type: int
@@ -91,9 +108,12 @@ options:
     type: int
   state:
     description:
-      - V(present) sees that each client has a valid identity.
+      - V(present) sees that each client has a valid identity. A certificate that is replaced stays valid for the Mac
+        that still has it. Once the new one has been verified there, see O(vwan.user_vpn.mac_profile#module:ledger), the
+        old one is among RV(revocable).
       - V(revoked) marks all certificates of each client that are still valid as revoked, and destroys its key. Azure
-        has to be told, see RV(revoked). A client that is not known fails.
+        has to be told, see RV(revoked). A client that is not known fails. With O(state=present) the same name gets a
+        new identity later.
       - V(absent) removes the identity of each client from the folder. The ledger keeps its certificates, and they stay
         valid.
     type: str
@@ -219,6 +239,54 @@ failures:
   returned: success
   type: list
   elements: str
+  sample: []
+path:
+  description: The PKI folder, for O(vwan.user_vpn.mac_profile#module:ledger).
+  returned: success
+  type: str
+  sample: /home/anna/user-vpn-pki
+deferred:
+  description: The renewals that O(renew_batch) leaves to later runs, the most urgent first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The client.
+      type: str
+      returned: success
+    reason:
+      description: Why it is to be renewed.
+      type: str
+      returned: success
+    not_after:
+      description: When its certificate ends, UTC.
+      type: str
+      returned: success
+  sample: []
+revocable:
+  description: Older certificates of these clients that are still valid, and that nobody needs any more, since a newer
+    one has been verified on the Mac. They may be revoked, see O(thumbprints).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The client.
+      type: str
+      returned: success
+    sha1:
+      description: The thumbprint.
+      type: str
+      returned: success
+    serial:
+      description: The serial number in hex.
+      type: str
+      returned: success
+    not_after:
+      description: When the certificate ends, UTC.
+      type: str
+      returned: success
   sample: []
 revoked:
   description: The certificates of these clients that have been revoked and have not ended. Azure has to refuse them by

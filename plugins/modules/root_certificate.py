@@ -90,13 +90,14 @@ options:
   state:
     description:
       - V(present) keeps the generation.
-      - V(absent) retires it. Its key is destroyed, its certificate stays in the ledger. That fails while a valid
-        client identity comes from it.
+      - V(absent) retires it. Its key is destroyed, its certificate stays in the ledger. That fails while a client
+        needs it, because a valid certificate comes from it that is the current one, or whose successor has not been
+        verified on the Mac, see O(vwan.user_vpn.mac_profile#module:ledger).
     type: str
     choices: [present, absent]
     default: present
   force:
-    description: Retire the generation with O(state=absent) even though valid client identities come from it.
+    description: Retire the generation with O(state=absent) even though clients need it.
     type: bool
     default: false
 seealso:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from . import payloads
 from .errors import ProfileError
@@ -27,6 +29,8 @@ class ReadProfile:
     scope: str
     display_name: str
     certificates: frozenset[str]  # SHA-256, upper-case hex, as the keychain prints it
+    identity: str = ""  # SHA-256 of the client certificate; empty when the profile brings none of ours
+    gateway_roots: tuple[str, ...] = ()  # SHA-1, upper-case hex, sorted
 
 
 def read_profile(raw: bytes, where: str) -> ReadProfile:
@@ -40,17 +44,22 @@ def read_profile(raw: bytes, where: str) -> ReadProfile:
     content = document.get("PayloadContent")
     if not isinstance(identifier, str) or not isinstance(uuid, str) or not isinstance(content, list):
         raise ProfileError(f"{where} lacks PayloadIdentifier, PayloadUUID or PayloadContent; render it again.")
-    # Our certificate payloads carry their certificate's fingerprint in their names; others are not looked for.
-    names = (
-        str(item.get("PayloadIdentifier"))
-        for item in content
-        if isinstance(item, Mapping) and item.get("PayloadType") in _CERTIFICATES
-    )
-    fingerprints = (name.rpartition(".")[2] for name in names)
+    items = [item for item in content if isinstance(item, Mapping)]
+    roots = (item.get("PayloadContent") for item in items if item.get("PayloadType") == payloads.ROOT)
     return ReadProfile(
         identifier=check_identifier(identifier),
         uuid=uuid.upper(),
         scope=str(document.get("PayloadScope", "User")),
         display_name=str(document.get("PayloadDisplayName", identifier)),
-        certificates=frozenset(name.upper() for name in fingerprints if _SHA256.fullmatch(name)),
+        certificates=frozenset(_fingerprints(items, *_CERTIFICATES)),
+        identity=next(_fingerprints(items, payloads.IDENTITY), ""),
+        gateway_roots=tuple(sorted(hashlib.sha1(der).hexdigest().upper() for der in roots if isinstance(der, bytes))),  # noqa: S324
     )
+
+
+def _fingerprints(items: Iterable[Mapping[str, Any]], *kinds: str) -> Iterator[str]:
+    """Our certificate payloads carry their certificate's fingerprint in their names; others are not looked for."""
+    for item in items:
+        name = str(item.get("PayloadIdentifier")).rpartition(".")[2]
+        if item.get("PayloadType") in kinds and _SHA256.fullmatch(name):
+            yield name.upper()

@@ -4,7 +4,7 @@
 """Private to this collection: the PKI folder, its roots, its client identities and its ledger.
 
     folder        where what lies; whose folder it is
-    ledger        every certificate ever issued, and why (SQLite)
+    ledger        every certificate ever issued, why, and every delivery (SQLite)
     certificates  X.509: making and checking
     pkcs12        the one PKCS#12 form that every macOS opens
     issuing       certificates into the folder, in an order that a killed run cannot spoil
@@ -14,6 +14,9 @@
     deciding      who needs a new identity, and why: by reading alone
     clients       issuing them, in bulk
     ending        revoking and removing clients
+    deliveries    what has reached the Macs, and so what nobody needs any more
+    telling       what the ledger tells, and its export
+    rebuilding    the ledger from the certificate files
     outcome       what is told about clients
 
 Nothing here knows Ansible or Azure. The time is always an argument.

@@ -162,6 +162,20 @@ def common_name(certificate: x509.Certificate) -> str:
     return str(names[0].value) if names else ""
 
 
+def dns_names(certificate: x509.Certificate) -> list[str]:
+    """The DNS alternative names, in their order."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    return [str(name) for name in names.get_values_for_type(x509.DNSName)]
+
+
+def key_bits(certificate: x509.Certificate) -> int:
+    """Of its RSA key."""
+    return _rsa_key(certificate).key_size
+
+
 def der(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.DER)
 
@@ -275,11 +289,7 @@ def check_client(certificate: x509.Certificate, name: str, now: datetime) -> Non
     check_strength(certificate)
     check_time(certificate, now)
     extensions = certificate.extensions
-    try:
-        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
-    except x509.ExtensionNotFound:
-        names = []
-    if common_name(certificate) != name or name not in names:
+    if common_name(certificate) != name or name not in dns_names(certificate):
         raise PkiError(
             f"{describe(certificate)} does not have {name} as its common name and as a DNS alternative name; "
             "the Mac's IKE identity is checked against both, so issue it again."

@@ -15,10 +15,11 @@ from datetime import datetime
 from . import certificates, pkcs12
 from ._base import PkiError, utc_text
 from .deciding import Authority, Decider, Plan, Settings, check_settings
+from .deliveries import on_macs, replaced
 from .folder import Folder
 from .issuing import Issuance, issue, restore_public_files, settle
 from .ledger import reading, writing
-from .outcome import Outcome, entry_of, still_to_refuse
+from .outcome import Outcome, entry_of, still_to_refuse, told_certificates
 from .requests import ClientRequest
 from .roots import open_key
 
@@ -65,8 +66,16 @@ def ensure_clients(
         if not check:
             plan = _carry_out(decider, requests, _Work(make_key or certificates.new_key, progress))
     with reading(folder) as ledger:
-        revoked = still_to_refuse(ledger.rows(), plan.entries, now)
-    return Outcome(plan.entries, plan.before, revoked, plan.warnings)
+        rows = ledger.rows()
+        done = replaced(rows, on_macs(ledger.deliveries(), rows), now)
+    return Outcome(
+        plan.entries,
+        plan.before,
+        still_to_refuse(rows, plan.entries, now),
+        plan.warnings,
+        told_certificates(row for row in done if row.name in plan.entries),
+        plan.deferred,
+    )
 
 
 @dataclass(frozen=True)

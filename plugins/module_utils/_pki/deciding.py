@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ class Settings:
     valid_days: int = 365
     renew_before_days: int = 30
     key_size: int = 2048
+    renew_batch: int = 0  # at most so many renewals in one call; 0 for any number
     generation: int | None = None  # of the root that has to sign; None for whichever is the current one
 
     @property
@@ -47,6 +48,8 @@ def check_settings(settings: Settings, requests: Iterable[ClientRequest]) -> Non
         raise PkiError(f"valid_days must lie between 1 and {MOST_DAYS}.")
     if not 0 <= settings.renew_before_days < settings.valid_days:
         raise PkiError("renew_before_days must be at least 0 and less than valid_days, or every run would renew.")
+    if settings.renew_batch < 0:
+        raise PkiError("renew_batch must be at least 0; 0 renews all that are due at once.")
     if settings.key_size not in certificates.KEY_SIZES:
         raise PkiError(f"key_size must be one of {', '.join(map(str, certificates.KEY_SIZES))}.")
     if any(request.password is None for request in requests):
@@ -84,6 +87,7 @@ class Plan:
     make: list[ClientRequest] = field(default_factory=list)
     adopt: list[Issuance] = field(default_factory=list)
     restore: list[Row] = field(default_factory=list)
+    deferred: list[dict[str, str]] = field(default_factory=list)
     unsettled: bool = False
 
     @property
@@ -130,7 +134,33 @@ class Decider:
                 self._decide(plan, request, history.get(name, ()))
             except UserVpnError as error:
                 plan.entries[name] = replace(plan.before[name], failed=True, msg=str(error))
+        self._defer(plan, history)
         return plan
+
+    def _defer(self, plan: Plan, history: Mapping[str, Sequence[Row]]) -> None:
+        """Leave all but the most urgent renewals to later runs: each is work for the person at the Mac.
+
+        A client without an identity that works, with the password that is wanted, is never put off.
+        """
+        if not self.settings.renew_batch:
+            return
+        passwords = {request.name: plan.checks.of(request.password or "") for request in plan.make}
+        passwords |= {issuance.row.name: issuance.row.password_check for issuance in plan.adopt}
+        working = [
+            row
+            for name, password in passwords.items()
+            if (row := current_of(history.get(name, ())))
+            and plan.entries[name].reason != "missing"
+            and row.not_after > self.now
+            and row.password_check == password
+        ]
+        for row in sorted(working, key=lambda row: (row.not_after, row.name))[self.settings.renew_batch :]:
+            reason = plan.entries[row.name].reason
+            plan.deferred.append({"name": row.name, "reason": reason, "not_after": utc_text(row.not_after)})
+            plan.entries[row.name] = plan.before[row.name]
+        put_off = {client["name"] for client in plan.deferred}
+        plan.make = [request for request in plan.make if request.name not in put_off]
+        plan.adopt = [issuance for issuance in plan.adopt if issuance.row.name not in put_off]
 
     def _decide(self, plan: Plan, request: ClientRequest, history: Sequence[Row]) -> None:
         """Enter one client into the plan; PkiError when it cannot be served."""

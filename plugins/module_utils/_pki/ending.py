@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from . import certificates
-from ._base import utc_text
+from ._base import PkiError, utc_text
 from .deciding import current_of
+from .deliveries import on_macs, replaced
 from .folder import Folder
 from .issuing import destroy, leftovers, settle, settled
 from .ledger import Row, by_client, reading, writing
-from .outcome import Entry, Outcome, entry_of, still_to_refuse
+from .outcome import Entry, Outcome, entry_of, still_to_refuse, told_certificates
 from .requests import ClientRequest, shown
 
 # For each way to end a client: the states of its certificates that are ended.
@@ -26,9 +28,19 @@ ENDS = {
 
 
 def end_clients(
-    folder: Folder, requests: Sequence[ClientRequest], state: str, *, now: datetime, check: bool = False
+    folder: Folder,
+    requests: Sequence[ClientRequest],
+    state: str,
+    *,
+    now: datetime,
+    check: bool = False,
+    thumbprints: Iterable[str] = (),
+    why: str = "",
 ) -> Outcome:
     """End clients: `revoked` (every certificate of theirs that is still valid), or just `removed` from the folder.
+
+    `thumbprints` are SHA-1 of single certificates to end; the others of their clients stay as they are. `why` is for
+    the ledger.
 
     Either way the private key is destroyed here and the ledger keeps the certificates. A client that was ended before
     is left as it is. One that never was fails, if it is to be revoked: a misspelt name must not look like a success.
@@ -36,35 +48,78 @@ def end_clients(
     """
     certificates.require_cryptography()
     folder.exists()  # raises for a folder that is not ours
-    outcome = _foresee(folder, requests, state, now)
+    ending = _Ending(state, frozenset(r.name for r in requests), frozenset(map(normal_thumbprint, thumbprints)), now)
+    outcome = _foresee(folder, ending)
     if not outcome.changed:
         return outcome
     folder.require_writable()
     if not check:
         with folder.writing(), writing(folder) as ledger:
             settle(folder, ledger, now)
-            ending = [row for name in outcome.entries for row in _to_end(ledger.rows_of_client(name), state, now)]
+            rows = [row for name in outcome.entries for row in ending.of(ledger.rows_of_client(name))]
             with ledger.transaction():
-                for row in ending:
-                    ledger.set_state(row, state, state, now)
-            destroy(folder, ledger, [row for row in ending if row.private_sha256], now)
+                for row in rows:
+                    ledger.set_state(row, state, why or state, now)
+            destroy(folder, ledger, [row for row in rows if row.private_sha256], now)
     return outcome
 
 
-def _foresee(folder: Folder, requests: Sequence[ClientRequest], state: str, now: datetime) -> Outcome:
-    names = {request.name for request in requests}
+@dataclass(frozen=True)
+class _Ending:
+    """What is to end: all certificates of `names`, and those of `thumbprints`."""
+
+    state: str
+    names: frozenset[str]
+    thumbprints: frozenset[str]
+    now: datetime
+
+    def of(self, history: Sequence[Row]) -> list[Row]:
+        """What has expired needs no revoking; but of the current identity the key is to go all the same."""
+        return [
+            row
+            for row in history
+            if (row.name in self.names or row.sha1 in self.thumbprints)
+            and row.state in ENDS[self.state]
+            and (row.not_after > self.now or row.state == "issued")
+        ]
+
+
+def normal_thumbprint(text: str) -> str:
+    """40 upper-case hex digits; PkiError for anything else."""
+    digits = re.sub("[\\s:]", "", str(text)).upper()
+    if not re.fullmatch("[0-9A-F]{40}", digits):
+        raise PkiError(f"{shown(str(text))} is no SHA-1 thumbprint, which has 40 hex digits; give the one of Azure.")
+    return digits
+
+
+def _foresee(folder: Folder, ending: _Ending) -> Outcome:
     with reading(folder) as ledger:
         rows = ledger.rows()
+        deliveries = ledger.deliveries()
+    owners = {row.sha1: row.name for row in rows if row.kind == "client"}
+    unknown = sorted(ending.thumbprints - set(owners))
+    if unknown:
+        raise PkiError(
+            f"The PKI folder {folder.path} knows no client certificate {unknown[0]}; check the thumbprint, or tell "
+            "Azure alone, with server_configuration_certificates."
+        )
+    names = ending.names | {owners[sha1] for sha1 in ending.thumbprints}
     rows = settled(rows, leftovers(folder, [row for row in rows if row.name in names and row.kind == "client"]))
     history = by_client(rows)
     entries, before, ended = {}, {}, set()
     for name in sorted(names):
-        ending = _to_end(history.get(name, ()), state, now)
-        ended |= {row.sha1 for row in ending}
+        rows_to_end = ending.of(history.get(name, ()))
+        ended |= {row.sha1 for row in rows_to_end}
         before[name] = entry_of(folder, current_of(history.get(name, ())))
-        entries[name] = _entry(folder, name, history.get(name, ()), ending, state)
-    after = [replace(row, state=state) if row.sha1 in ended else row for row in rows]
-    return Outcome(entries, before, still_to_refuse(after, names, now))
+        entries[name] = _entry(folder, name, history.get(name, ()), rows_to_end, ending.state)
+    after = [replace(row, state=ending.state) if row.sha1 in ended else row for row in rows]
+    done = replaced(after, on_macs(deliveries, after), ending.now)
+    return Outcome(
+        entries,
+        before,
+        still_to_refuse(after, names, ending.now),
+        revocable=told_certificates(row for row in done if row.name in names),
+    )
 
 
 def _entry(folder: Folder, name: str, history: Sequence[Row], ending: Sequence[Row], state: str) -> Entry:
@@ -84,8 +139,3 @@ def _entry(folder: Folder, name: str, history: Sequence[Row], ending: Sequence[R
         not_after=utc_text(last.not_after),
         root_sha1=last.root_sha1,
     )
-
-
-def _to_end(history: Sequence[Row], state: str, now: datetime) -> list[Row]:
-    """What has expired needs no revoking; but of the current identity the key is to go all the same."""
-    return [row for row in history if row.state in ENDS[state] and (row.not_after > now or row.state == "issued")]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: the ledger, one SQLite file that knows every certificate ever issued.
+"""Private to this collection: the ledger, one SQLite file that knows every certificate ever issued, and every delivery.
 
 Azure refuses a client by the SHA-1 of its certificate and by nothing else (no CRL, no OCSP), so a certificate that
 nobody remembers can never be revoked. Hence a certificate is written down here before its files appear.
@@ -24,10 +24,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from .._files import sync_folder
 from ._base import PkiError, utc_moment, utc_text
 from .folder import Files, Folder
 
-VERSION = 1
+VERSION = 2  # 1 had no deliveries
 
 # A certificate's states:
 #   intended    written down, its files perhaps not complete; no other process may rely on it
@@ -74,6 +75,33 @@ CREATE TRIGGER events_stay BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'ev
 CREATE TRIGGER events_keep BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are only added'); END;
 """
 
+DELIVERIES = """TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    time TEXT NOT NULL,
+    host TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    serial_number TEXT NOT NULL,
+    macos_version TEXT NOT NULL,
+    status TEXT NOT NULL,
+    profile_uuid TEXT NOT NULL,
+    shown_uuid TEXT NOT NULL,
+    certificate_sha1 TEXT NOT NULL,
+    gateway_roots TEXT NOT NULL
+)"""
+DELIVERIES_SCHEMA = f"""
+CREATE {DELIVERIES};
+CREATE INDEX deliveries_by_host ON deliveries (host, identifier);
+CREATE TRIGGER deliveries_stay BEFORE DELETE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries are only added'); END;
+CREATE TRIGGER deliveries_keep BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries are only added'); END;
+"""
+
+
+class LostLedgerError(PkiError):
+    """The ledger is missing or damaged. See rebuilding.py."""
+
+
+REMEDY = "restore it from the backup, or rebuild it from the certificate files with the module ledger (rebuild: true)"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -111,6 +139,43 @@ class Row:
         return folder.root_files(self.sha1) if self.kind == "root" else folder.client_files(self.name, self.sha1)
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of a certificate: what it has become, and why."""
+
+    time: str
+    sha1: str
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one Mac was seen with, and what it was meant to have.
+
+    time              of the controller's clock; empty until it is written down
+    host              the Mac's inventory name
+    identifier        of the profile
+    status            as mac_profile returns it; `installed` means that the Mac shows `profile_uuid`
+    profile_uuid      the version of the profile that the Mac is to have; empty once it is removed
+    shown_uuid        the version that the Mac shows; empty when it shows none
+    certificate_sha1  the client certificate in `profile_uuid`; empty when this ledger does not know it
+    gateway_roots     SHA-1 of the gateway roots in `profile_uuid`, sorted
+    """
+
+    time: str
+    host: str
+    identifier: str
+    serial_number: str
+    macos_version: str
+    status: str
+    profile_uuid: str
+    shown_uuid: str
+    certificate_sha1: str = ""
+    gateway_roots: tuple[str, ...] = ()
+
+
+DELIVERY_COLUMNS = tuple(Delivery.__slots__)
 COLUMNS = tuple(Row.__slots__)
 MOMENTS = ("not_before", "not_after")
 
@@ -137,6 +202,34 @@ class Ledger:
         """Random bytes of this folder, the same for its whole life."""
         (value,) = self._connection.execute("SELECT value FROM facts WHERE name = 'salt'").fetchone()
         return bytes.fromhex(value)
+
+    def events(self) -> list[Event]:
+        """All events, oldest first."""
+        return [Event(*v) for v in self._connection.execute("SELECT time, sha1, what, reason FROM events ORDER BY id")]
+
+    def sha1_of(self, sha256: str) -> str:
+        """Of the certificate with this fingerprint; empty when it is not known."""
+        found = self._connection.execute("SELECT sha1 FROM certificates WHERE sha256 = ?", (sha256,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def deliveries(self) -> list[Delivery]:
+        """All deliveries, oldest first."""
+        return self._deliveries("ORDER BY id")
+
+    def last_delivery(self, host: str, identifier: str) -> Delivery | None:
+        where = "WHERE host = ? AND identifier = ? ORDER BY id DESC LIMIT 1"
+        return next(iter(self._deliveries(where, host, identifier)), None)
+
+    def _deliveries(self, which: str, *values: str) -> list[Delivery]:
+        columns = ", ".join(DELIVERY_COLUMNS)
+        found = self._connection.execute(f"SELECT {columns} FROM deliveries {which}", values)  # noqa: S608
+        return [_delivery(row) for row in found]
+
+    def check(self) -> None:
+        """Raise LostLedgerError (through `reading`) when the file is damaged anywhere, which a query may not notice."""
+        (verdict,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(str(verdict))
 
     # -- writing
 
@@ -188,6 +281,12 @@ class Ledger:
         ).fetchone()
         self.tell(row.sha1, "key_destroyed", state, now)
 
+    def note_delivery(self, delivery: Delivery, now: datetime) -> None:
+        values = [getattr(delivery, column) for column in DELIVERY_COLUMNS]
+        values[0], values[-1] = utc_text(now), " ".join(delivery.gateway_roots)
+        columns, marks = ", ".join(DELIVERY_COLUMNS), ", ".join("?" * len(values))
+        self._connection.execute(f"INSERT INTO deliveries ({columns}) VALUES ({marks})", values)  # noqa: S608
+
     def tell(self, sha1: str, what: str, reason: str, now: datetime) -> None:
         """Add an event."""
         self._connection.execute(
@@ -198,6 +297,11 @@ class Ledger:
 def _row(values: tuple[Any, ...]) -> Row:
     named = dict(zip(COLUMNS, values, strict=True))
     return Row(**named | {column: utc_moment(named[column]) for column in MOMENTS})
+
+
+def _delivery(values: tuple[Any, ...]) -> Delivery:
+    named = dict(zip(DELIVERY_COLUMNS, values, strict=True))
+    return Delivery(**named | {"gateway_roots": tuple(named["gateway_roots"].split())})
 
 
 @contextlib.contextmanager
@@ -215,9 +319,35 @@ def writing(folder: Folder) -> Iterator[Ledger]:
         os.close(os.open(folder.ledger, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite itself would go by the umask
         with contextlib.closing(_connect(folder.ledger)) as connection:
             connection.execute("PRAGMA synchronous = EXTRA")  # also the removal of the journal survives a power cut
-            if not _has_schema(connection):
+            version = _version(connection)
+            if not version:
                 _create(connection)
+            elif version < VERSION:
+                connection.executescript(_whole(DELIVERIES_SCHEMA))
             yield Ledger(connection)
+
+
+@contextlib.contextmanager
+def replacing(folder: Folder, now: datetime) -> Iterator[Ledger]:
+    """A new ledger in the place of a lost one, once the block has filled it; only inside Folder.writing().
+
+    What is left of the old one is kept beside it, with the time in its name.
+    """
+    new = folder.path / f".{folder.ledger.name}.new.tmp"
+    journal = Path(f"{folder.ledger}-journal")
+    with _clear_errors(folder):
+        for leftover in (new, Path(f"{new}-journal")):
+            leftover.unlink(missing_ok=True)
+        os.close(os.open(new, os.O_RDWR | os.O_CREAT, 0o600))
+        with contextlib.closing(_connect(new)) as connection:
+            connection.execute("PRAGMA synchronous = EXTRA")
+            _create(connection)
+            yield Ledger(connection)
+        for old in (journal, folder.ledger):  # the journal first: SQLite would roll it back into the new ledger
+            if old.exists():
+                old.rename(f"{old}.damaged-{now:%Y%m%dT%H%M%SZ}")
+        new.replace(folder.ledger)
+        sync_folder(folder.path)
 
 
 def _open_to_read(folder: Folder, stack: contextlib.ExitStack) -> sqlite3.Connection:
@@ -226,7 +356,7 @@ def _open_to_read(folder: Folder, stack: contextlib.ExitStack) -> sqlite3.Connec
         return _empty()
     connection = _connect(folder.ledger, "?mode=ro")
     try:
-        if _has_schema(connection):
+        if _readable(connection):
             return connection
     except sqlite3.OperationalError as error:
         connection.close()
@@ -238,7 +368,7 @@ def _open_to_read(folder: Folder, stack: contextlib.ExitStack) -> sqlite3.Connec
         for suffix in ("", "-journal"):
             shutil.copyfile(f"{folder.ledger}{suffix}", f"{copy}{suffix}")
         connection = _connect(copy)
-        if _has_schema(connection):
+        if _readable(connection):
             return connection
     connection.close()
     return _empty()
@@ -246,8 +376,9 @@ def _open_to_read(folder: Folder, stack: contextlib.ExitStack) -> sqlite3.Connec
 
 def _refuse_a_lost_ledger(folder: Folder) -> None:
     """A new ledger beside old certificates would forget what can still be revoked."""
-    if not (folder.ledger.is_file() and folder.ledger.stat().st_size) and any((folder.path / "roots").glob("*")):
-        raise PkiError(f"{folder.ledger} is missing, but certificates have been issued; restore it from the backup.")
+    there = folder.ledger.is_file() and folder.ledger.stat().st_size
+    if not there and any(any((folder.path / kind).glob("*")) for kind in ("roots", "clients")):
+        raise LostLedgerError(f"{folder.ledger} is missing, but certificates have been issued; {REMEDY}.")
 
 
 def _connect(path: Path, mode: str = "?mode=rw") -> sqlite3.Connection:
@@ -260,20 +391,32 @@ def _empty() -> sqlite3.Connection:
     return connection
 
 
-def _has_schema(connection: sqlite3.Connection) -> bool:
-    """False for a file that a killed run left before its first transaction. PkiError when a newer release wrote it."""
+def _version(connection: sqlite3.Connection) -> int:
+    """0 for a file that a killed run left before its first transaction. PkiError when a newer release wrote it."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise PkiError(
             f"The ledger has version {version}, this release knows {VERSION}; use the release that wrote it last."
         )
+    return int(version)
+
+
+def _readable(connection: sqlite3.Connection) -> bool:
+    """Whether there is a schema; an older one is read as if it were this release's."""
+    version = _version(connection)
+    if version == 1:
+        connection.execute(f"CREATE TEMP {DELIVERIES}")
     return bool(version)
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    """In one transaction: a killed run leaves a whole schema or an empty file."""
     salt = f"INSERT INTO facts VALUES ('salt', '{secrets.token_hex(16)}');"  # noqa: S608
-    connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} {salt} PRAGMA user_version = {VERSION}; COMMIT;")
+    connection.executescript(_whole(f"{SCHEMA}{DELIVERIES_SCHEMA}{salt}"))
+
+
+def _whole(statements: str) -> str:
+    """In one transaction: a killed run leaves all of it or nothing."""
+    return f"BEGIN IMMEDIATE; {statements} PRAGMA user_version = {VERSION}; COMMIT;"
 
 
 @contextlib.contextmanager
@@ -283,7 +426,7 @@ def _clear_errors(folder: Folder) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise PkiError(f"The ledger {folder.ledger} cannot be used: {error}.") from None
     except sqlite3.DatabaseError as error:
-        raise PkiError(f"The ledger {folder.ledger} is damaged ({error}); restore it from the backup.") from None
+        raise LostLedgerError(f"The ledger {folder.ledger} is damaged ({error}); {REMEDY}.") from None
     except OSError as error:
         raise PkiError(f"{error.filename or folder.ledger} cannot be used: {error.strerror}.") from None
 

@@ -55,12 +55,16 @@ class Outcome:
     entries   by name, as they are now (or would be, in check mode)
     before    by name, as they were
     revoked   certificates of these clients that Azure has to refuse by thumbprint until they end
+    revocable older ones whose successor has been verified on the Mac: they may be revoked
+    deferred  renewals that a later run will do, the most urgent first
     """
 
     entries: dict[str, Entry]
     before: dict[str, Entry]
     revoked: list[dict[str, str]]
     warnings: list[str] = field(default_factory=list)
+    revocable: list[dict[str, str]] = field(default_factory=list)
+    deferred: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def changed(self) -> bool:
@@ -89,7 +93,12 @@ def still_to_refuse(rows: Sequence[Row], names: Iterable[str], now: datetime) ->
     """The certificates of these clients that have been revoked and have not ended."""
     wanted = set(names)
     found = [r for r in rows if r.kind == "client" and r.name in wanted and r.state == "revoked" and r.not_after > now]
+    return told_certificates(found)
+
+
+def told_certificates(rows: Iterable[Row]) -> list[dict[str, str]]:
+    """Client certificates as results list them."""
     return [
         {"name": r.name, "sha1": r.sha1, "serial": r.serial, "not_after": utc_text(r.not_after)}
-        for r in sorted(found, key=lambda r: (r.name, r.sha1))
+        for r in sorted(rows, key=lambda r: (r.name, r.sha1))
     ]

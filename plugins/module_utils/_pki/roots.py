@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from .._files import read
 from . import certificates
 from ._base import SMALL_FILE, PkiError, file_has, pem_file_has, sha256_hex, utc_text
+from .deliveries import on_macs, relied_on
 from .folder import Folder
 from .issuing import Issuance, destroy, issue, leftovers, require_private, restore_public_files, settle, settled
 from .ledger import Ledger, Row, reading, writing
@@ -167,7 +168,8 @@ def _check_same(row: Row, request: RootRequest) -> None:
     """Raise PkiError when the generation that is there is not the one that is described."""
     if request.source:
         root, chain = _read_source(request.source)
-        same = row.origin == "supplied" and row.options == _source_options(chain)
+        # By its content alone: a rebuilt ledger cannot tell every root that was supplied from one that was made here.
+        same = json.loads(row.options).get("chain", "") == json.loads(_source_options(chain))["chain"]
         if not same or certificates.sha1(root) != row.sha1 or (bool(request.source.key) and not row.private_sha256):
             raise PkiError(
                 f"Generation {row.generation} is another root, chain or key than {request.source.certificate} and its "
@@ -277,13 +279,13 @@ def retire_root(
 ) -> RootResult:
     """Destroy the key of a generation. Its certificate stays in the ledger and in the folder.
 
-    PkiError when a valid identity of a client still comes from it, unless `force`.
+    PkiError when a client still relies on it (see deliveries.relied_on), unless `force`.
     """
     certificates.require_cryptography()
     with reading(_ours(folder)) as ledger:
         rows = ledger.rows()
         before = describe_roots(folder, ledger, rows)
-        row = _to_retire(rows, generation, now, force=force)
+        row = _to_retire(ledger, rows, generation, now, force=force)
     if row is None:
         there = _state_of(before, generation)
         return RootResult(False, there, before, there)
@@ -293,7 +295,7 @@ def retire_root(
         return RootResult(True, _state_of(after, generation), after, _state_of(before, generation))
     with folder.writing(), writing(folder) as ledger:
         settle(folder, ledger, now)
-        row = _to_retire(ledger.rows(), generation, now, force=force)
+        row = _to_retire(ledger, ledger.rows(), generation, now, force=force)
         if row:
             if row.state != "retired":
                 with ledger.transaction():
@@ -304,20 +306,17 @@ def retire_root(
     return RootResult(True, _state_of(after, generation), after, _state_of(before, generation))
 
 
-def _to_retire(rows: Sequence[Row], generation: int, now: datetime, *, force: bool) -> Row | None:
+def _to_retire(ledger: Ledger, rows: Sequence[Row], generation: int, now: datetime, *, force: bool) -> Row | None:
     row = generations(rows).get(generation)
     if row is None or (row.state == "retired" and not row.private_sha256):
         return None
-    depending = sorted(
-        r.name
-        for r in rows
-        if r.kind == "client" and r.state == "issued" and r.root_sha1 == row.sha1 and r.not_after > now
-    )
+    depending = relied_on(rows, on_macs(ledger.deliveries(), rows), now).get(row.sha1, [])
     if depending and not force:
+        shown = f"{', '.join(depending[:3])}{', ...' if len(depending) > 3 else ''}"
         raise PkiError(
-            f"The root of generation {generation} still carries {len(depending)} valid client certificates "
-            f"({', '.join(depending[:3])}{', ...' if len(depending) > 3 else ''}); issue them from a newer generation, "
-            "revoke or remove them first, or set force."
+            f"The root of generation {generation} is still needed by {len(depending)} clients ({shown}): their valid "
+            "certificates come from it, or nobody has seen newer ones on their Macs yet; issue them from a newer "
+            "generation and deliver them, revoke or remove the clients, or set force."
         )
     return row
 

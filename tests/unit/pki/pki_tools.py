@@ -18,8 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import ensure_clients
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deciding import Settings
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import note_delivery
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.ending import end_clients
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.folder import Folder
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.ledger import Delivery
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.outcome import Outcome
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import parse_clients
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import (
@@ -28,6 +30,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import (
     ensure_root,
     retire_root,
 )
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.telling import tell
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -78,8 +81,19 @@ class Pki:
         wanted = Settings(**({"passphrase": PASSPHRASE, "password": PASSWORD} | settings))
         return ensure_clients(self.folder, parse_clients(clients), wanted, now=self.now, check=check, make_key=make_key)
 
-    def end(self, *clients: Any, state: str = "revoked", check: bool = False) -> Outcome:
-        return end_clients(self.folder, parse_clients(clients), state, now=self.now, check=check)
+    def end(self, *clients: Any, state: str = "revoked", check: bool = False, **more: Any) -> Outcome:
+        return end_clients(self.folder, parse_clients(clients), state, now=self.now, check=check, **more)
+
+    def seen(self, host: str, sha1: str = "", status: str = "installed", **more: Any) -> bool:
+        """A Mac was seen: as `installed` with a profile that holds this certificate, or as still having another."""
+        uuid = f"UUID-{sha1[:8]}" if sha1 else ""
+        values = {"identifier": "com.example.vpn", "serial_number": f"C02{host}", "macos_version": "15.5"}
+        values |= {"profile_uuid": uuid, "shown_uuid": uuid if status == "installed" else ""}
+        wanted = Delivery("", host, status=status, certificate_sha1=sha1, **(values | more))
+        return note_delivery(self.folder, wanted, self.now)
+
+    def tell(self, **how: Any) -> dict[str, Any]:
+        return tell(self.folder, now=self.now, **how)
 
     def sql(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         connection = sqlite3.connect(f"{(self.path / 'ledger.sqlite3').as_uri()}?mode=ro", uri=True)

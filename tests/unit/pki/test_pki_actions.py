@@ -69,7 +69,10 @@ def test_a_whole_life(tmp_path: Path) -> None:
     assert rotated[1]["clients"]["mac-01"]["reason"] == "root_rotated"
     assert root(args={"generation": 2})["changed"]
     assert issue("mac-01", "mac-02", args={"generation": 2})["changed"]
-    retired = root(args={"generation": 1, "state": "absent"})
+    early = root(args={"generation": 1, "state": "absent"})
+    assert (early["failed"], early["changed"]) == (True, False)
+    assert "is still needed by 2 clients (mac-01, mac-02)" in early["msg"]
+    retired = root(args={"generation": 1, "state": "absent", "force": True})
     assert (retired["changed"], retired["state"]) == (True, "retired")
     ended = issue("mac-01", args={"state": "revoked", "pkcs12_password": None, "passphrase": None})
     assert ended["revoked"][0]["name"] == "mac-01"

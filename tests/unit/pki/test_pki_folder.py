@@ -104,9 +104,9 @@ def test_a_damaged_ledger(rooted: Pki) -> None:
 
 def test_a_newer_ledger(rooted: Pki) -> None:
     connection = sqlite3.connect(rooted.path / "ledger.sqlite3")
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
-    with pytest.raises(PkiError, match="version 2, this release knows 1"):
+    with pytest.raises(PkiError, match="version 3, this release knows 2"):
         rooted.root()
 
 

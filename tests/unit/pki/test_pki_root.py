@@ -178,9 +178,16 @@ def test_retiring_waits_for_the_clients(rooted: Pki) -> None:
     first = rooted.root().current
     rooted.root(generation=2)
     for check in (False, True):
-        with pytest.raises(PkiError, match=r"1 valid client certificates \(mac-01\)"):
+        with pytest.raises(PkiError, match=r"is still needed by 1 clients \(mac-01\)"):
             rooted.retire(1, check=check)
-    assert rooted.issue("mac-01").entries["mac-01"].reason == "root_rotated"
+    moved = rooted.issue("mac-01").entries["mac-01"]
+    assert moved.reason == "root_rotated"
+    for status in ("", "pending_approval"):
+        if status:
+            rooted.seen("mac-01", moved.sha1, status)
+        with pytest.raises(PkiError, match="nobody has seen newer ones on their Macs yet"):
+            rooted.retire(1)
+    rooted.seen("mac-01", moved.sha1)
     before = rooted.tree()
     foreseen = rooted.retire(1, check=True)
     assert foreseen.changed

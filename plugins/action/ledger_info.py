@@ -1,0 +1,31 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ledger_info: what the ledger of a PKI folder tells. Options: plugins/modules/ledger_info.py."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from ..module_utils._pki.folder import Folder
+from ..module_utils._pki.telling import tell
+from ..plugin_utils._action import UserVpnAction
+
+
+class ActionModule(UserVpnAction):
+    ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
+        "path": {"type": "path", "required": True},
+        "clients": {"type": "list", "elements": "str"},
+        "renew_before_days": {"type": "int", "default": 30},
+        "history": {"type": "bool", "default": False},
+    }
+
+    def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        return tell(
+            Folder(self.local_path(arguments["path"])),
+            now=datetime.now(UTC),
+            renew_before_days=arguments["renew_before_days"],
+            names=arguments["clients"],
+            history=arguments["history"],
+        )

@@ -1,0 +1,297 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the ledger, rebuilt from the certificate files.
+
+The files tell which certificates there are, whose they are, and which identity each client has now. They do not tell
+what has been revoked (Azure's own list does), why and when anything happened, and what was seen on the Macs (the next
+run sees it again). So a certificate without its key counts as removed: still valid, and nobody's current one.
+
+A ledger that is whole only gets what it does not know: after an old backup, what has been issued since.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .._errors import UserVpnError
+from .._files import read
+from . import certificates, pkcs12
+from ._base import SMALL_FILE, PkiError, sha256_hex
+from .ending import ENDS, normal_thumbprint
+from .folder import Folder
+from .issuing import Issuance
+from .ledger import Ledger, LostLedgerError, Row, by_client, reading, replacing, writing
+from .roots import generations
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+REASON = "rebuilt"
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """
+    lost      whether the ledger was missing or damaged
+    added     what it did not know
+    revoked   what it knew, but not as revoked
+    skipped   files that were left out, a sentence each
+    unopened  clients whose PKCS#12 does not open with the password: they will get new identities
+    unknown   revoked thumbprints of which there is no file
+    """
+
+    lost: bool = False
+    added: list[Row] = field(default_factory=list)
+    revoked: list[Row] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    unopened: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return self.lost or bool(self.added or self.revoked)
+
+
+def rebuild(
+    folder: Folder,
+    *,
+    now: datetime,
+    revoked: Sequence[str] = (),
+    password: str | None = None,
+    check: bool = False,
+) -> Rebuilt:
+    """See that the ledger knows every certificate file of the folder. With `check` nothing is written.
+
+    `revoked` are the thumbprints that Azure refuses. `password` opens the PKCS#12 files, which proves them whole.
+    """
+    certificates.require_cryptography()
+    thumbprints = frozenset(map(normal_thumbprint, revoked))
+    if not folder.exists():
+        raise PkiError(f"{folder.path} is no PKI folder, so there is nothing to rebuild; give the path of one.")
+    known = _known(folder)
+    foreseen = _Scan(folder, now, thumbprints, password).of(known or [], b"", lost=known is None).rebuilt
+    if check or not foreseen.changed:
+        if foreseen.changed:
+            folder.require_writable()
+        return foreseen
+    with folder.writing():
+        known = _known(folder)  # another process may have done it while we waited for the lock
+        lost = known is None
+        with replacing(folder, now) if lost else writing(folder) as ledger:
+            found = _Scan(folder, now, thumbprints, password).of(known or [], ledger.salt(), lost=lost)
+            _enter(ledger, found, now)
+    return found.rebuilt
+
+
+def _known(folder: Folder) -> list[Row] | None:
+    """What the ledger knows; None when it is lost."""
+    try:
+        with reading(folder) as ledger:
+            ledger.check()
+            return ledger.rows()
+    except LostLedgerError:
+        return None
+
+
+def _enter(ledger: Ledger, found: _Found, now: datetime) -> None:
+    with ledger.transaction():
+        for row in found.rebuilt.revoked:
+            ledger.set_state(row, "revoked", REASON, now)
+        for issuance in found.issuances:
+            row = issuance.row
+            if row.kind == "client" and row.state == "issued":
+                for older in ledger.rows_of_client(row.name):
+                    if older.state == "issued":
+                        ledger.set_state(older, "superseded", REASON, now)
+            ledger.write_down(row, issuance.pem, issuance.chain, now)
+
+
+@dataclass(frozen=True)
+class _Found:
+    issuances: list[Issuance]
+    rebuilt: Rebuilt
+
+
+@dataclass
+class _Scan:
+    """One look at the files of the folder."""
+
+    folder: Folder
+    now: datetime
+    revoked: frozenset[str]
+    password: str | None
+    skipped: list[str] = field(default_factory=list)
+    unopened: list[str] = field(default_factory=list)
+
+    def of(self, known: Sequence[Row], salt: bytes, *, lost: bool) -> _Found:
+        checks = pkcs12.PasswordChecks(salt)
+        roots = self._roots(known)
+        signers = [(root.row, ca) for root in roots for ca in certificates.load_certificates(root.pem + root.chain, "")]
+        clients = [issuance for place in _folders(self.folder.path / "clients")
+                   for issuance in self._client(place, known, signers, checks)]  # fmt: skip
+        alive = {i.row.root_sha1 for i in clients if i.row.not_after > self.now}
+        there = {row.sha1 for row in known}
+        numbered = self._numbered([root for root in roots if root.row.sha1 not in there], known, alive)
+        new = [*numbered, *clients]
+        unknown = sorted(self.revoked - there - {issuance.row.sha1 for issuance in new})
+        added = [issuance.row for issuance in new]
+        late = [r for r in known if r.kind == "client" and r.sha1 in self.revoked and r.state in ENDS["revoked"]]
+        return _Found(new, Rebuilt(lost, added, late, self.skipped, sorted(self.unopened), unknown))
+
+    # -- roots
+
+    def _roots(self, known: Sequence[Row]) -> list[Issuance]:
+        """All of them, known or not: they tell whose certificate is whose."""
+        rows = {row.sha1: row for row in generations(known).values()}
+        found = []
+        for place in _folders(self.folder.path / "roots"):
+            with self._skipping():
+                files = self.folder.root_files(place.name)
+                root = self._certificate(files.certificate, place.name)
+                chain = read(files.chain, SMALL_FILE) if files.chain and files.chain.exists() else b""
+                cas = certificates.load_certificates(chain, str(files.chain)) if chain else []
+                row = rows.get(place.name) or self._root_row(root, cas)
+                found.append(Issuance(row, certificates.pem(root), chain=b"".join(certificates.pem(ca) for ca in cas)))
+        return found
+
+    def _root_row(self, root: x509.Certificate, chain: Sequence[x509.Certificate]) -> Row:
+        key = self.folder.root_files(certificates.sha1(root)).private
+        private = sha256_hex(read(key, SMALL_FILE)) if key.exists() else ""
+        text = b"".join(certificates.pem(ca) for ca in chain)
+        # A root that is not ours for certain counts as made here, which certificate_source still recognises.
+        made = private and not chain and len(list(root.subject)) == 1
+        size = certificates.key_bits(root)
+        options = {"key_size": size} if made else {"chain": sha256_hex(text) if text else ""}
+        return _row(
+            root, "root", certificates.common_name(root), certificates.sha1(root),
+            origin="made" if made else "supplied", options=json.dumps(options), private_sha256=private,
+        )  # fmt: skip
+
+    def _numbered(self, roots: Sequence[Issuance], known: Sequence[Row], alive: set[str]) -> list[Issuance]:
+        """In the order in which they begin. All but the last without a key are retired, unless a client needs them."""
+        first = max(generations(known), default=0) + 1
+        ordered = sorted(roots, key=lambda issuance: (issuance.row.not_before, issuance.row.sha1))
+        numbered = []
+        for number, issuance in enumerate(ordered, first):
+            row = issuance.row
+            kept = row.private_sha256 or row.sha1 in alive or issuance is ordered[-1]
+            row = replace(row, generation=number, state="issued" if kept else "retired")
+            numbered.append(replace(issuance, row=row))
+        return numbered
+
+    # -- clients
+
+    def _client(
+        self,
+        place: Path,
+        known: Sequence[Row],
+        signers: Sequence[tuple[Row, x509.Certificate]],
+        checks: pkcs12.PasswordChecks,
+    ) -> list[Issuance]:
+        """The certificates of one client that the ledger does not know, oldest first."""
+        history = by_client(known).get(place.name, [])
+        there = {row.sha1 for row in known}
+        found: list[Issuance] = []
+        for file in sorted(place.glob("*.pem")):
+            if file.stem not in there and not file.name.startswith("."):
+                with self._skipping():
+                    certificate = self._certificate(file, file.stem)
+                    row = self._client_row(certificate, place.name, signers, checks)
+                    found.append(Issuance(row, certificates.pem(certificate)))
+        found.sort(key=lambda issuance: (issuance.row.not_before, issuance.row.sha1))
+        identities = [i.row for i in found if i.row.private_sha256]
+        known_current = [row for row in history if row.state == "issued"]
+        newest = max([*known_current, *identities], key=lambda row: row.not_before, default=None)
+        return [replace(i, row=replace(i.row, state=self._state(i.row, newest, found[-1].row))) for i in found]
+
+    def _state(self, row: Row, newest: Row | None, last: Row) -> str:
+        """`newest` is the youngest certificate that has its key here, `last` the youngest of all."""
+        if row.sha1 in self.revoked:
+            return "revoked"
+        if newest is None:
+            return "removed" if row is last else "superseded"
+        if row is newest:
+            return "issued"
+        return "superseded" if row.not_before <= newest.not_before else "removed"
+
+    def _client_row(
+        self,
+        certificate: x509.Certificate,
+        name: str,
+        signers: Sequence[tuple[Row, x509.Certificate]],
+        checks: pkcs12.PasswordChecks,
+    ) -> Row:
+        if certificates.common_name(certificate) != name:
+            raise PkiError(f"{certificates.describe(certificate)} lies in the folder of {name}; move it away.")
+        root = next((root for root, ca in signers if certificates.issued_by(certificate, ca)), None)
+        if root is None:
+            raise PkiError(f"{certificates.describe(certificate)} of {name} comes from no root of this folder.")
+        private, password_check = self._identity(name, certificate, checks)
+        made = {"key_size": certificates.key_bits(certificate), "sans": certificates.dns_names(certificate)[1:]}
+        return _row(
+            certificate, "client", name, root.sha1,
+            origin="made" if root.private_sha256 else "supplied", options=json.dumps(made),
+            private_sha256=private, password_check=password_check,
+        )  # fmt: skip
+
+    def _identity(self, name: str, certificate: x509.Certificate, checks: pkcs12.PasswordChecks) -> tuple[str, str]:
+        """SHA-256 of the PKCS#12 file and its password check; both empty when there is no such file."""
+        file = self.folder.client_files(name, certificates.sha1(certificate)).private
+        if not file.exists():
+            return "", ""
+        content = read(file, SMALL_FILE)
+        try:
+            leaf, _key = pkcs12.decode(content, self.password or "", str(file))
+        except PkiError:
+            self.unopened.append(name)
+            return sha256_hex(content), ""
+        if leaf != certificate:
+            raise PkiError(f"{file} holds another certificate than {file.stem}.pem; move it away.")
+        return sha256_hex(content), checks.of(self.password or "")
+
+    # -- both
+
+    @staticmethod
+    def _certificate(file: Path, sha1: str) -> x509.Certificate:
+        found = certificates.load_certificates(read(file, SMALL_FILE), str(file))
+        if len(found) != 1 or certificates.sha1(found[0]) != sha1:
+            raise PkiError(f"{file} is not the certificate that its name says.")
+        return found[0]
+
+    @contextlib.contextmanager
+    def _skipping(self) -> Iterator[None]:
+        """A file that is of no use is told, and left out."""
+        try:
+            yield
+        except UserVpnError as error:
+            self.skipped.append(str(error))
+
+
+def _folders(place: Path) -> list[Path]:
+    return sorted(path for path in place.glob("*") if path.is_dir()) if place.is_dir() else []
+
+
+def _row(certificate: x509.Certificate, kind: str, name: str, root_sha1: str, **more: str) -> Row:
+    """Without generation and state, which depend on the others."""
+    return Row(
+        sha1=certificates.sha1(certificate),
+        sha256=certificates.sha256(certificate),
+        kind=kind,
+        name=name,
+        generation=0,
+        serial=certificates.serial(certificate),
+        subject=certificate.subject.rfc4514_string(),
+        root_sha1=root_sha1,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        state="issued",
+        reason=REASON,
+        **more,
+    )
