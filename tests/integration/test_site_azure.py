@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import plistlib
 import random
 import subprocess
 import time
@@ -17,79 +15,17 @@ from typing import Any
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.configurations import GOOD_POLICY
-from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER, Site
-from ansible_collections.vwan.user_vpn.tests.lab import Lab
-from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, certificates, faults
-from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Profile, Resource
+from ansible_collections.vwan.user_vpn.tests.integration.azure_site import AzureSite, azure_site
+from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER
+from ansible_collections.vwan.user_vpn.tests.lab.azure import certificates, faults
 
-GROUP = "rg-vpn"
 WRITE = "Microsoft.Network/vpnServerConfigurations/write"
 
 
-def profile_of(resource: Resource | None) -> Profile:
-    assert resource and resource.profile
-    return resource.profile
-
-
-class AzureSite(Site):
-    """A site whose package and trust are Azure's: a Virtual WAN with one hub, and two Macs."""
-
-    def __init__(self, folder: Path, lab: Lab, azure: AzureLab, gateway: Resource) -> None:
-        self.azure = azure
-        self.gateway = profile_of(gateway)
-        self.wan = profile_of(azure.subscription.get("virtualWans", GROUP, "wan1"))
-        self.gateway_resource = gateway
-        super().__init__(folder, lab, [])
-        self.variables |= {
-            "user_vpn_resource_group": GROUP,
-            "user_vpn_virtual_wan": "wan1",
-            "user_vpn_server_configuration": "macs",
-        }
-        self.secrets |= azure.environment()
-
-    def download(self, **settings: Any) -> None:
-        """The playbook does it."""
-
-    @property
-    def configuration(self) -> Resource:
-        found = self.azure.subscription.get("vpnServerConfigurations", GROUP, "macs")
-        assert found
-        return found
-
-    @property
-    def trusted(self) -> list[bytes]:
-        """The roots that Azure trusts, in DER."""
-        return [
-            base64.b64decode(root["publicCertData"], validate=True)
-            for root in self.configuration.properties["vpnClientRootCertificates"]
-        ]
-
-    @property
-    def refused(self) -> set[str]:
-        return {item["thumbprint"] for item in self.configuration.properties["vpnClientRevokedCertificates"]}
-
-    def profile(self, mac: str = "mac1") -> dict[str, Any]:
-        return dict(plistlib.loads((self.profiles / f"{mac}.mobileconfig").read_bytes()))
-
-
 @pytest.fixture
-def azure(tmp_path: Path) -> Iterator[AzureLab]:
-    with AzureLab(tmp_path / "azure") as azure:
-        azure.add_virtual_wan("wan1")
-        azure.add_hub("hub1", "wan1")
-        azure.add_server_configuration("macs", ipsec_policy=dict(GOOD_POLICY))
-        yield azure
-        assert azure.leaks == []
-
-
-@pytest.fixture
-def site(tmp_path: Path, azure: AzureLab) -> Iterator[AzureSite]:
-    gateway = azure.add_p2s_gateway("gw1", "hub1", "macs", dns=["10.20.0.52"])
-    (tmp_path / "site").mkdir()
-    with Lab(tmp_path / "lab") as lab:
-        for name, macos in (("mac1", "15.5"), ("mac2", "14.4")):
-            lab.add_mac(name, macos=macos, console_user="anna", users=("anna",), approve_after=0.1)
-        yield AzureSite(tmp_path / "site", lab, azure, gateway)
+def site(tmp_path: Path) -> Iterator[AzureSite]:
+    with azure_site(tmp_path, mac1="15.5", mac2="14.4") as site:
+        yield site
 
 
 def in_openssl(der: bytes) -> str:

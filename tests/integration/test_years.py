@@ -1,0 +1,151 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks renew, revoke and report, from the ledger to Azure and the Macs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.tests.integration.azure_site import AzureSite, azure_site
+from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER
+
+NAMES = ("mac1", "mac2", "mac3")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[AzureSite]:
+    with azure_site(tmp_path, mac1="15.5", mac2="14.4", mac3="26.1") as site:
+        run = site.play()
+        assert run.returncode == 0, run.output
+        yield site
+
+
+def ledger(site: AzureSite, state: str) -> dict[str, str]:
+    """SHA-1 of the certificates in a state, by client, as sqlite3 reads them."""
+    with sqlite3.connect(f"file:{site.pki / 'ledger.sqlite3'}?mode=ro", uri=True) as database:
+        rows = database.execute(
+            "SELECT name, sha1 FROM certificates WHERE kind = 'client' AND state = ? ORDER BY not_after", (state,)
+        )
+        return dict(rows.fetchall())
+
+
+def on_mac(site: AzureSite, name: str) -> list[str]:
+    return [profile["uuid"] for profile in site.lab.macs[name].installed_profiles()]
+
+
+def ended_well(run: Any) -> None:
+    assert run.returncode == 0, run.output
+
+
+def renew(site: AzureSite, *options: str, **variables: Any) -> Any:
+    """With 400 days to go, every certificate of a year is due."""
+    given = {"user_vpn_renew_before_days": 300, "certificates_client_valid_days": 365} | variables
+    return site.play(*options, "-e", json.dumps(given), playbook="vwan.user_vpn.renew")
+
+
+def test_a_lost_mac(site: AzureSite) -> None:
+    """Gone for ever: Azure refuses it, the ledger remembers, and the run ends well."""
+    issued = ledger(site, "issued")
+    site.lab.macs["mac2"].offline()
+    options = ("-e", "user_vpn_revoke=mac2", "-e", "user_vpn_revoke_reason='lost in a train'")
+    predicted = site.play("--check", *options, playbook="vwan.user_vpn.revoke")
+    ended_well(predicted)
+    assert (site.refused, ledger(site, "revoked")) == (set(), {})
+    ended = site.play(*options, playbook="vwan.user_vpn.revoke")
+    ended_well(ended)
+    assert predicted.changed() == ended.changed()
+    assert site.refused == {issued["mac2"]}
+    assert ledger(site, "revoked") == {"mac2": issued["mac2"]}
+    assert not list((site.pki / "clients/mac2").glob("*.p12"))
+    with sqlite3.connect(site.pki / "ledger.sqlite3") as database:
+        assert "lost in a train" in str(database.execute("SELECT * FROM events").fetchall())
+    # again: nothing to do, nothing written
+    site.azure.forget_requests()
+    again = site.play(*options, playbook="vwan.user_vpn.revoke")
+    ended_well(again)
+    assert again.changed() == set()
+    assert site.azure.writes == []
+    # it turns up again: its profile goes, and with the others nothing happens
+    site.lab.macs["mac2"].online()
+    ended_well(site.play(*options, playbook="vwan.user_vpn.revoke"))
+    assert on_mac(site, "mac2") == []
+    assert site.lab.macs["mac2"].keychain("System") == []
+    assert on_mac(site, "mac1") != []
+    # the same name gets a new identity
+    ended_well(site.play())
+    assert ledger(site, "issued")["mac2"] != issued["mac2"]
+    assert len(on_mac(site, "mac2")) == 1
+    assert site.refused == {issued["mac2"]}
+
+
+def test_by_thumbprint_and_by_client_name(site: AzureSite) -> None:
+    issued = ledger(site, "issued")
+    given = f"{issued['mac1'].lower()},mac3"
+    run = site.play("-e", f"user_vpn_revoke={given}", playbook="vwan.user_vpn.revoke")
+    ended_well(run)
+    assert site.refused == {issued["mac1"], issued["mac3"]}
+    assert [on_mac(site, name) for name in ("mac1", "mac3")] == [[], []]
+    assert len(on_mac(site, "mac2")) == 1
+
+
+def test_a_misspelt_name_does_nothing(site: AzureSite) -> None:
+    run = site.play("-e", "user_vpn_revoke=mac1,mack2", playbook="vwan.user_vpn.revoke")
+    assert run.returncode != 0
+    assert "knows no certificate of a client" in run.output and "mack2" in run.output
+    assert (site.refused, ledger(site, "revoked")) == (set(), {})
+    assert len(on_mac(site, "mac1")) == 1
+
+
+def test_the_report(site: AzureSite) -> None:
+    run = site.play(playbook="vwan.user_vpn.report")
+    ended_well(run)
+    assert run.count("unreachable") == dict.fromkeys(NAMES, 0)
+    folder = site.folder / "inventory/user_vpn/report"
+    told = json.loads((folder / "report.json").read_text())
+    assert {name: client["status"] for name, client in told["clients"].items()} == dict.fromkeys(NAMES, "current")
+    with (folder / "report.csv").open(newline="") as stream:
+        rows = {row["client"]: row for row in csv.DictReader(stream)}
+    issued = ledger(site, "issued")
+    for name in NAMES:
+        assert rows[name]["mac_sha1"] == rows[name]["sha1"] == issued[name]
+        assert rows[name]["profile_uuid"] == on_mac(site, name)[0]
+        assert rows[name]["macos_version"] == site.lab.macs[name].macos
+        assert f"{name} " in (folder / "report.txt").read_text()
+        assert rows[name]["days_left"] in ("364", "365")
+    assert site.play(playbook="vwan.user_vpn.report").changed() == set()
+
+
+def test_renewal_in_batches(site: AzureSite) -> None:
+    """Two at a time; who is away stays connected with the old identity, is listed as behind, and catches up."""
+    before = ledger(site, "issued")
+    installed = {name: on_mac(site, name) for name in NAMES}
+    site.lab.macs["mac1"].person = "ignores"
+    early = {"user_vpn_renew_before_days": 364, "user_vpn_revoke_superseded": True}
+    first = renew(site, user_vpn_renew_batch=2, **early)
+    ended_well(first)
+    after = ledger(site, "issued")
+    renewed = {name for name in NAMES if after[name] != before[name]}
+    assert len(renewed) == 2
+    assert IDENTIFIER
+    # an old one is refused only when the new one is on its Mac
+    moved = {name for name in renewed if on_mac(site, name) != installed[name]}
+    assert site.refused == {before[name] for name in moved}
+    behind = renewed - moved
+    assert all(on_mac(site, name) == installed[name] for name in behind)
+    assert behind == renewed & {"mac1"}
+    report = json.loads((site.folder / "inventory/user_vpn/report/report.json").read_text())["clients"]
+    assert {name for name in NAMES if report[name]["status"] == "behind"} == behind
+    # back again
+    site.lab.macs["mac1"].person = "approves"
+    ended_well(renew(site, user_vpn_renew_batch=2, **early))
+    final = ledger(site, "issued")
+    assert all(final[name] != before[name] for name in NAMES)
+    assert site.refused == set(before.values())
