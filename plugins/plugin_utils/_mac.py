@@ -72,6 +72,8 @@ class MacState:
     leftover: str  # the user in whose folder an earlier run left a staged profile
     stage: str
     message: str
+    named: tuple[str, ...]  # certificates of the name that `look` was given, base64 of DER
+    trusted: frozenset[int]  # which of the roots that `look` was given this Mac trusts, by position
 
     @property
     def privileged(self) -> bool:
@@ -143,6 +145,8 @@ def read_answer(stdout: str, mark: str) -> MacState:
         leftover=one("leftover"),
         stage=one("stage"),
         message=one("message"),
+        named=tuple(answer.get("named", [])),
+        trusted=frozenset(int(number) for number in answer.get("trusted", []) if number.isdecimal()),
     )
 
 
