@@ -26,9 +26,9 @@ class MacError(UserVpnError):
 
 
 @functools.cache
-def script() -> str:
-    """The one script that runs on a Mac, without its comments (it travels on every command line)."""
-    source = (Path(__file__).parent / "mac.sh").read_text(encoding="utf-8")
+def script(name: str = "mac.sh") -> str:
+    """A script that runs on a Mac, without its comments (it travels on the command line)."""
+    source = (Path(__file__).parent / name).read_text(encoding="utf-8")
     lines = (line for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#"))
     return "\n".join(lines) + "\n"
 
