@@ -132,7 +132,9 @@ class ActionModule(MacAction):
             stdin=_keychain.lines(plan, password),
         )
         if after.stage == "cannot_write":
-            raise UserVpnError("The certificates could not be staged on the Mac: is its disk full? Nothing was left on it.")
+            raise UserVpnError(
+                "The certificates could not be staged on the Mac: is its disk full? Nothing was left on it."
+            )
         left = _keychain.plan_absent(after, plan.going).going
         if identity or plan.roots:
             missing = _keychain.plan_present(after, plan.roots, identity)
@@ -185,7 +187,9 @@ def _advice(
     if status == "removed":
         return "None of these certificates is in the keychain."
     if status == "no_console_user":
-        return "Nobody is at the screen of this Mac, so there is no login keychain to write; run again when somebody is."
+        return (
+            "Nobody is at the screen of this Mac, so there is no login keychain to write; run again when somebody is."
+        )
     what = "Both the client and the root certificate are" if identity and roots else "The certificates are"
     if not untrusted:
         return f"{what} installed."

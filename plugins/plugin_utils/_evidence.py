@@ -10,19 +10,35 @@ looks like key material go, so that a mistake there still shows nothing.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from collections.abc import Iterable
 
 from ._mac import MacError
 
-# Accounts that every Mac has: they name nobody.
-NOBODY = frozenset({"root", "loginwindow", "shared", "guest", "daemon", "_mbsetupuser", ".localized", "localhost"})
-_PEM = re.compile(r"-----BEGIN [^\n]*?(?:-----END [^\n]*?-----|\Z)", re.DOTALL)
+# Accounts that every Mac or every second one has: they name nobody.
+NOBODY = frozenset(
+    {
+        "root",
+        "admin",
+        "administrator",
+        "loginwindow",
+        "shared",
+        "guest",
+        "daemon",
+        "_mbsetupuser",
+        ".localized",
+        "localhost",
+    }
+)
+_PEM = re.compile(r"-----BEGIN .*?(?:-----END [^\n]*?-----|\Z)", re.DOTALL)
 _DATA = re.compile(r"<data>.*?(?:</data>|\Z)", re.DOTALL)
 _PLIST_SECRET = re.compile(
     r"(<key>[^<]*(?:password|secret|passphrase|PPK)[^<]*</key>[\s|]*)<string>.*?(?:</string>|\Z)", re.DOTALL | re.I
 )
-_SECRET = re.compile(r"((?:password|passphrase|secret|passwd|psk)[\w ]{0,20}[\"']?[ \t]*[:=])[ \t]*\S[^\n]*", re.IGNORECASE)
+_SECRET = re.compile(
+    r"((?:password|passphrase|secret|passwd|psk)[\w ]{0,20}[\"']?[ \t]*[:=])[ \t]*\S[^\n]*", re.IGNORECASE
+)
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _GATEWAY = re.compile(r"[\w-]+(?:\.[\w-]+)*\.vpn\.azure\.(com|us|cn)", re.IGNORECASE)
@@ -42,7 +58,8 @@ def read(stdout: str, mark: str) -> tuple[list[str], str]:
         raise MacError("The answer of the Mac is not complete: the connection was lost, or its shell ended early.")
     inside = lines[lines.index(first) + 1 : lines.index(last)]
     names = [line.removeprefix("hide=") for line in inside if line.startswith("hide=")]
-    return names, "\n".join(line for line in inside if not line.startswith("hide="))
+    # A line of another shape is none of evidence.sh's (a shell that talks between): it is dropped.
+    return names, "\n".join(line for line in inside if line.startswith(("? ", "$ ", "| ", "= ")))
 
 
 def redact(text: str, names: Iterable[str] = ()) -> str:
@@ -65,14 +82,11 @@ def redact(text: str, names: Iterable[str] = ()) -> str:
 
 
 def _blob(match: re.Match[str]) -> str:
-    # Lines drawn by tools, and paths, are no key material.
+    # Lines that tools draw, and macOS's own long paths, are no key material.
     text = match[0]
-    drawn = len(set(text)) < 3
-    return text if drawn or text.count("/") > 3 and "=" not in text and _is_path(text) else f"<{len(text)} characters>"
-
-
-def _is_path(text: str) -> bool:
-    return text.startswith(("/System/", "/Library/", "/usr/", "/Applications/"))
+    if not text.strip("=-_+") or text.startswith(("/System/Library/", "/Library/Preferences/")):
+        return text
+    return f"<{len(text)} characters>"
 
 
 def _address(match: re.Match[str]) -> str:
@@ -113,4 +127,13 @@ Not collected, because it takes a person, changes something, or needs a gateway.
 def report(stdout: str, mark: str, names: Iterable[str] = ()) -> str:
     """The whole file. `names` are those that the controller knows of the Mac, beside those that the Mac names."""
     hidden, seen = read(stdout, mark)
-    return HEAD + redact(seen, [*hidden, *names]) + "\n" + TAIL
+    hide = [*hidden, *names]
+    blocks = itertools.groupby(seen.splitlines(), lambda line: line.startswith("| "))
+    return HEAD + "".join(_block(list(lines), said, hide) for said, lines in blocks) + TAIL
+
+
+def _block(lines: list[str], said: bool, hide: list[str]) -> str:
+    """What the Mac said, redacted; the commands and topics around it are ours, and nothing of the Mac's."""
+    if said:
+        lines = redact("\n".join(line.removeprefix("| ") for line in lines), hide).split("\n")
+    return "".join(f"| {line}\n" if said else f"{line}\n" for line in lines)

@@ -15,7 +15,8 @@ set -u
 mark=$1
 # shellcheck disable=SC2034 # read in the commands below
 minutes=$2
-system=/Library/Keychains/System.keychain
+library=/Library
+system=$library/Keychains/System.keychain
 extension=/System/Library/Frameworks/NetworkExtension.framework/PlugIns/NEIKEv2Provider.appex
 console=$(stat -f %Su /dev/console)
 
@@ -54,7 +55,6 @@ see 'reaching the Mac: become' 'id -u'
 see 'tools' 'for tool in awk base64 ifconfig ioreg launchctl log mktemp open profiles scutil sed security stat sudo; do command -v "$tool" > /dev/null || echo "$tool is missing"; done'
 see 'tools: base64 -D' 'printf "YQ==" | base64 -D'
 see 'the screen: owner of /dev/console' 'stat -f %Su /dev/console'
-see 'the screen: what scutil knows of it' 'echo "show State:/Users/ConsoleUser" | scutil | sed -n "s/^ *\([A-Za-z]*\) : .*/\1/p"'
 see 'the session of this exec' 'launchctl managername'
 case $console in
   root | loginwindow | _mbsetupuser | '') ;;
@@ -85,6 +85,6 @@ see 'tunnel: resolvers' 'scutil --dns | grep -E "nameserver|if_index"'
 see 'tunnel: network' 'scutil --nwi | grep -E "REACH|ipsec"'
 see 'tunnel: provider' 'pgrep -x NEIKEv2Provider'
 see 'tunnel: other ways to start it' 'command -v shortcuts; command -v vpnutil'
-see 'tunnel: stored configuration' 'ls -l /Library/Preferences/com.apple.networkextension.plist'
+see 'tunnel: stored configuration' 'ls -l "$library/Preferences/com.apple.networkextension.plist"'
 see 'tunnel: log' "log show --last ${minutes}m --style compact --predicate 'subsystem == \"com.apple.networkextension\"' | tail -n 400"
 printf 'end %s\n' "$mark"

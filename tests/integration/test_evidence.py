@@ -42,7 +42,9 @@ def test_evidence_of_a_mac_in_use(site: Site, version: str) -> None:
     mac = site.lab.add_mac("mac-anna", macos=version, mdm=True)
     assert site.play().returncode == 0
     mac.tunnel = {"interface": "ipsec0", "address": "172.31.250.4", "dns": ["10.1.0.4"], "routes": ["10.1.0.0/16"]}
-    mac.log_lines = ["2026-11-23 01:14:38.1 nesessionmanager: anna@contoso.com left wan.0a1b.vpn.azure.com (20.30.40.50): code 23"]
+    mac.log_lines = [
+        "2026-11-23 01:14:38.1 nesessionmanager: anna@contoso.com left wan.0a1b.vpn.azure.com (20.30.40.50): code 23"
+    ]
     mac.clear_records()
     before = state_of(mac)
 
@@ -72,7 +74,16 @@ def test_evidence_of_a_mac_in_use(site: Site, version: str) -> None:
     answers = re.findall(r"^\? .*\n\$ .*\n(?:\| .*\n)*= \d+$", text, re.MULTILINE)
     assert len(answers) == text.count("\n? ")
     assert len(answers) > 30
-    for hidden in ("anna", "contoso", mac.serial, "20.30.40.50", "0a1b", "mac-anna", "mdm.example.com", mac.hardware_uuid):
+    for hidden in (
+        "anna",
+        "contoso",
+        mac.serial,
+        "20.30.40.50",
+        "0a1b",
+        "mac-anna",
+        "mdm.example.com",
+        mac.hardware_uuid,
+    ):
         assert hidden.lower() not in text.lower(), hidden
     # Neither in the file nor on the wire: profiles are counted on the Mac.
     wire = b"".join(record.stdout + record.stderr for record in mac.execs)

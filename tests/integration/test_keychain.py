@@ -381,7 +381,10 @@ def test_no_secret_leaves_its_place(site: Site) -> None:
     places += [("exec", record.command.encode()) for record in mac.execs]
     places += [("answer", record.stdout + record.stderr) for record in mac.execs]
     assert [
-        (name, place) for place, content in places for name, needles in values.items() if any(n in content for n in needles)
+        (name, place)
+        for place, content in places
+        for name, needles in values.items()
+        if any(n in content for n in needles)
     ] == []
     # Nor does the password of the moment: `security` takes it from standard input alone.
     assert not [argv for argv in mac.processes if argv[0].endswith("security") and "-P" in argv]
@@ -404,7 +407,9 @@ def test_in_the_profile_the_site_says_what_it_verified(site: Site, version: str)
     client = fingerprint(issued(done, "mac-anna")["certificate_path"])
     assert done.of("debug", "mac-anna")["msg"].strip() == f"{INSTALLED}: client {client}, root {root_sha1(site)}."
     assert set(held(mac)) == {client, root_sha1(site)}
-    assert not [entry for entry in done.results if entry["action"].endswith("mac_certificate") and "status" in entry["result"]]
+    assert not [
+        entry for entry in done.results if entry["action"].endswith("mac_certificate") and "status" in entry["result"]
+    ]
 
 
 def test_what_was_not_looked_at_is_not_called_verified(site: Site) -> None:

@@ -34,7 +34,8 @@ MAX_LINE, MAX_WORDS = 4096, 32
 SYSTEM_PATH = "/Library/Keychains/System.keychain"
 ROOTS_PATH = "/System/Library/Keychains/SystemRootCertificates.keychain"
 DENIED = "The authorization was denied since no user interaction was possible."
-# `authorizationdb read` prints a right as a plist (man security); the rule is that of authorization.plist 59754.
+# `authorizationdb read` prints a right as a plist on standard output (man security). That an entitled program or an
+# administrator's authentication is wanted is in authorization.plist 59754; the name of that rule is assumed.
 RULE = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">

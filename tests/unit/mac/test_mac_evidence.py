@@ -79,8 +79,11 @@ def test_redacting_twice_changes_nothing(text: str, name: str) -> None:
         ("MDM server: https://mdm.example.com/a?b=c", "MDM server: <URL>"),
         ("anna.m@example.com", "<mail address>"),
         ("ProductVersion:\t\t15.5", "ProductVersion:\t\t15.5"),
-        ("2026-11-23 01:14:38.123456+0100 0x1c423 nesessionmanager: x", "2026-11-23 01:14:38.123456+0100 0x1c423 nesessionmanager: x"),
-        ("  1) 6A9F0C3B1D2E4F5061728394A5B6C7D8E9F00112 \"...\"", "  1) 6A9F0C3B1D2E4F5061728394A5B6C7D8E9F00112 \"...\""),
+        (
+            "2026-11-23 01:14:38.123456+0100 0x1c423 nesessionmanager: x",
+            "2026-11-23 01:14:38.123456+0100 0x1c423 nesessionmanager: x",
+        ),
+        ('  1) 6A9F0C3B1D2E4F5061728394A5B6C7D8E9F00112 "..."', '  1) 6A9F0C3B1D2E4F5061728394A5B6C7D8E9F00112 "..."'),
         ("profiles version: 11.04", "profiles version: 11.04"),
         (
             "/System/Library/Frameworks/NetworkExtension.framework/PlugIns/NEIKEv2Provider.appex",
