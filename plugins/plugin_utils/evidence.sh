@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2016,SC2034 # the commands are shown as they are, and use what is set here
 #
 # What one real Mac can say to the open points of docs/fidelity.md, without changing anything on it.
 #
@@ -13,7 +13,6 @@
 set -u
 
 mark=$1
-# shellcheck disable=SC2034 # read in the commands below
 minutes=$2
 library=/Library
 system=$library/Keychains/System.keychain

@@ -222,7 +222,8 @@ change() {
   fi
   trap 'unstage "$owner"' EXIT
   trap 'exit 129' HUP INT TERM PIPE
-  commands= number=0
+  commands=''
+  number=0
   while read -r kind password text label; do
     # shellcheck disable=SC2016 # that user's HOME
     file=$(printf '%s' "$text" | as_user "$owner" sh -c '

@@ -27,7 +27,7 @@ words = st.text(string.ascii_letters + string.digits + "!$%&*#?", min_size=8, ma
 
 
 @given(before=noise, name=names, after=noise, upper=st.booleans())
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_names_go(before: str, name: str, after: str, upper: bool) -> None:
     shown = name.upper() if upper else name
     text = redact(f"{before} {shown}'s Mac, /Users/{shown}/Library {after}", [name])
@@ -36,7 +36,7 @@ def test_names_go(before: str, name: str, after: str, upper: bool) -> None:
 
 
 @given(before=noise, secret=st.binary(min_size=96, max_size=400), after=noise)
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_key_material_goes_in_every_writing(before: str, secret: bytes, after: str) -> None:
     encoded = base64.b64encode(secret).decode()
     pem = f"-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----"
@@ -48,7 +48,7 @@ def test_key_material_goes_in_every_writing(before: str, secret: bytes, after: s
 
 
 @given(secret=st.binary(min_size=1, max_size=300), password=words, indent=st.sampled_from(["", "| ", "\t| \t"]))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_what_a_profile_holds_goes_even_if_it_were_there(secret: bytes, password: str, indent: str) -> None:
     plist = plistlib.dumps({"PayloadContent": secret, "Password": password, "ProfileUUID": "kept"}).decode()
     text = redact("\n".join(indent + line for line in plist.splitlines()))
@@ -58,6 +58,7 @@ def test_what_a_profile_holds_goes_even_if_it_were_there(secret: bytes, password
     assert "ProfileUUID" in text
 
 
+@settings(deadline=None)
 @given(password=words, key=st.sampled_from(["password", "Password", "shared secret", "SharedSecret", "passphrase"]))
 def test_passwords_go(password: str, key: str) -> None:
     for writing in (f"{key}: {password}", f"{key}={password}", f'"{key}" = "{password}";'):
@@ -65,7 +66,7 @@ def test_passwords_go(password: str, key: str) -> None:
 
 
 @given(text=noise, name=names)
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_redacting_twice_changes_nothing(text: str, name: str) -> None:
     once = redact(text, [name])
     assert redact(once, [name]) == once
