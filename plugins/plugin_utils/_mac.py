@@ -26,9 +26,9 @@ class MacError(UserVpnError):
 
 
 @functools.cache
-def script() -> str:
-    """The one script that runs on a Mac, without its comments (it travels on every command line)."""
-    source = (Path(__file__).parent / "mac.sh").read_text(encoding="utf-8")
+def script(name: str = "mac.sh") -> str:
+    """A script that runs on a Mac, without its comments (it travels on the command line)."""
+    source = (Path(__file__).parent / name).read_text(encoding="utf-8")
     lines = (line for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#"))
     return "\n".join(lines) + "\n"
 
@@ -77,6 +77,8 @@ class MacState:
     stage: str
     message: str
     disconnect: str  # why the last connection ended, see _disconnects.py
+    named: tuple[str, ...]  # certificates of the name that `look` was given, base64 of DER
+    trusted: frozenset[int]  # which of the roots that `look` was given this Mac trusts, by position
 
     @property
     def privileged(self) -> bool:
@@ -150,6 +152,8 @@ def read_answer(stdout: str, mark: str) -> MacState:
         stage=one("stage"),
         message=one("message"),
         disconnect=one("disconnect"),
+        named=tuple(answer.get("named", [])),
+        trusted=frozenset(int(number) for number in answer.get("trusted", []) if number.isdecimal()),
     )
 
 

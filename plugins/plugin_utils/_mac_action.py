@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import secrets
 import shlex
+from typing import Any
 
 from ._action import UserVpnAction
 from ._mac import MacError, MacState, read_answer, script
 
 
 class MacAction(UserVpnAction):
-    """Asks the Mac by mac.sh, whose verbs are know, stage, remove, connect and disconnect."""
+    """Asks the Mac by mac.sh, whose verbs stand at its head."""
 
     def ask(self, verb: str, *words: str, stdin: bytes = b"") -> MacState:
         """One remote exec. What is secret goes by `stdin`, never by `words`: those show in the Mac's process list."""
         mark = secrets.token_hex(8)
-        command = shlex.join(["/bin/sh", "-c", script(), "mac", mark, verb, *words])
-        environment = self._compute_environment_string()
-        # With nothing to send, ssh would be given a terminal, which merges stderr into stdout: always send something.
-        answer = self._low_level_execute_command(f"{environment} {command}".strip(), in_data=stdin or b"\n")
+        answer = self.execute(script(), "mac", mark, verb, *words, stdin=stdin)
         try:
             return read_answer(answer.get("stdout", ""), mark)
         except MacError:
@@ -29,3 +27,10 @@ class MacAction(UserVpnAction):
             if answer.get("rc") and problem:
                 raise MacError(f"The Mac refused: {problem[-1]}") from None
             raise
+
+    def execute(self, text: str, *words: str, stdin: bytes = b"") -> dict[str, Any]:
+        """One remote exec of a script; `words` are its $0 and its arguments."""
+        command = shlex.join(["/bin/sh", "-c", text, *words])
+        environment = self._compute_environment_string()
+        # With nothing to send, ssh would be given a terminal, which merges stderr into stdout: always send something.
+        return dict(self._low_level_execute_command(f"{environment} {command}".strip(), in_data=stdin or b"\n"))

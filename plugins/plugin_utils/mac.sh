@@ -10,6 +10,8 @@
 #   sh -c THIS mac MARK remove IDENTIFIER SCOPE
 #   sh -c THIS mac MARK connect    IDENTIFIER SCOPE HOW NAME LIMIT PROBE      (HOW: vpnutil, shortcut or on_demand)
 #   sh -c THIS mac MARK disconnect IDENTIFIER SCOPE HOW NAME LIMIT
+#   sh -c THIS mac MARK look   IDENTIFIER SCOPE CLEAN NAME   (roots on stdin, a line of base64 each)
+#   sh -c THIS mac MARK change IDENTIFIER SCOPE NEW GOING... (on stdin what `change` below says)
 #
 # The answer is a list of key=value lines between "begin MARK" and "end MARK"; anything outside is a banner of the
 # login shell. Nothing secret is ever printed: `profiles show` holds private keys, so its output is reduced here.
@@ -91,7 +93,7 @@ read_profiles() {
 
 read_keychain() {
   case $scope in
-    User) [ -z "$console" ] || as_user "$console" security "$@" ;;
+    User) [ -z "$console" ] || as_user "$console" security "$@" login.keychain-db ;;
     *) security "$@" /Library/Keychains/System.keychain ;;
   esac 2> /dev/null
 }
@@ -267,6 +269,87 @@ switch_tunnel() {
   if [ -n "$runner" ]; then kill "$runner" 2> /dev/null; fi
 }
 
+# The certificates with NAME in their common name, whole; and which of the roots on stdin this Mac trusts.
+look() {
+  [ -z "$1" ] || read_keychain find-certificate -a -c "$1" -p | awk '
+    /^-----BEGIN/ { text = "named="; next }
+    /^-----END/ { print text; text = ""; next }
+    text != "" { text = text $0 }
+  '
+  folder=$(mktemp -d -t vwan.user_vpn) || return
+  trap 'rm -rf "$folder"' EXIT
+  trap 'exit 129' HUP INT TERM PIPE
+  number=0
+  while read -r text; do
+    [ -n "$text" ] || continue
+    printf '%s' "$text" | base64 -D > "$folder/root.cer"
+    if security verify-cert -q -L -l -p basic -c "$folder/root.cer" > /dev/null 2>&1; then say trusted "$number"; fi
+    number=$((number + 1))
+  done
+  rm -rf "$folder"
+  trap - EXIT
+}
+
+# `security -i` takes its commands from stdin: a password among them is in no process's arguments.
+in_keychain() {
+  { [ -z "$unlock" ] || printf 'unlock-keychain -p %s "%s"\n' "$unlock" "$keychain"; cat; } \
+    | as_user "$owner" security -i 2>&1
+}
+
+# What the VPN of macOS is made of; it may use the key without asking.
+programs='-T /usr/libexec/nehelper -T /usr/libexec/nesessionmanager -T /usr/libexec/neagent'
+programs="$programs -T /System/Library/Frameworks/NetworkExtension.framework/PlugIns/NEIKEv2Provider.appex"
+
+# On stdin the quoted password of the keychain or an empty line; then one line for each of what is to come in:
+#   cer - BASE64                a root
+#   p12 PASSWORD BASE64 LABEL   the client identity; LABEL is quoted
+# What is GOING (certificate:SHA-1, identity:SHA-1) goes only when the identity NEW is there.
+change() {
+  new=$5
+  shift 5
+  console=$(console_user)
+  owner=$(id -un) keychain=/Library/Keychains/System.keychain
+  if [ "$scope" = User ]; then owner=$console keychain=login.keychain-db; fi
+  IFS= read -r unlock
+  if ! { mkdir -p "$HOME/$cache" && printf '%s\t%s\n' "$owner" "$$" > "$HOME/$cache/staged"; }; then
+    cat > /dev/null
+    say stage cannot_write
+    return
+  fi
+  trap 'unstage "$owner"' EXIT
+  trap 'exit 129' HUP INT TERM PIPE
+  commands=''
+  number=0
+  while read -r kind password text label; do
+    # shellcheck disable=SC2016 # that user's HOME
+    file=$(printf '%s' "$text" | as_user "$owner" sh -c '
+      umask 077 && cd "$HOME" && mkdir -p "./$1/profiles" && base64 -D > "./$1/profiles/$2" &&
+      printf "%s" "$PWD/$1/profiles/$2"' sh "$cache" "$number.$kind") || {
+      cat > /dev/null
+      say stage cannot_write
+      return
+    }
+    access=
+    [ "$kind" = cer ] || access=" -P $password -x $programs"
+    commands="$commands
+import \"$file\" -k \"$keychain\"$access"
+    # A login keychain guards its keys a second time, by the maker of the program.
+    if [ "$kind" = p12 ] && [ -n "$unlock" ]; then
+      commands="$commands
+set-key-partition-list -S apple-tool:,apple: -s -l $label -k $unlock \"$keychain\""
+    fi
+    number=$((number + 1))
+  done
+  refusal=$([ -z "$commands" ] || printf '%s\n' "$commands" | in_keychain)
+  if [ $# -gt 0 ] && { [ "$new" = - ] || read_keychain find-identity -p ipsec | grep -q " $new "; }; then
+    refusal="$refusal
+$(for going; do printf 'delete-%s -Z %s "%s"\n' "${going%%:*}" "${going#*:}" "$keychain"; done | in_keychain)"
+  fi
+  printf '%s\n' "$refusal" | sed -n -e 's/.*security: \(Sec.*\)/message=\1/p' -e 's/.*\(Unable to .*\)/message=\1/p' | head -n 1
+  unstage "$owner"
+  trap - EXIT
+}
+
 printf 'begin %s\n' "$mark"
 case $verb in
   know)
@@ -286,6 +369,15 @@ case $verb in
   connect | disconnect)
     cat > /dev/null
     switch_tunnel "$@"
+    know
+    ;;
+  look)
+    leftovers "$5"
+    know
+    look "$6"
+    ;;
+  change)
+    change "$@"
     know
     ;;
 esac

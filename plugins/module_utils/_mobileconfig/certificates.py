@@ -27,6 +27,7 @@ class Certificate:
 
     der: bytes
     subject: str
+    issuer: str
     common_name: str
     not_after: datetime
     self_issued: bool
@@ -55,6 +56,7 @@ def describe(certificate: x509.Certificate) -> Certificate:
     return Certificate(
         der=certificate.public_bytes(Encoding.DER),
         subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
         common_name=str(common_names[0].value) if common_names else "",
         not_after=certificate.not_valid_after_utc,
         self_issued=certificate.subject == certificate.issuer,

@@ -125,6 +125,14 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
     )
 
 
+def under_password(identity: Identity, password: str) -> tuple[bytes, str]:
+    """The same identity in a PKCS#12 under another password, and the name that its key gets on a Mac."""
+    opened = _open(identity.pkcs12, identity.password)
+    if opened is None or opened.leaf is None:
+        raise ValueError("an Identity holds a PKCS#12 that its password opens")
+    return _packed(_rsa(opened.key, "it"), opened.leaf, password, None), _friendly_name(opened.leaf)
+
+
 def _open(data: bytes, password: str) -> Opened | None:
     """None for a wrong password and for what is no PKCS#12 file."""
     try:
@@ -136,7 +144,7 @@ def _open(data: bytes, password: str) -> Opened | None:
     return Opened(bundle.key, bundle.cert.certificate if bundle.cert else None, others, fits_every_mac)
 
 
-def _rsa(key: PrivateKeyTypes, where: str) -> RSAPrivateKey:
+def _rsa(key: PrivateKeyTypes | None, where: str) -> RSAPrivateKey:
     """The key, if it is an RSA key of decent size."""
     if not isinstance(key, RSAPrivateKey):
         raise ProfileError(
@@ -191,8 +199,7 @@ def _packed(key: RSAPrivateKey, leaf: x509.Certificate, password: str, previous:
     known = _open(previous, password) if previous is not None else None
     if previous is not None and known is not None and known.fits_every_mac and known.leaf == leaf:
         return previous
-    # The friendly name moves with the certificate: a Mac has kept an old identity under an unchanged name.
-    name = f"{describe(leaf).common_name} {leaf.serial_number:x}"
+    name = _friendly_name(leaf)
     try:
         encryption = (
             PrivateFormat.PKCS12.encryption_builder()
@@ -207,3 +214,8 @@ def _packed(key: RSAPrivateKey, leaf: x509.Certificate, password: str, previous:
             "The cryptography package of the controller cannot write PKCS#12 with 3DES, which is what every Mac reads; "
             "a controller in FIPS mode cannot do this."
         ) from None
+
+
+def _friendly_name(leaf: x509.Certificate) -> str:
+    """It moves with the certificate: a Mac has kept an old identity under an unchanged name."""
+    return f"{describe(leaf).common_name} {leaf.serial_number:x}"

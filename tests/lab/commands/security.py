@@ -34,6 +34,21 @@ MAX_LINE, MAX_WORDS = 4096, 32
 SYSTEM_PATH = "/Library/Keychains/System.keychain"
 ROOTS_PATH = "/System/Library/Keychains/SystemRootCertificates.keychain"
 DENIED = "The authorization was denied since no user interaction was possible."
+# `authorizationdb read` prints a right as a plist on standard output (man security). That an entitled program or an
+# administrator's authentication is wanted is in authorization.plist 59754; the name of that rule is assumed.
+RULE = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+\t<key>class</key>
+\t<string>rule</string>
+\t<key>rule</key>
+\t<array>
+\t\t<string>entitled-admin-or-authenticate-admin</string>
+\t</array>
+</dict>
+</plist>
+"""
 NO_ITEM = "The specified item could not be found in the keychain."
 POLICIES = {
     "basic": "X.509 Basic",
@@ -384,6 +399,10 @@ async def _add_trusted_cert(call: Call, args: list[str]) -> int:
 
 async def _authorizationdb(call: Call, args: list[str]) -> int:
     right = "com.apple.trust-settings.admin"
+    if args == ["read", right]:
+        call.out(RULE)
+        call.err("YES (0)\n")
+        return 0
     if len(args) != 3 or args[:2] != ["write", right]:
         return _usage(call, "authorizationdb", f"the lab knows write {right} RULE only")
     if not call.is_root or not call.mac.release.authorizationdb_trust:

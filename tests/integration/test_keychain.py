@@ -1,0 +1,421 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates in a keychain, for people who set up the VPN by hand; and what the site says of either way."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.tests.integration.second_tools import openssl
+from ansible_collections.vwan.user_vpn.tests.integration.site import PASSWORD, Run, Site
+from ansible_collections.vwan.user_vpn.tests.integration.test_secrets import forms, haystack
+from ansible_collections.vwan.user_vpn.tests.lab.calls import Call
+from ansible_collections.vwan.user_vpn.tests.lab.mac import Mac
+
+RELEASES = {"mac-12": "12.7", "mac-14": "14.4", "mac-15": "15.5", "mac-26": "26.1"}
+# A certificate of the usual 365 days is then renewed, one of 400 days is not.
+RENEW = ("-e", "certificates_renew_before_days=390", "-e", "certificates_client_valid_days=400")
+INSTALLED = "Both the client and the root certificate are installed"
+
+
+def by_hand(site: Site) -> None:
+    site.variables["user_vpn_certificates_by"] = "keychain"
+
+
+def fingerprint(path: str | Path) -> str:
+    """By openssl."""
+    text = openssl("x509", "-in", str(path), "-noout", "-fingerprint", "-sha1").decode()
+    return text.partition("=")[2].replace(":", "").strip()
+
+
+def root_sha1(site: Site) -> str:
+    return hashlib.sha1(site.roots[0]).hexdigest().upper()
+
+
+def issued(run: Run, name: str) -> dict[str, Any]:
+    return dict(run.of("client_certificates")["clients"][name])
+
+
+def held(mac: Mac, store: str = "system") -> dict[str, bool]:
+    """SHA-1 of what the keychain holds, and whether the key is there."""
+    return {item["sha1"]: item["has_key"] for item in mac.keychain(store)}
+
+
+def staged(mac: Mac) -> list[str]:
+    # A killed exec may leave one public certificate in the folder that macOS itself empties.
+    found = [path for path, _content in mac.files() if "vwan.user_vpn" in path or path.endswith((".p12", ".cer"))]
+    return [path for path in found if not (path.startswith("/private/var/folders/") and path.endswith("/root.cer"))]
+
+
+def assert_ended_well(run: Run) -> None:
+    assert run.returncode == 0, run.output
+    assert not any(run.count("failed").values()), run.output
+
+
+def assert_clean(mac: Mac) -> None:
+    assert mac.refusals == []
+    assert mac.python_calls == []
+    assert staged(mac) == []
+
+
+def kill_while_it_imports(mac: Mac) -> None:
+    """Kill the exec that starts `security -i`: everything is staged then, and nothing is in the keychain."""
+    started = mac.started
+
+    def watch(call: Call) -> None:
+        if call.argv[1:] == ["-i"]:
+            mac.started = started  # type: ignore[method-assign]
+            mac.kill_exec_when("security")
+        started(call)
+
+    mac.started = watch  # type: ignore[method-assign]
+
+
+def module(site: Site, become: bool = True, **options: Any) -> str:
+    task = {"vwan.user_vpn.mac_certificate": options}
+    play = {"hosts": "user_vpn", "gather_facts": False, "become": become, "tasks": [task]}
+    return site.playbook("module.yml", [play])
+
+
+def test_by_hand_from_check_mode_to_a_second_run(site: Site) -> None:
+    by_hand(site)
+    for name, version in RELEASES.items():
+        site.lab.add_mac(name, macos=version)
+    macs = site.lab.macs.values()
+
+    predicted = site.play("--check", "--diff")
+    assert_ended_well(predicted)
+    assert all(not mac.keychain("system") for mac in macs)
+    assert not site.pki.exists()
+
+    first = site.play("--diff")
+    assert_ended_well(first)
+    assert predicted.changed() == first.changed()
+    assert not site.profiles.exists()
+    for mac in macs:
+        client = fingerprint(issued(first, mac.name)["certificate_path"])
+        assert held(mac) == {client: True, root_sha1(site): False}
+        identity = next(item for item in mac.keychain("system") if item["has_key"])
+        assert {"NEIKEv2Provider.appex", "nehelper", "nesessionmanager", "neagent"} <= set(identity["access"])
+        assert "*" not in identity["access"]
+        said = first.of("debug", mac.name)["msg"]
+        assert f"{INSTALLED}: client {client}, root {root_sha1(site)}." in said
+        assert f"Local ID {mac.name}" in said
+        # The lab's root is none of Apple's, and nobody at the screen has trusted it.
+        assert f"macOS {mac.release.version} lets only a person or a profile trust a root" in said
+        assert first.of("mac_certificate", mac.name)["untrusted_roots"] == [root_sha1(site)]
+        assert len(mac.execs) == 1 + 2  # one to predict; one to know, one to act
+        mac.clear_records()
+
+    second = site.play("--diff")
+    assert_ended_well(second)
+    assert set(second.count("changed").values()) == {0}
+    after = site.play("--check")
+    assert after.changed() == set()
+    for mac in macs:
+        assert len(mac.execs) == 2  # one for each of these two runs
+        assert_clean(mac)
+
+
+def test_a_key_that_was_imported_cannot_be_exported(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    assert_ended_well(site.play())
+    assert [item.extractable for item in mac.keychains["system"] if item.key] == [False]
+
+
+def test_a_root_that_the_mac_trusts_is_not_complained_about(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    mac.trusted["admin"].add(hashlib.sha256(site.roots[0]).hexdigest().upper())
+    run = site.play()
+    assert_ended_well(run)
+    assert run.of("mac_certificate")["untrusted_roots"] == []
+    assert "trust a root" not in run.of("debug")["msg"]
+    assert_clean(mac)
+
+
+def test_a_renewal_takes_the_place_of_the_old_identity(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    first = site.play()
+    old = issued(first, "mac-anna")["sha1"]
+    # Somebody else's identity of the same name: an MDM's, say.
+    other = site.folder / "other"
+    other.mkdir()
+    openssl(
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=mac-anna", "-days", "30",
+        "-keyout", str(other / "key"), "-out", str(other / "certificate"),
+    )  # fmt: skip
+    openssl(
+        "pkcs12", "-export", "-legacy", "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1",
+        "-in", str(other / "certificate"), "-inkey", str(other / "key"), "-out", str(other / "p12"),
+        "-passout", "env:SECRET", secret="other",
+    )  # fmt: skip
+    from ansible_collections.vwan.user_vpn.tests.lab import ingestion
+
+    mac.keychains["system"] += ingestion.open_pkcs12((other / "p12").read_bytes(), "other")
+
+    renewed = site.play("--diff", *RENEW)
+    assert_ended_well(renewed)
+    new = issued(renewed, "mac-anna")["sha1"]
+    assert new != old
+    assert held(mac) == {new: True, root_sha1(site): False, fingerprint(other / "certificate"): True}
+    assert renewed.of("mac_certificate")["removed"] == [old]
+    assert f"identity {old}" in renewed.stdout
+    assert site.play(*RENEW).changed() == set()
+    assert_clean(mac)
+
+
+def test_the_old_identity_stays_when_the_new_one_does_not_come_in(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    old = issued(site.play(), "mac-anna")["sha1"]
+    kill_while_it_imports(mac)
+    killed = site.play(*RENEW)
+    assert killed.returncode != 0
+    assert held(mac) == {old: True, root_sha1(site): False}
+
+    converged = site.play(*RENEW)
+    assert_ended_well(converged)
+    assert held(mac) == {issued(converged, "mac-anna")["sha1"]: True, root_sha1(site): False}
+    assert old not in held(mac)
+    assert_clean(mac)
+
+
+def test_a_locked_login_keychain_is_explained(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    site.variables["user_vpn_keychain"] = "login"
+    run = site.play()
+    assert run.count("failed") == {"mac-anna": 1}
+    assert "locked for ssh: set keychain_password" in run.of("mac_certificate")["msg"]
+    assert not mac.keychain("anna")
+
+    site.variables["user_vpn_keychain_password"] = "a wrong one"
+    wrong = site.play()
+    assert wrong.count("failed") == {"mac-anna": 1}
+    assert "not correct" in wrong.of("mac_certificate")["msg"]
+    assert "a wrong one" not in wrong.output
+    assert_clean(mac)
+
+
+def test_the_login_keychain_with_its_password(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna", macos="26.1")
+    site.variables |= {"user_vpn_keychain": "login", "user_vpn_keychain_password": mac.accounts["anna"].password}
+    first = site.play()
+    assert_ended_well(first)
+    assert held(mac, "anna") == {issued(first, "mac-anna")["sha1"]: True, root_sha1(site): False}
+    assert not mac.keychain("system")
+    assert site.play().changed() == set()
+    assert_clean(mac)
+
+    removed = site.play(
+        playbook=module(
+            site,
+            state="absent",
+            keychain="login",
+            keychain_password=mac.accounts["anna"].password,
+            fingerprints=[issued(first, "mac-anna")["sha1"]],
+        )
+    )
+    assert_ended_well(removed)
+    assert held(mac, "anna") == {root_sha1(site): False}
+    assert not [argv for argv in mac.processes if any(mac.accounts["anna"].password in word for word in argv)]
+
+
+def test_a_password_full_of_signs_opens_the_login_keychain(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    password = "a \"b\" \\c 'd' $e `f` ü"
+    account = mac.accounts["anna"]
+    mac.accounts["anna"] = type(account)(account.name, account.uid, account.gid, account.home, account.admin, password)
+    site.variables |= {"user_vpn_keychain": "login", "user_vpn_keychain_password": password}
+    assert_ended_well(site.play())
+    assert len(mac.keychain("anna")) == 2
+    assert_clean(mac)
+
+
+def test_nobody_at_the_screen_has_no_login_keychain(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna", console_user=None)
+    site.variables["user_vpn_keychain"] = "login"
+    run = site.play()
+    assert_ended_well(run)
+    assert run.of("mac_certificate")["status"] == "no_console_user"
+    assert "Not installed yet: client" in run.of("debug")["msg"]
+    assert "run again when somebody is" in run.of("debug")["msg"]
+    assert_clean(mac)
+
+
+def test_absent_takes_out_exactly_ours(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    first = site.play()
+    client = issued(first, "mac-anna")
+    pem, der = site.folder / "root.pem", site.folder / "root.der"
+    der.write_bytes(site.roots[0])
+    pem.write_bytes(openssl("x509", "-inform", "DER", "-in", str(der)))
+    from ansible_collections.vwan.user_vpn.tests.lab.keychain import Item
+    from ansible_collections.vwan.user_vpn.tests.lab.packages import gateway_root
+
+    stranger = Item(gateway_root("Somebody Else's Root").der)
+    mac.keychains["system"].append(stranger)
+    identity = {"pkcs12_path": client["pkcs12_path"], "password": PASSWORD}
+    absent = module(site, state="absent", identity=identity, roots=[str(pem), str(der)])
+
+    predicted = site.play("--check", "--diff", playbook=absent)
+    assert predicted.of("mac_certificate")["removed"] == sorted([client["sha1"], root_sha1(site)])
+    assert len(held(mac)) == 3
+    mac.clear_records()
+    removed = site.play("--diff", playbook=absent)
+    assert_ended_well(removed)
+    assert held(mac) == {stranger.sha1: False}
+    assert len(mac.execs) == 2
+    assert removed.of("mac_certificate")["status"] == "removed"
+    assert site.play(playbook=absent).changed() == set()
+    assert_clean(mac)
+
+
+def test_an_exec_killed_while_it_imports_is_cleaned_up_by_the_next_run(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    mac.kill_exec_when("base64")  # the first is a root in `look`
+    assert site.play().returncode != 0
+    found = site.play("--check")
+    assert_ended_well(found)
+    kill_while_it_imports(mac)
+    killed = site.play()
+    assert killed.returncode != 0, killed.output
+    assert [path for path in staged(mac) if path.endswith(".p12")]
+    for path, _content in mac.files():
+        if path.endswith(".p12"):
+            assert (mac.disk / path.lstrip("/")).stat().st_mode & 0o077 == 0
+
+    predicted = site.play("--check")
+    assert "a real run removes it" in predicted.output
+    cleaned = site.play()
+    assert "was removed" in cleaned.output
+    assert_ended_well(cleaned)
+    assert INSTALLED in cleaned.of("debug")["msg"]
+    assert site.play().changed() == set()
+    assert_clean(mac)
+
+
+def test_a_lost_connection_leaves_nothing(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    mac.drop_connection_when("base64")
+    assert site.play().returncode != 0
+    assert_ended_well(site.play())
+    assert INSTALLED in site.play().of("debug")["msg"]
+    assert_clean(mac)
+
+
+def test_without_privilege_it_says_what_it_needs(site: Site) -> None:
+    mac = site.lab.add_mac("mac-anna")
+    der = site.folder / "root.der"
+    der.write_bytes(site.roots[0])
+    run = site.play(playbook=module(site, become=False, roots=[str(der)]))
+    assert run.count("failed") == {"mac-anna": 1}
+    assert "set become: true" in run.of("mac_certificate")["msg"]
+    assert not mac.keychain("system")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"roots": ["/nonexistent"]}, "/nonexistent cannot be read"),
+        ({"fingerprints": ["12"], "state": "absent"}, "is no SHA-1 fingerprint"),
+        ({"fingerprints": ["0" * 40]}, "fingerprints only says what is to go"),
+        ({"gateway_roots": [{"pem": "nonsense"}]}, "gateway_roots[0].pem holds no readable certificate"),
+        ({}, "one of the following is required"),
+    ],
+)
+def test_bad_input_is_one_sentence(site: Site, options: dict[str, Any], sentence: str) -> None:
+    site.lab.add_mac("mac-anna")
+    run = site.play(playbook=module(site, **options))
+    assert run.count("failed") == {"mac-anna": 1}
+    assert sentence in run.of("mac_certificate")["msg"]
+
+
+def test_no_secret_leaves_its_place(site: Site) -> None:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
+
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna", sudo="password")
+    unlock = mac.accounts["anna"].password
+    noisy = {"ANSIBLE_LOG_PATH": str(site.folder / "ansible.log"), "ANSIBLE_DEBUG": "1"}
+    outputs = [site.play("-vvvv", "--diff", env=noisy)]
+    site.variables["user_vpn_keychain"] = "login"
+    outputs.append(site.play("-vvvv", "--diff", env=noisy))
+    secret = {"USER_VPN_PKCS12_PASSWORD": PASSWORD}
+    playbook = module(
+        site,
+        keychain="login",
+        keychain_password="{{ lookup('ansible.builtin.env', 'UNLOCK') }}",
+        identity={
+            "pkcs12_path": issued(outputs[0], "mac-anna")["pkcs12_path"],
+            "password": "{{ lookup('ansible.builtin.env', 'USER_VPN_PKCS12_PASSWORD') }}",
+        },
+    )
+    outputs.append(site.play("-vvvv", "--diff", playbook=playbook, env=noisy | secret | {"UNLOCK": unlock}))
+    assert len(mac.keychain("anna")) == 1
+
+    (path,) = site.pki.glob("clients/*/*.p12")
+    raw = path.read_bytes()
+    key, _certificate, _others = pkcs12.load_key_and_certificates(raw, PASSWORD.encode())
+    assert key is not None
+    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    values = {"password": [PASSWORD.encode()], "unlock": [unlock.encode()], "file": forms(raw), "key": forms(der)}
+    places = [(f"output {number}", run.output.encode()) for number, run in enumerate(outputs)]
+    places += haystack(site.folder, allowed=[site.pki])
+    places += [(f"disk: {name}", content) for name, content in mac.files()]
+    places += [("process", "\0".join(argv).encode()) for argv in mac.processes]
+    places += [("exec", record.command.encode()) for record in mac.execs]
+    places += [("answer", record.stdout + record.stderr) for record in mac.execs]
+    assert [
+        (name, place)
+        for place, content in places
+        for name, needles in values.items()
+        if any(n in content for n in needles)
+    ] == []
+    # Nor does the password of the moment: `security` takes it from standard input alone.
+    assert not [argv for argv in mac.processes if argv[0].endswith("security") and "-P" in argv]
+
+
+@pytest.mark.parametrize("version", RELEASES.values())
+def test_in_the_profile_the_site_says_what_it_verified(site: Site, version: str) -> None:
+    mac = site.lab.add_mac("mac-anna", macos=version, person="ignores")
+    site.variables["user_vpn_wait"] = 1
+    waiting = site.play()
+    assert_ended_well(waiting)
+    said = waiting.of("debug", "mac-anna")["msg"]
+    assert said.startswith(f"Not installed yet: client {issued(waiting, 'mac-anna')['sha1']}, root {root_sha1(site)}. ")
+    assert "waits for anna to approve it" in said
+
+    mac.person = "approves"
+    site.variables["user_vpn_wait"] = 20
+    done = site.play()
+    assert_ended_well(done)
+    client = fingerprint(issued(done, "mac-anna")["certificate_path"])
+    assert done.of("debug", "mac-anna")["msg"].strip() == f"{INSTALLED}: client {client}, root {root_sha1(site)}."
+    assert set(held(mac)) == {client, root_sha1(site)}
+    assert not [
+        entry for entry in done.results if entry["action"].endswith("mac_certificate") and "status" in entry["result"]
+    ]
+
+
+def test_what_was_not_looked_at_is_not_called_verified(site: Site) -> None:
+    site.lab.add_mac("mac-anna")
+    predicted = site.play("--check")
+    assert "Nothing can be verified yet" in predicted.of("debug")["msg"]
+    run = site.play("-e", "user_vpn_verify=false")
+    assert_ended_well(run)
+    assert "Nothing was verified" in run.of("debug")["msg"]
