@@ -14,10 +14,13 @@ import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import calls, inventory, macos, ssh_server, tools
 from .mac import Mac
+
+if TYPE_CHECKING:
+    from .tunnel.lab import TunnelLab
 
 WAIT = 30.0
 
@@ -30,12 +33,14 @@ class Lab:
     ...     subprocess.run(["ansible", "-i", lab.inventory(), ...])
 
     `folder` is made if need be; what the lab puts into it is removed when it closes, unless `keep` is True.
+    With `tunnel`, a tunnel lab whose gateway runs, each Mac has a real IKEv2 client in a namespace of its own.
     """
 
-    def __init__(self, folder: Path | str, *, keep: bool = False) -> None:
+    def __init__(self, folder: Path | str, *, keep: bool = False, tunnel: TunnelLab | None = None) -> None:
         self.folder = Path(folder).resolve()
         self.macs: dict[str, Mac] = {}
         self._keep = keep
+        self._tunnel = tunnel
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls: set[asyncio.Task[Any]] = set()
@@ -66,6 +71,10 @@ class Lab:
     ) -> None:
         self._end_control_masters()
         self.run(self._stop())
+        for mac in self.macs.values():
+            if mac.service and self._tunnel:
+                mac.service.close()
+                self._tunnel.remove_mac(mac.name)
         assert self._loop
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(WAIT)
@@ -117,6 +126,10 @@ class Lab:
         number = serial or f"LAB{sum(name.encode()) % 997:03d}{len(self.macs):04d}Q"
         mac = Mac(self, name, macos_version=macos, person_policy=person, serial=number, **more)
         self.tools(mac.release)
+        if self._tunnel:
+            from .tunnel.service import VpnService
+
+            mac.service = VpnService(mac, self._tunnel.mac(name))
         self.macs[name] = mac
         self.run(self.server.listen(mac))
         return mac

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every supported combination is a real handshake, a rekeying and a ping through the tunnel.
 
-The profile is the collection's: its PKI, its reader of packages, its renderer. Checked by strongSwan's own view on both ends (`swanctl --list-sas --raw`), not by the lab's reading alone.
+The profile is the collection's: its PKI, its reader of packages, its renderer. Checked by strongSwan's own view on both
+ends (`swanctl --list-sas --raw`), not by the lab's reading alone.
 """
 
 from __future__ import annotations
