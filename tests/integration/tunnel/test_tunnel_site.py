@@ -175,16 +175,17 @@ def test_the_profile_that_site_installs_connects(site: Site, azure: AzureLab, ma
 def test_renewing_a_certificate_while_connected(site: Site, azure: AzureLab, macs: Lab, gateway: Gateway) -> None:
     """The tunnel stays, the next one has the new identity, the old one is revoked after that; nobody is locked out."""
     mac = macs.add_mac("mac-anna", vpnutil=True)
+    site.variables["certificates_client_valid_days"] = 40
     play(site, azure, trust_the_root(site))
     play(site, azure)
     start(mac)
     assert settled(mac) == "Connected"
     assert mac.service
     [old] = [client.certificate_sha1 for client in gateway.list_clients()]
+    old_profile = mac.profiles[0].raw
 
-    site.variables["certificates_renew_before_days"] = 364  # of 365: it is due
+    site.variables |= {"certificates_client_valid_days": 365, "certificates_renew_before_days": 60}
     run = play(site, azure)
-    site.variables["certificates_renew_before_days"] = 30
     new = run.of("mobileconfig")["certificate_sha1"]
     assert new != old
     assert [client.certificate_sha1 for client in gateway.list_clients()] == [old]  # the live tunnel goes on
@@ -210,3 +211,12 @@ def test_renewing_a_certificate_while_connected(site: Site, azure: AzureLab, mac
     start(mac)
     assert settled(mac) == "Connected"
     assert [client.certificate_sha1 for client in gateway.list_clients()] == [new]
+
+    stolen = macs.add_mac("mac-with-the-old-profile", vpnutil=True)
+    stolen.push_profile(old_profile)
+    mark = gateway.log_size()
+    start(stolen)
+    assert settled(stolen) == "Disconnected"
+    refusal = gateway.refusal_since(mark)
+    assert refusal
+    assert refusal.cause == "revoked"
