@@ -65,14 +65,19 @@ class Pki:
         return Issued(name, self.root, der, Path(made["pkcs12_path"]), made["chain_path"])
 
 
-def render(client: Issued, folder: Path, *, gateway_roots: list[bytes], **options: Any) -> bytes:
-    """The profile of a client for the package that a gateway with these roots has; `options` are mobileconfig's."""
+def render(
+    client: Issued, folder: Path, *, gateway_roots: list[bytes], warnings: list[str] | None = None, **options: Any
+) -> bytes:
+    """The profile of a client for the package that a gateway with these roots has.
+
+    `options` are mobileconfig's; `warnings` collects what it warns of.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     package = folder / "package.zip"
     package.write_bytes(build_package(gateway_roots, vpn_server=SERVER, windows=False))
     settings = task("profile_package_info", path=str(package))["settings"]
     dest = folder / f"{client.name}.mobileconfig"
-    task(
+    result = task(
         "mobileconfig",
         settings=settings,
         identity={"pkcs12_path": str(client.pkcs12_path), "password": PASSWORD},
@@ -82,6 +87,8 @@ def render(client: Issued, folder: Path, *, gateway_roots: list[bytes], **option
         connection_name="Tunnel",
         **options,
     )
+    if warnings is not None:
+        warnings += result.get("warnings", [])
     return dest.read_bytes()
 
 
