@@ -20,10 +20,13 @@ from pathlib import Path
 
 from . import Lab
 from .packages import build_package, gateway_root
+from .tunnel.authority import Identity
+from .tunnel.demo import tunnels
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / ".demo"
 RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+SERVER = "wan.demo0000000000000000000.vpn.azure.com"
 # A second of thought before each person clicks, so that the waiting can be seen.
 MACS = {"mac-anna": ("15.5", "anna"), "mac-ben": ("14.4", "ben"), "mac-chris": ("26.1", "chris")}
 GROUP_VARIABLES = {
@@ -42,11 +45,14 @@ def main() -> int:
     shutil.rmtree(DEMO, ignore_errors=True)
     (DEMO / "inventory/group_vars").mkdir(parents=True)
     (DEMO / "inventory/ansible.cfg").write_text("[defaults]\n")
-    roots = [gateway_root("Demo Gateway Root").der]
-    (DEMO / "package.zip").write_bytes(build_package(roots, vpn_server="wan.demo0000000000000000000.vpn.azure.com"))
+    root = gateway_root("Demo Gateway Root")
+    (DEMO / "package.zip").write_bytes(build_package([root.der], vpn_server=SERVER))
     (DEMO / "inventory/group_vars/user_vpn.yml").write_text(json.dumps(GROUP_VARIABLES, indent=2) + "\n")
 
-    with Lab(DEMO / "lab") as lab:
+    with (
+        tunnels(SERVER, Identity(root.certificate, root.key)) as real,
+        Lab(DEMO / "lab", tunnel=real and real.lab) as lab,
+    ):
         for name, (macos, person) in MACS.items():
             lab.add_mac(name, macos=macos, console_user=person, users=(person,), approve_after=1.0)
         shutil.copy(lab.inventory(), DEMO / "inventory/hosts.yml")
@@ -56,6 +62,9 @@ def main() -> int:
         print("\nThe same once more. Nothing may change:\n")
         second = play()
         problems = [*judge(first, second), *(["the profiles differ between the runs"] if files() != profiles else [])]
+        if real and not problems:
+            real.trust(DEMO / "pki")
+            problems += real.connect(lab)
         execs = {mac.name: len(mac.execs) for mac in lab.macs.values()}
 
     if problems:
