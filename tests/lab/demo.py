@@ -51,7 +51,7 @@ def main() -> int:
 
     with (
         tunnels(SERVER, Identity(root.certificate, root.key)) as real,
-        Lab(DEMO / "lab", tunnel=real and real.lab) as lab,
+        Lab(DEMO / "lab", tunnel=real.lab if real else None) as lab,
     ):
         for name, (macos, person) in MACS.items():
             lab.add_mac(name, macos=macos, console_user=person, users=(person,), approve_after=1.0)

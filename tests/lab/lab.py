@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import os
 import shutil
 import subprocess
 import tempfile
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from .tunnel.lab import TunnelLab
 
 WAIT = 30.0
+LOCK = "user-vpn-lab.lock"
 
 
 class Lab:
@@ -51,7 +54,11 @@ class Lab:
     def __enter__(self) -> Lab:
         (self.folder / "macs").mkdir(parents=True)
         # Sockets have a limit of 104 bytes on a Mac (108 on Linux), so they live in a short folder of their own.
+        _remove_leftovers()
         self._short = Path(tempfile.mkdtemp(prefix="lab."))
+        self._lock = os.open(self._short / ".lock", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        (self._short / ".lock").rename(self._short / LOCK)  # nobody ever sees it without its lock
         self.control_folder = self._short / "c"
         self.control_folder.mkdir(mode=0o700)
         self.socket_path = str(self._short / "s")
@@ -69,7 +76,7 @@ class Lab:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end_control_masters()
+        _end_control_masters(self.control_folder)
         self.run(self._stop())
         for mac in self.macs.values():
             if mac.service and self._tunnel:
@@ -79,6 +86,7 @@ class Lab:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(WAIT)
         shutil.rmtree(self._short, ignore_errors=True)
+        os.close(self._lock)
         if not self._keep:
             for name in ("macs", "bin"):
                 shutil.rmtree(self.folder / name, ignore_errors=True)
@@ -195,9 +203,23 @@ class Lab:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _end_control_masters(self) -> None:
-        """End the connection masters that Ansible's ControlPersist left behind."""
-        for path in self.control_folder.iterdir():
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                command = ["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={path}", "lab"]
-                subprocess.run(command, capture_output=True, timeout=5, check=False)
+
+def _end_control_masters(folder: Path) -> None:
+    """End the connection masters that Ansible's ControlPersist left behind."""
+    for path in folder.glob("*"):
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            command = ["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={path}", "lab"]
+            subprocess.run(command, capture_output=True, timeout=5, check=False)
+
+
+def _remove_leftovers() -> None:
+    """Remove the sockets of labs that were killed: the kernel has dropped the lock with the process."""
+    for lock in Path(tempfile.gettempdir()).glob(f"lab.*/{LOCK}"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(lock, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _end_control_masters(lock.parent / "c")
+                shutil.rmtree(lock.parent, ignore_errors=True)
+            finally:
+                os.close(descriptor)

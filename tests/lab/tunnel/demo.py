@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real tunnels for the Macs of `make demo`, where the machine has what they need.
 
-with tunnels("wan.demo.vpn.azure.com", root) as real, Lab(folder, tunnel=real and real.lab) as lab:
+with tunnels("wan.demo.vpn.azure.com", root) as real, Lab(folder, tunnel=real.lab if real else None) as lab:
     ...                                          # the playbook installs the profiles
     if real:
         real.trust(pki_folder)                   # or join() the gateway to the lab's Azure, see azure.py
