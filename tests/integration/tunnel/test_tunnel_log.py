@@ -21,6 +21,7 @@ from ansible_collections.vwan.user_vpn.tests.lab import Lab, Mac
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel import authority
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Gateway
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.lab import TunnelLab
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.on_demand import NetworkState
 
 # What jim-lake/VPNStatus (NE_PRIVATE_VPN.md) and trailofbits/algo#14844 show for these causes, in words.
 REFUSED = (
@@ -83,6 +84,7 @@ def assert_said(mac: Mac, said: tuple[str, str]) -> None:
         ("unknown gateway root", CERTIFICATE, None),
         ("no such server", ADDRESS, None),
     ],
+    ids=lambda value: value.replace(" ", "-") if isinstance(value, str) and " " in value else "",
 )
 def test_failure(
     gateway: Gateway,
@@ -153,6 +155,24 @@ def test_late_drop_by_a_wrong_pfs(gateway: Gateway, mac: Mac, certificates: Cert
     assert start(mac) == "Lab Connected"
     wait_until(lambda: mac.tunnel is None, 10)
     assert_said(mac, NEGOTIATION)
+
+
+def test_on_demand_follows_the_network(gateway: Gateway, mac: Mac, certificates: Certificates) -> None:
+    rules = [{"Action": "Disconnect", "SSIDMatch": ["Office"]}, {"Action": "Connect"}]
+    service = mac.service
+    assert service
+    service.network = NetworkState("WiFi", "Office")
+    install(mac, certificates, OnDemandEnabled=1, OnDemandRules=rules)
+    service.settle()
+    assert mac.tunnel is None
+    service.network_changed(NetworkState("WiFi", "Home"))
+    service.settle()
+    assert mac.tunnel
+    service.network_changed(NetworkState("WiFi", "Office"))
+    service.settle()
+    assert mac.tunnel is None
+    assert "last stop reason On Demand Disconnect rule matched" in log(mac)
+    assert gateway.list_clients() == []
 
 
 def test_nobody_at_the_screen_watches_the_connection(gateway: Gateway, mac: Mac, certificates: Certificates) -> None:

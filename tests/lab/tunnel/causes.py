@@ -106,6 +106,7 @@ STOP_REASONS = {
     29: "Server certification is not yet valid",
     30: "Server certificate has expired",
     32: "Configuration was removed",
+    39: "On Demand Disconnect rule matched",
 }
 
 # The sentence people read, by code of the plugin domain (VPN_DISCONNECT_ERROR_* in NetworkExtension's

@@ -24,7 +24,7 @@ from ansible_collections.vwan.user_vpn.tests.lab.tunnel.profile import ProfileEr
 if TYPE_CHECKING:
     from ansible_collections.vwan.user_vpn.tests.lab.mac import Mac
 
-_USER_STOP, _REMOVED = 1, 32
+_USER_STOP, _REMOVED, _ON_DEMAND = 1, 32, 39  # see STOP_REASONS
 
 
 class VpnService:
@@ -154,7 +154,7 @@ class VpnService:
         if action == "Connect":
             self._dial()
         elif action == "Disconnect":
-            self._hang_up()
+            self._hang_up(_ON_DEMAND)
 
     def _dial(self) -> None:
         if self.client.profile is None or self.client.status() == "Connected":
