@@ -20,10 +20,15 @@ from pathlib import Path
 
 from . import Lab
 from .azure import AzureLab
+from .packages import gateway_root
+from .tunnel.authority import Identity
+from .tunnel.azure import join
+from .tunnel.demo import tunnels
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / ".demo"
 RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
+SERVER = "wan.demo0000000000000000000.vpn.azure.com"
 # A second of thought before each person clicks, so that the waiting can be seen.
 MACS = {"mac-anna": ("15.5", "anna"), "mac-ben": ("14.4", "ben"), "mac-chris": ("26.1", "chris")}
 GROUP_VARIABLES = {
@@ -57,14 +62,21 @@ def main() -> int:
     (DEMO / "inventory/group_vars").mkdir(parents=True)
     (DEMO / "inventory/ansible.cfg").write_text("[defaults]\n")
     (DEMO / "inventory/group_vars/user_vpn.yml").write_text(json.dumps(GROUP_VARIABLES, indent=2) + "\n")
+    root = gateway_root("Demo Gateway Root")
 
-    with AzureLab(DEMO / "azure") as azure, Lab(DEMO / "lab") as lab:
-        azure.add_virtual_wan("demo-wan")
+    with (
+        tunnels(SERVER, Identity(root.certificate, root.key), IPSEC_POLICY) as real,
+        AzureLab(DEMO / "azure") as azure,
+        Lab(DEMO / "lab", tunnel=real.lab if real else None) as lab,
+    ):
+        azure.add_virtual_wan("demo-wan", vpn_server=SERVER)
         azure.add_hub("hub-westeurope", "demo-wan")
-        azure.add_server_configuration("macs", ipsec_policy=IPSEC_POLICY)
-        azure.add_p2s_gateway("gateway-westeurope", "hub-westeurope", "macs")
+        configuration = azure.add_server_configuration("macs", ipsec_policy=IPSEC_POLICY)
+        gateway = azure.add_p2s_gateway("gateway-westeurope", "hub-westeurope", "macs", roots=[root.certificate])
+        if real:
+            join(real.gateway, gateway, configuration)
         for name, (macos, person) in MACS.items():
-            lab.add_mac(name, macos=macos, console_user=person, users=(person,), approve_after=1.0)
+            lab.add_mac(name, macos=macos, console_user=person, users=(person,), approve_after=1.0, vpnutil=bool(real))
         shutil.copy(lab.inventory(), DEMO / "inventory/hosts.yml")
         print(
             "The lab is up on 127.0.0.1: an Azure subscription with a Virtual WAN that trusts no root yet, and three\n"
@@ -81,6 +93,8 @@ def main() -> int:
             problems.append("the profiles differ between the runs")
         if (writes, len(azure.writes)) != (1, 1):
             problems.append(f"Azure was written to {writes} times in the first run, {len(azure.writes)} times in both")
+        if real and not problems:
+            problems += real.connect(lab)
         execs = {mac.name: len(mac.execs) for mac in lab.macs.values()}
 
     if problems:

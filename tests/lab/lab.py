@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import os
 import shutil
 import subprocess
 import tempfile
@@ -14,12 +16,16 @@ import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import calls, inventory, macos, ssh_server, tools
 from .mac import Mac
 
+if TYPE_CHECKING:
+    from .tunnel.lab import TunnelLab
+
 WAIT = 30.0
+LOCK = "user-vpn-lab.lock"
 
 
 class Lab:
@@ -30,12 +36,14 @@ class Lab:
     ...     subprocess.run(["ansible", "-i", lab.inventory(), ...])
 
     `folder` is made if need be; what the lab puts into it is removed when it closes, unless `keep` is True.
+    With `tunnel`, a tunnel lab whose gateway runs, each Mac has a real IKEv2 client in a namespace of its own.
     """
 
-    def __init__(self, folder: Path | str, *, keep: bool = False) -> None:
+    def __init__(self, folder: Path | str, *, keep: bool = False, tunnel: TunnelLab | None = None) -> None:
         self.folder = Path(folder).resolve()
         self.macs: dict[str, Mac] = {}
         self._keep = keep
+        self._tunnel = tunnel
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls: set[asyncio.Task[Any]] = set()
@@ -46,7 +54,11 @@ class Lab:
     def __enter__(self) -> Lab:
         (self.folder / "macs").mkdir(parents=True)
         # Sockets have a limit of 104 bytes on a Mac (108 on Linux), so they live in a short folder of their own.
+        _remove_leftovers()
         self._short = Path(tempfile.mkdtemp(prefix="lab."))
+        self._lock = os.open(self._short / ".lock", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        (self._short / ".lock").rename(self._short / LOCK)  # nobody ever sees it without its lock
         self.control_folder = self._short / "c"
         self.control_folder.mkdir(mode=0o700)
         self.socket_path = str(self._short / "s")
@@ -64,12 +76,17 @@ class Lab:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end_control_masters()
+        _end_control_masters(self.control_folder)
         self.run(self._stop())
+        for mac in self.macs.values():
+            if mac.service and self._tunnel:
+                mac.service.close()
+                self._tunnel.remove_mac(mac.name)
         assert self._loop
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(WAIT)
         shutil.rmtree(self._short, ignore_errors=True)
+        os.close(self._lock)
         if not self._keep:
             for name in ("macs", "bin"):
                 shutil.rmtree(self.folder / name, ignore_errors=True)
@@ -117,6 +134,10 @@ class Lab:
         number = serial or f"LAB{sum(name.encode()) % 997:03d}{len(self.macs):04d}Q"
         mac = Mac(self, name, macos_version=macos, person_policy=person, serial=number, **more)
         self.tools(mac.release)
+        if self._tunnel:
+            from .tunnel.service import VpnService
+
+            mac.service = VpnService(mac, self._tunnel.mac(name))
         self.macs[name] = mac
         self.run(self.server.listen(mac))
         return mac
@@ -182,9 +203,23 @@ class Lab:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _end_control_masters(self) -> None:
-        """End the connection masters that Ansible's ControlPersist left behind."""
-        for path in self.control_folder.iterdir():
-            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-                command = ["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={path}", "lab"]
-                subprocess.run(command, capture_output=True, timeout=5, check=False)
+
+def _end_control_masters(folder: Path) -> None:
+    """End the connection masters that Ansible's ControlPersist left behind."""
+    for path in folder.glob("*"):
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            command = ["ssh", "-F", "none", "-O", "exit", "-o", f"ControlPath={path}", "lab"]
+            subprocess.run(command, capture_output=True, timeout=5, check=False)
+
+
+def _remove_leftovers() -> None:
+    """Remove the sockets of labs that were killed: the kernel has dropped the lock with the process."""
+    for lock in Path(tempfile.gettempdir()).glob(f"lab.*/{LOCK}"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(lock, os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _end_control_masters(lock.parent / "c")
+                shutil.rmtree(lock.parent, ignore_errors=True)
+            finally:
+                os.close(descriptor)

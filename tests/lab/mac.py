@@ -27,6 +27,7 @@ from .tunnel import on_demand
 if TYPE_CHECKING:
     from .calls import Call
     from .lab import Lab
+    from .tunnel.service import VpnService
 
 #: Folders at the top of a Mac's disk: paths below them are looked up on that disk, not on the host's.
 TOP = ("Users", "Library", "Applications", "private", "var", "tmp", "opt")
@@ -120,6 +121,12 @@ def _item(payload: dict[str, Any]) -> dict[str, Any]:
     return item
 
 
+def _payloads(profile: Profile | None, uuids: set[str]) -> dict[str, dict[str, Any]]:
+    """Payloads of a profile by their UUIDs."""
+    payloads = profile.content["PayloadContent"] if profile else []
+    return {payload["PayloadUUID"]: payload for payload in payloads if payload["PayloadUUID"] in uuids}
+
+
 @dataclasses.dataclass
 class Pending:
     """A profile that System Settings shows as downloaded and not yet installed."""
@@ -190,15 +197,15 @@ class Mac:
         self.trust_opened = False
         # What `profiles show -output stdout-xml` prints with no profile: 'plist+text', 'plist', 'text' or 'nothing'.
         self.show_nothing = "plist+text"
-        # None, or {"interface": "ipsec0", "address": "172.16.0.2", "dns": [...], "routes": [...]}
-        self.tunnel: dict[str, Any] | None = None
+        # The IKEv2 service of a Mac whose native client is a real one (Lab(tunnel=...)); None: the doubles play it.
+        self.service: VpnService | None = None
+        self._tunnel: dict[str, Any] | None = None
         # Shortcuts of the console user: name -> what running one does.
         self.shortcuts: dict[str, Callable[[Mac], None]] = {}
 
         # What an IKEv2 service gets when it is started (by hand, a shortcut, vpnutil); a test may put a real one here.
         self.dial: Callable[[Mac, str], dict[str, Any] | None] = dial
-        # Lines `log show` prints.
-        self.log_lines: list[str] = []
+        self._log_lines: list[str] = []
 
         self.folder = lab.folder / "macs" / name
         self.disk = self.folder / "disk"
@@ -348,17 +355,38 @@ class Mac:
 
     # -- the tunnel -------------------------------------------------------------------------------------------------
 
+    @property
+    def log_lines(self) -> list[str]:
+        """Lines `log show` prints."""
+        if self.service:
+            self.service.notice()
+        return self._log_lines
+
+    @property
+    def tunnel(self) -> dict[str, Any] | None:
+        """None, or {"interface": "ipsec0", "address": "172.16.0.2", "dns": [...], "routes": [...], ...}."""
+        return self.service.tunnel() if self.service else self._tunnel
+
+    @tunnel.setter
+    def tunnel(self, tunnel: dict[str, Any] | None) -> None:
+        self._tunnel = tunnel
+
     def vpn_services(self) -> list[str]:
         """Names of the IKEv2 services that installed profiles made."""
         payloads = [payload for profile in self.profiles for payload in profile.content["PayloadContent"]]
         return [payload["UserDefinedName"] for payload in payloads if payload["PayloadType"] == ingestion.VPN]
 
     def vpn_status(self, name: str) -> str:
-        """Connected or Disconnected."""
+        """Connected or Disconnected; of a real service also Connecting."""
+        if self.service:
+            return self.service.status(name)
         return "Connected" if self.tunnel and self.tunnel.get("service") == name else "Disconnected"
 
     def connect(self, name: str) -> None:
-        """Start a service; `dial` says what comes of it."""
+        """Start a service; the real one dials, else `dial` says what comes of it."""
+        if self.service:
+            self.service.connect(name)
+            return
         answer = self.dial(self, name) if name in self.vpn_services() else None
         if answer:
             self.tunnel = {"service": name, **answer}
@@ -373,6 +401,9 @@ class Mac:
 
     def disconnect(self, name: str) -> None:
         """Stop a service."""
+        if self.service:
+            self.service.disconnect(name)
+            return
         if self.vpn_status(name) == "Connected":
             self.tunnel = None
 
@@ -419,6 +450,8 @@ class Mac:
             old = self.find_profile(content["PayloadIdentifier"], owner)
             items = ingestion.ingest(self, content, source)
             kept = self._stale_identities(old, content) if old else {}
+            if self.service:
+                self.service.install(raw, content, _payloads(old, {uuid for _unused, uuid in kept}))
             if old:
                 self._uninstall(old)
             store = self.keychains[owner or "system"]
@@ -458,6 +491,8 @@ class Mac:
         """Remove a profile and what it brought."""
         with self.lock:
             self._uninstall(profile)
+            if self.service:
+                self.service.remove(profile.identifier)
             self.save()
 
     def _uninstall(self, profile: Profile) -> None:

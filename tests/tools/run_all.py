@@ -119,7 +119,13 @@ def unit() -> Counts:
     return pytest("tests/unit", "--dist", "worksteal")
 
 
+def tunnel_lab() -> None:
+    """What the tests with real tunnels need beyond Python: installed as root on Debian, else named in one line."""
+    subprocess.run([sys.executable, str(ROOT / "tests/lab/tunnel/requirements.py"), "install"], cwd=ROOT, check=False)
+
+
 def integration() -> Counts:
+    tunnel_lab()
     return pytest("tests/integration", "--dist", "worksteal", "--durations", "8")
 
 

@@ -139,6 +139,11 @@ def _with_warnings(choice: Algorithms, *further: str) -> Algorithms:
     return replace(choice, warnings=tuple(found))
 
 
+_LATE_DROP = (
+    "algorithms.pfs is false, which fits a gateway whose policy has pfsGroup None alone: with any other, the Mac "
+    "connects and loses the tunnel minutes later, when its keys are first renewed. Give ipsec_policy to be sure."
+)
+
 # In the order in which they are proposed to a user.
 PAIRS: dict[str, Pair] = {
     "modp2048": _pair("AES256", "SHA256", "DHGroup14", "PFS14"),
@@ -287,7 +292,7 @@ def from_dictionaries(wish: Any) -> Algorithms:
         raise ProfileError("algorithms.pfs must be true or false.")
     ike = _association("ike", wish["ike"], IKE_MINUTES)
     child = _association("child", wish["child"], CHILD_MINUTES)
-    return _with_warnings(Algorithms(ike, child, pfs))
+    return _with_warnings(Algorithms(ike, child, pfs), *([] if pfs else [_LATE_DROP]))
 
 
 def _association(name: str, wish: Any, lifetime: int) -> Association:

@@ -251,6 +251,21 @@ def test_the_tunnel_shows_where_it_shows(mac: Mac, say: Say) -> None:
     assert say(mac, "scutil", "--nc", "start", "User VPN").err == "No service\n"
 
 
+def test_a_tunnel_in_full_shows_as_macos_shows_it(mac: Mac, say: Say) -> None:
+    routes = ["10.20.0.0/16", "10.0.0.0/8", "172.16.0.0/12", "192.168.4.0/24", "192.168.4.32/27", "0.0.0.0/0"]
+    names = {"search_domains": ["corp.example"], "match_domains": ["corp.example", "lab.example"]}
+    tunnel = {"interface": "ipsec0", "address": "172.16.0.9", "mtu": 1300, "dns": ["10.0.0.4"], "routes": routes}
+    mac.tunnel = tunnel | names
+    shown = [line.split()[0] for line in say(mac, "netstat", "-rn").out.splitlines() if line.endswith("ipsec0")]
+    assert shown == ["10.20/16", "10", "172.16/12", "192.168.4", "192.168.4.32/27", "default", "172.16.0.9"]
+    assert "mtu 1300\n" in say(mac, "ifconfig", "ipsec0").out
+    dns = say(mac, "scutil", "--dns").out
+    assert dns.count("resolver #") == 3
+    assert (
+        "resolver #3\n  domain   : lab.example\n  search domain[0] : corp.example\n  nameserver[0] : 10.0.0.4\n" in dns
+    )
+
+
 def test_starting_a_service(new_mac: NewMac, say: Say) -> None:
     mac = new_mac(vpnutil=True)
     assert (mac.disk / "opt/homebrew/bin/vpnutil").is_symlink()

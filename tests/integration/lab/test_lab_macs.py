@@ -276,3 +276,25 @@ def wait_for(condition: Callable[[], object], seconds: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)
+
+
+# A lab in a process of its own, which is then killed: its sockets stay behind.
+KILLED = """
+import os, signal, sys
+from ansible_collections.vwan.user_vpn.tests.lab import Lab
+with Lab(sys.argv[1]) as lab:
+    print(lab.socket_path, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_lab_is_cleaned_up_by_the_next(tmp_path: Path, lab: Lab) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "killed")]
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    left = Path(done.stdout.strip()).parent
+    assert left.name.startswith("lab.")
+    assert left.exists()
+    with Lab(tmp_path / "next"):
+        assert not left.exists()
+        assert Path(lab.socket_path).exists()  # another one that runs is left alone

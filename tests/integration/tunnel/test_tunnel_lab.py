@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.conftest import Certificates
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PASSWORD, build_profile
-from ansible_collections.vwan.user_vpn.tests.lab.tunnel import namespaces, requirements
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel import namespaces
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Description, Gateway
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.lab import TunnelLab
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.native_client import NativeClient
@@ -58,14 +58,6 @@ def run_abandoned(how: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.fixture
-def _possible() -> None:
-    reason = requirements.missing()
-    if reason:
-        pytest.skip(reason)
-
-
-@pytest.mark.usefixtures("_possible")
 def test_a_killed_run_is_cleaned_up_by_the_next() -> None:
     name = run_abandoned("kill")
     assert len(traces(name)) == 5  # two namespaces, two daemons, one folder
@@ -73,12 +65,10 @@ def test_a_killed_run_is_cleaned_up_by_the_next() -> None:
     assert traces(name) == []
 
 
-@pytest.mark.usefixtures("_possible")
 def test_a_run_that_forgets_to_close_is_closed_at_exit() -> None:
     assert traces(run_abandoned("exit")) == []
 
 
-@pytest.mark.usefixtures("_possible")
 def test_two_labs_side_by_side_and_a_failure_inside(lab: TunnelLab, description: Description) -> None:
     with pytest.raises(ZeroDivisionError), TunnelLab() as other:
         other.gateway(description)
@@ -122,14 +112,3 @@ def host_network() -> str:
     """The host's interfaces (without counters and ages), addresses, routes and rules."""
     commands = (["ip", "-br", "address"], ["ip", "rule"], ["ip", "route", "show", "table", "all"])
     return "".join(subprocess.run(command, check=True, capture_output=True, text=True).stdout for command in commands)
-
-
-def test_requirements_name_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "root" in requirements.missing()
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(requirements, "program", lambda name: None if name == "swanctl" else f"/bin/{name}")
-    monkeypatch.setattr(requirements, "_PLUGINS", ())
-    assert requirements.missing() == (
-        f"the tunnel lab lacks swanctl: apt-get install {' '.join(requirements.APT_PACKAGES)}"
-    )

@@ -3,18 +3,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every supported combination is a real handshake, a rekeying and a ping through the tunnel.
 
-Checked by strongSwan's own view on both ends (`swanctl --list-sas --raw`), not by the lab's reading alone.
+The profile is the collection's: its PKI, its reader of packages, its renderer. Checked by strongSwan's own view on both
+ends (`swanctl --list-sas --raw`), not by the lab's reading alone.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.conftest import Certificates
-from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PAIRS, SERVER, build_profile
+from ansible_collections.vwan.user_vpn.tests.integration.tunnel.rendered import Issued, Pki, render
+from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PAIRS, SERVER
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_views import raw_sa, wait_until
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Gateway
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.native_client import NativeClient
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.profile import read_profile
 
 # The IKE_SA's transforms as swanctl prints them. The group is also the one of a rekeyed CHILD_SA.
 TRANSFORMS = {
@@ -25,24 +30,34 @@ TRANSFORMS = {
 }
 
 
+@pytest.fixture(scope="session")
+def issued(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> dict[bool, Issued]:
+    """The same client twice: directly under a root that the collection made, and under somebody's intermediate."""
+    own = Pki(tmp_path_factory.mktemp("own"))
+    enterprise = Pki(tmp_path_factory.mktemp("enterprise"), authority=certificates.client_intermediate)
+    return {False: own.issue("mac1"), True: enterprise.issue("mac1")}
+
+
 @pytest.mark.parametrize("below_intermediate", [False, True], ids=["client-under-root", "client-under-intermediate"])
 @pytest.mark.parametrize("two_roots", [False, True], ids=["one-gateway-root", "two-gateway-roots"])
-@pytest.mark.parametrize("eap", [False, True], ids=["certificate", "eap-tls"])
+@pytest.mark.parametrize("authentication", ["certificate", "eap_tls"])
 @pytest.mark.parametrize("pair", PAIRS)
 def test_connects(
     gateway: Gateway,
     mac: NativeClient,
     certificates: Certificates,
+    issued: dict[bool, Issued],
+    tmp_path: Path,
     *,
     pair: str,
-    eap: bool,
+    authentication: str,
     two_roots: bool,
     below_intermediate: bool,
 ) -> None:
-    client = certificates.client_below_intermediate if below_intermediate else certificates.client
+    client = issued[below_intermediate]
     roots = [certificates.other_gateway_root.der] * two_roots + [certificates.gateway_root.der]
-    gateway.change(ipsec_policy=PAIRS[pair].policy)
-    mac.install(build_profile(client, gateway_roots=roots, pair=PAIRS[pair], eap=eap))
+    gateway.change(ipsec_policy=PAIRS[pair].policy, client_roots=(client.root,))
+    mac.install(render(client, tmp_path, gateway_roots=roots, algorithms=pair, authentication=authentication))
     assert not mac.ping("10.20.0.1", timeout=1)  # there is no way around the tunnel
 
     mark = gateway.log_size()
@@ -59,7 +74,7 @@ def test_connects(
         assert "dh-group" not in child  # the first CHILD_SA never has one
     assert ike["remote-id"] == "mac1"
     assert ike["local-id"] == SERVER
-    method = "with EAP" if eap else "with RSA signature"
+    method = "with EAP" if authentication == "eap_tls" else "with RSA signature"
     assert any(f"authentication of 'mac1' {method} successful" in line for line in gateway.log_since(mark))
 
     mac.swanctl("--rekey", "--child", "tunnel")
@@ -71,3 +86,20 @@ def test_connects(
     assert connected.identity == "mac1"
     assert connected.virtual_ip == attempt.interface.address
     assert connected.certificate_sha1 == client.sha1
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_azures_policy_and_the_name_of_the_pair_say_the_same(
+    certificates: Certificates, issued: dict[bool, Issued], tmp_path: Path, pair: str
+) -> None:
+    roots = [certificates.gateway_root.der]
+    named = read_profile(render(issued[False], tmp_path / "a", gateway_roots=roots, algorithms=pair))
+    derived = read_profile(
+        render(issued[False], tmp_path / "b", gateway_roots=roots, ipsec_policy=[PAIRS[pair].policy])
+    )
+    assert (named.ike_proposals, named.child_proposals, named.pfs) == (
+        derived.ike_proposals,
+        derived.child_proposals,
+        derived.pfs,
+    )
+    assert (named.ike, named.child) == (derived.ike, derived.child)

@@ -128,7 +128,7 @@ def test_dead_gateway_is_noticed_by_dead_peer_detection(
         wait_until(lambda: mac.status() == "Disconnected", 15)
     failure = mac.why_down()
     assert failure is not None
-    assert (failure.domain, failure.code) == (PLUGIN_DOMAIN, 22)
+    assert (failure.domain, failure.code) == (PLUGIN_DOMAIN, 20)
 
 
 def test_on_demand(gateway: Gateway, mac: NativeClient, certificates: Certificates) -> None:

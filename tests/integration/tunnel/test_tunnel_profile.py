@@ -66,9 +66,10 @@ def test_signed_profile(certificates: Certificates, tmp_path: Path) -> None:
     signer, key = tmp_path / "signer.pem", tmp_path / "key.pem"
     signer.write_bytes(certificates.client.certificate.public_bytes(Encoding.PEM))
     key.write_bytes(certificates.client.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    sign = ["openssl", "smime", "-sign", "-nodetach", "-binary", "-outform", "der", "-signer", signer, "-inkey", key]
+    sign = ["openssl", "smime", "-sign", "-nodetach", "-binary", "-outform", "der"]
     plain = build(certificates)
-    signed = subprocess.run(sign, input=plain, check=True, capture_output=True).stdout
+    files = ["-signer", str(signer), "-inkey", str(key)]
+    signed = subprocess.run([*sign, *files], input=plain, check=True, capture_output=True).stdout
     one, other = read_profile(signed), read_profile(plain)
     assert one.client.der == other.client.der
     assert replace(one, client=other.client) == other

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.conftest import Certificates
+from ansible_collections.vwan.user_vpn.tests.integration.tunnel.rendered import Pki, render
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PAIRS, Pair, build_profile
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_views import raw_sa, wait_until
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.causes import PLUGIN_DOMAIN
@@ -104,6 +106,46 @@ def test_wrong_pfs_connects_and_drops_late(
     assert refusal is not None
     assert refusal.cause == "policy_mismatch"
     assert gateway.list_clients() == []
+
+
+@pytest.mark.parametrize("pair", ["modp2048", "ecp384"])
+@pytest.mark.parametrize("pfs", ["PFS14", "PFSMM", "None", "ECP384"])
+def test_the_profile_made_from_the_gateways_policy_survives(
+    gateway: Gateway, mac: NativeClient, certificates: Certificates, tmp_path: Path, *, pair: str, pfs: str
+) -> None:
+    """What users are told to do against late drops: the collection's profile says what the policy says."""
+    policy = {**PAIRS[pair].policy, "pfsGroup": pfs}
+    client = Pki(tmp_path).issue("mac1")
+    gateway.change(ipsec_policy=policy, client_roots=(client.root,))
+    roots = [certificates.gateway_root.der]
+    mac.install(render(client, tmp_path, gateway_roots=roots, ipsec_policy=[policy]))
+    assert mac.connect().connected
+    first = raw_sa(gateway.swanctl("--list-sas", "--raw"))[1]
+    for association in ("--child", "--ike"):
+        mac.swanctl("--rekey", association, {"--child": "tunnel", "--ike": "native"}[association])
+    wait_until(lambda: raw_sa(gateway.swanctl("--list-sas", "--raw"))[1].get("spi-in") != first["spi-in"])
+    assert mac.ping("10.20.0.1")
+    group = raw_sa(gateway.swanctl("--list-sas", "--raw"))[1].get("dh-group")
+    main = {"modp2048": "MODP_2048", "ecp384": "ECP_384"}[pair]
+    assert group == {"PFS14": "MODP_2048", "PFSMM": main, "None": None, "ECP384": "ECP_384"}[pfs]
+
+
+def test_a_profile_without_pfs_is_warned_of_before_it_drops(
+    gateway: Gateway, mac: NativeClient, certificates: Certificates, tmp_path: Path
+) -> None:
+    association = {"encryption": "AES-256", "integrity": "SHA2-256", "dh_group": 14}
+    child = {**association, "encryption": "AES-256-GCM", "lifetime_minutes": 10}
+    warnings: list[str] = []
+    client = Pki(tmp_path).issue("mac1")
+    gateway.change(client_roots=(client.root,))
+    without = {"ike": association, "child": child, "pfs": False}
+    roots = [certificates.gateway_root.der]
+    mac.install(render(client, tmp_path, gateway_roots=roots, warnings=warnings, algorithms=without))
+    assert len(warnings) == 1
+    assert "loses the tunnel minutes later" in warnings[0]
+    mac.minute = 0.3
+    assert mac.connect().connected
+    wait_until(lambda: mac.status() == "Disconnected", 10)
 
 
 def test_renewed_certificate_is_used_by_the_next_connect(

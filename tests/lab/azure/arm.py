@@ -455,6 +455,8 @@ class Arm:
         gateway = call.resource
 
         def measure() -> Json:
+            if gateway.count_clients:
+                gateway.clients = gateway.count_clients()
             document = self._shown(gateway)
             document["properties"]["vpnClientConnectionHealth"] = {
                 "vpnClientConnectionsCount": len(gateway.clients),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -65,10 +66,15 @@ class Resource:
     profile: Profile | None = None
     clients: list[Client] = field(default_factory=list)
     operation: Operation | None = None
+    # What a real gateway of the lab does with its resources (tests/lab/tunnel/azure.py).
+    changed: Callable[[], None] | None = None
+    count_clients: Callable[[], list[Client]] | None = None
 
     def touch(self) -> None:
         """Make a new version, as any change in Azure does (a colleague in the portal, for example)."""
         self.etag = new_etag()
+        if self.changed:
+            self.changed()
 
     def document(self) -> dict[str, Any]:
         """The resource as a GET shows it, before anything is hidden. Member order as in recorded answers."""

@@ -45,7 +45,7 @@ def _blocks(call: Call) -> dict[str, str]:
     if tunnel:
         name, address = tunnel["interface"], tunnel["address"]
         blocks[name] = (
-            f"{name}: flags=8051<UP,POINTOPOINT,RUNNING,MULTICAST> mtu 1280\n"
+            f"{name}: flags=8051<UP,POINTOPOINT,RUNNING,MULTICAST> mtu {tunnel.get('mtu', 1280)}\n"
             f"\tinet {address} --> {address} netmask 0xffffffff \n"
         )
     return blocks

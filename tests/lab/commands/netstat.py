@@ -1,11 +1,15 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""netstat -rn: the routing table. Source: man netstat (-r, -n, -f inet|inet6)."""
+"""netstat -rn: the routing table.
+
+Sources: man netstat (-r, -n, -f inet|inet6); how a network is shortened: network_cmds, netstat.tproj/route.c.
+"""
 
 from __future__ import annotations
 
 import getopt
+import ipaddress
 
 from ..calls import Call
 
@@ -26,10 +30,28 @@ async def run(call: Call) -> int:
     ]
     tunnel = call.mac.tunnel
     if tunnel:
-        rows += [(route, tunnel["interface"], "USc", tunnel["interface"]) for route in tunnel.get("routes", [])]
+        rows += [
+            (_destination(route), tunnel["interface"], "USc", tunnel["interface"]) for route in tunnel.get("routes", [])
+        ]
         rows.append((tunnel["address"], tunnel["address"], "UH", tunnel["interface"]))
     lines += [
         f"{destination:<19}{gateway:<19}{flags:<16}{interface:>5}" for destination, gateway, flags, interface in rows
     ]
     call.out("\n".join(lines) + "\n" if found.get("-f") != "inet6" else "Routing tables\n")
     return 0
+
+
+def _destination(route: str) -> str:
+    """A network as netstat prints it: no zeros at the end, no mask that its class would have had anyway."""
+    try:
+        network = ipaddress.IPv4Network(route)
+    except ValueError:
+        return route
+    if network.prefixlen == 0:
+        return "default"
+    octets = str(network.network_address).split(".")
+    while octets[-1] == "0" and len(octets) > 1:
+        octets.pop()
+    first = int(octets[0])
+    usual = 8 if first < 128 else 16 if first < 192 else 24
+    return ".".join(octets) + ("" if network.prefixlen == usual else f"/{network.prefixlen}")

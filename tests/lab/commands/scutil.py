@@ -76,8 +76,8 @@ resolver #1
   reach    : 0x00020002 (Reachable,Directly Reachable Address)
 """
 TUNNEL_DNS = """
-resolver #2
-{servers}  if_index : 21 ({interface})
+resolver #{number}
+{domain}{searched}{servers}  if_index : 21 ({interface})
   flags    : Supplemental, Request A records
   reach    : 0x00000002 (Reachable)
 """
@@ -99,7 +99,16 @@ def _dns(call: Call) -> str:
     if not tunnel or not tunnel.get("dns"):
         return DNS
     servers = "".join(f"  nameserver[{number}] : {server}\n" for number, server in enumerate(tunnel["dns"]))
-    return DNS + TUNNEL_DNS.format(servers=servers, interface=tunnel["interface"])
+    searched = "".join(
+        f"  search domain[{number}] : {domain}\n" for number, domain in enumerate(tunnel.get("search_domains", []))
+    )
+    domains = [f"  domain   : {domain}\n" for domain in tunnel.get("match_domains", [])] or [""]
+    return DNS + "".join(
+        TUNNEL_DNS.format(
+            number=number, domain=domain, searched=searched, servers=servers, interface=tunnel["interface"]
+        )
+        for number, domain in enumerate(domains, 2)
+    )
 
 
 def _nwi(call: Call) -> str:

@@ -53,12 +53,12 @@ class Identity:
 
 def new_root(common_name: str) -> Identity:
     key = _new_key()
-    return Identity(_build(common_name, key, common_name, key, _ca_extensions(), days=3650), key)
+    return Identity(_build(common_name, key, _x509_name(common_name), key, _ca_extensions(), days=3650), key)
 
 
 def new_intermediate(parent: Identity, common_name: str) -> Identity:
     key = _new_key()
-    certificate = _build(common_name, key, _name_of(parent), parent.key, _ca_extensions(), days=1825)
+    certificate = _build(common_name, key, parent.certificate.subject, parent.key, _ca_extensions(), days=1825)
     return Identity(certificate, key, parent)
 
 
@@ -122,7 +122,7 @@ def _new_leaf(
     ]
     if sans:
         extensions.append((x509.SubjectAlternativeName([x509.DNSName(san) for san in sans]), False))
-    certificate = _build(name, key, _name_of(issuer), issuer.key, extensions, start=start, days=days)
+    certificate = _build(name, key, issuer.certificate.subject, issuer.key, extensions, start=start, days=days)
     return Identity(certificate, key, issuer)
 
 
@@ -134,7 +134,7 @@ def _ca_extensions() -> list[tuple[x509.ExtensionType, bool]]:
 def _build(
     subject: str,
     key: rsa.RSAPrivateKey,
-    issuer: str,
+    issuer: x509.Name,
     issuer_key: rsa.RSAPrivateKey,
     extensions: list[tuple[x509.ExtensionType, bool]],
     *,
@@ -145,7 +145,7 @@ def _build(
     builder = (
         x509.CertificateBuilder()
         .subject_name(_x509_name(subject))
-        .issuer_name(_x509_name(issuer))
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
@@ -160,10 +160,6 @@ def _build(
 
 def _new_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _name_of(authority: Identity) -> str:
-    return common_name(authority.certificate.subject)
 
 
 def _x509_name(name: str) -> x509.Name:

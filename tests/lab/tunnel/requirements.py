@@ -4,6 +4,7 @@
 """What the tunnel lab needs from the machine: `missing()` says what is not there, `install()` gets it on Debian.
 
 As a program, `python requirements.py` prints what is missing (exit 1), `python requirements.py install` installs it.
+`make test` and `make demo` do.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ APT_PACKAGES = (
     "iproute2",
     "iputils-ping",
 )
-PIP_PACKAGES = ("vici",)  # strongSwan's own client for its control socket, pure Python
+PIP_PACKAGE = "vici"  # strongSwan's own client for its control socket, pure Python (requirements/demo.txt)
 
 _PROGRAMS = ("charon-systemd", "swanctl", "ip", "ping", "nsenter", "unshare")
 _PLUGIN_FOLDER = Path("/usr/lib/ipsec/plugins")
@@ -42,25 +43,24 @@ def program(name: str) -> str | None:
 
 
 def install() -> str:
-    """Install what is missing, as root on Debian or a relative. Returns `missing()` afterwards.
+    """Install the Debian packages that are missing, as root on Debian or a relative. Returns `missing()` afterwards.
 
     Debian starts and enables strongSwan's service on installation. The lab runs its own daemons, so the unit is masked
     while apt works, and disabled afterwards; a service that was there before is left as it was.
     """
     if os.geteuid() == 0 and program("apt-get") and _absent():
+        print(f"Installing Debian's packages for the tunnel lab (once): apt-get install {' '.join(APT_PACKAGES)}")
+        print("strongSwan's service stays disabled; the lab starts daemons of its own.", flush=True)
         fresh = program("charon-systemd") is None
         if fresh:
             _systemctl("mask", _UNIT)
         try:
-            _apt_get("update")
-            _apt_get("install", "--yes", "--no-install-recommends", *APT_PACKAGES)
+            if not _apt_get("install", *APT_PACKAGES) and _apt_get("update"):
+                _apt_get("install", *APT_PACKAGES)
         finally:
             if fresh:
                 _systemctl("unmask", _UNIT)
-                _systemctl("disable", "--now" if Path("/run/systemd/system").exists() else "--quiet", _UNIT)
-    if importlib.util.find_spec("vici") is None:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *PIP_PACKAGES], check=False)
-        importlib.invalidate_caches()
+                _systemctl("disable", _UNIT)
     return missing()
 
 
@@ -76,7 +76,7 @@ def _software() -> str:
     if absent := _absent():
         return f"the tunnel lab lacks {', '.join(absent)}: apt-get install {' '.join(APT_PACKAGES)}"
     if importlib.util.find_spec("vici") is None:
-        return f"the tunnel lab lacks the Python package vici: pip install {' '.join(PIP_PACKAGES)}"
+        return f"the tunnel lab lacks the Python package vici: pip install {PIP_PACKAGE}"
     return ""
 
 
@@ -95,19 +95,26 @@ def _absent() -> list[str]:
     return [name for name in _PROGRAMS if program(name) is None] + [f"the {name} plugin" for name in plugins]
 
 
-def _apt_get(*arguments: str) -> None:
-    subprocess.run(
-        ["apt-get", "-qq", *arguments],
+def _apt_get(command: str, *packages: str) -> bool:
+    """Never asks, never waits long for a network that is not there."""
+    options = ["--yes", "--no-install-recommends", "-o", "Acquire::http::Timeout=20", "-o", "DPkg::Lock::Timeout=120"]
+    done = subprocess.run(
+        ["apt-get", "-qq", command, *options, *packages],
         check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # missing() says what is still not there
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "DEBCONF_NOWARNINGS": "yes"},
     )
+    return done.returncode == 0
 
 
 def _systemctl(*arguments: str) -> None:
-    if program("systemctl"):
-        subprocess.run(["systemctl", *arguments], check=False, capture_output=True)
+    """Through the running systemd, else on its files alone (a container may show a systemd that does not answer)."""
+    for environment in ({}, {"SYSTEMD_OFFLINE": "1"}) if program("systemctl") else ():
+        command = ["systemctl", *arguments]
+        if subprocess.run(command, check=False, capture_output=True, env={**os.environ, **environment}).returncode == 0:
+            return
 
 
 if __name__ == "__main__":

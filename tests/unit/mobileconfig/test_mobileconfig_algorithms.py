@@ -171,7 +171,9 @@ def test_dictionaries() -> None:
     assert chosen.ike == Association("AES-256-GCM", "SHA2-512", 21, 432)
     assert chosen.child == Association("AES-256-GCM", "SHA2-512", 21, 60)
     assert not chosen.pfs
-    assert not chosen.warnings
+    assert len(chosen.warnings) == 1
+    assert "fits a gateway whose policy has pfsGroup None alone" in chosen.warnings[0]
+    assert not choose({"ike": ASSOCIATION, "child": ASSOCIATION}).warnings
 
 
 def test_different_groups_are_legal_and_warned_about() -> None:

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Profiles as a user of the collection gets them: its own PKI, its own reader of packages, its own renderer.
+
+Each step is the action of the module, run as a task runs it. tunnel_profiles.py is the other builder: for profiles that
+are wrong on purpose, which this one would refuse to render.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PASSWORD, SERVER
+from ansible_collections.vwan.user_vpn.tests.lab.packages import build_package
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.authority import Identity, thumbprint
+from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
+
+PASSPHRASE = "root passphrase of the tunnel tests"
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A client identity that the collection has issued. `chain`: file with the CAs between it and its root, or ''."""
+
+    name: str
+    root: bytes
+    certificate: bytes
+    pkcs12_path: Path
+    chain: str
+
+    @property
+    def sha1(self) -> str:
+        return thumbprint(self.certificate)
+
+
+class Pki:
+    """One PKI folder of the collection: a root it makes itself, or somebody's CA hierarchy that it takes in."""
+
+    def __init__(self, folder: Path, *, authority: Identity | None = None) -> None:
+        """`authority`: the intermediate that is to sign clients, with the root above it."""
+        self.folder = folder / "pki"
+        source = {} if authority is None else _files_of(authority, folder)
+        made = task("root_certificate", path=str(self.folder), passphrase=PASSPHRASE, **source)
+        self.root = x509.load_pem_x509_certificate(Path(made["certificate_path"]).read_bytes()).public_bytes(
+            Encoding.DER
+        )
+
+    def issue(self, name: str, **options: Any) -> Issued:
+        made = task(
+            "client_certificates",
+            path=str(self.folder),
+            passphrase=PASSPHRASE,
+            pkcs12_password=PASSWORD,
+            clients=[name],
+            **options,
+        )["clients"][name]
+        certificate = x509.load_pem_x509_certificate(Path(made["certificate_path"]).read_bytes())
+        der = certificate.public_bytes(Encoding.DER)
+        return Issued(name, self.root, der, Path(made["pkcs12_path"]), made["chain_path"])
+
+
+def render(
+    client: Issued, folder: Path, *, gateway_roots: list[bytes], warnings: list[str] | None = None, **options: Any
+) -> bytes:
+    """The profile of a client for the package that a gateway with these roots has.
+
+    `options` are mobileconfig's; `warnings` collects what it warns of.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    package = folder / "package.zip"
+    package.write_bytes(build_package(gateway_roots, vpn_server=SERVER, windows=False))
+    settings = task("profile_package_info", path=str(package))["settings"]
+    dest = folder / f"{client.name}.mobileconfig"
+    result = task(
+        "mobileconfig",
+        settings=settings,
+        identity={"pkcs12_path": str(client.pkcs12_path), "password": PASSWORD},
+        client_chain=[client.chain] if client.chain else [],
+        dest=str(dest),
+        identifier="com.example.tunnel",
+        connection_name="Tunnel",
+        **options,
+    )
+    if warnings is not None:
+        warnings += result.get("warnings", [])
+    return dest.read_bytes()
+
+
+def task(module: str, **arguments: Any) -> dict[str, Any]:
+    result = run_action(module, arguments)
+    assert not result.get("failed"), result.get("msg")
+    return result
+
+
+def _files_of(authority: Identity, folder: Path) -> dict[str, str]:
+    """An enterprise's root, issuing CA and its key, as the options that take them in."""
+    root, chain, key = folder / "root.pem", folder / "chain.pem", folder / "issuing.key"
+    root.write_bytes(authority.root.certificate.public_bytes(Encoding.PEM))
+    chain.write_bytes(b"".join(each.certificate.public_bytes(Encoding.PEM) for each in authority.intermediates))
+    key.write_bytes(authority.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return {"certificate_source": str(root), "chain_source": str(chain), "key_source": str(key)}

@@ -1,0 +1,222 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Through the front door: the site playbook, real ssh, the real Azure SDK, and Macs whose tunnel is a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ansible_collections.vwan.user_vpn.tests.integration.site import Run, Site
+from ansible_collections.vwan.user_vpn.tests.integration.tunnel.conftest import Certificates
+from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PAIRS, SERVER
+from ansible_collections.vwan.user_vpn.tests.lab import Lab, Mac
+from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel import azure as azure_gateway
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.authority import thumbprint
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Gateway
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.lab import TunnelLab
+
+pytest.importorskip("azure.mgmt.network", reason="the Azure SDK is not installed in this environment")
+
+NAME = "Contoso VPN"
+WHERE = {"resource_group": "rg-vpn"}
+
+
+@pytest.fixture
+def macs(tmp_path: Path, lab: TunnelLab, gateway: Gateway) -> Iterator[Lab]:
+    with Lab(tmp_path / "lab", tunnel=lab) as macs:
+        yield macs
+        assert [fault for mac in macs.macs.values() for fault in mac.faults] == []
+
+
+@pytest.fixture
+def site(tmp_path: Path, macs: Lab, certificates: Certificates) -> Site:
+    (tmp_path / "site").mkdir()
+    site = Site(tmp_path / "site", macs, [certificates.gateway_root.der])
+    site.download(vpn_server=SERVER)
+    return site
+
+
+@pytest.fixture
+def azure(tmp_path: Path, site: Site, gateway: Gateway, certificates: Certificates) -> Iterator[AzureLab]:
+    """A WAN with one hub and one gateway, which is the real one. Nothing trusts the clients yet."""
+    with AzureLab(tmp_path / "azure") as azure:
+        azure.add_virtual_wan("wan1", vpn_server=SERVER)
+        azure.add_hub("hub1", "wan1")
+        configuration = azure.add_server_configuration("macs", ipsec_policy=dict(PAIRS["modp2048"].policy))
+        roots = [certificates.gateway_root.certificate]
+        resource = azure.add_p2s_gateway("gw1", "hub1", "macs", roots=roots, vpn_server=SERVER)
+        azure_gateway.join(gateway, resource, configuration, lambda: issued(site))
+        yield azure
+
+
+def issued(site: Site) -> list[bytes]:
+    """Every client certificate in the PKI folder."""
+    files = sorted(site.pki.glob("clients/*/*.pem"))
+    return [x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER) for path in files]
+
+
+def trust_the_root(site: Site) -> str:
+    """A playbook that makes the certificates and has Azure trust the root, before the site playbook runs."""
+    upload = {
+        "name": "Trust the root in the User VPN configuration",
+        "vwan.user_vpn.server_configuration_certificates": {
+            **WHERE,
+            "vpn_server_configuration": "macs",
+            "roots": [{"name": "P2SRootCert", "public_cert_data": "{{ certificates_root.public_cert_data }}"}],
+        },
+        "run_once": True,
+    }
+    play = {
+        "name": "Certificates",
+        "hosts": "user_vpn",
+        "gather_facts": False,
+        "roles": ["vwan.user_vpn.certificates"],
+        "tasks": [upload],
+    }
+    return site.playbook("trust.yml", [play])
+
+
+def azure_task(site: Site, module: str, **arguments: Any) -> str:
+    task = {"name": "Ask Azure", f"vwan.user_vpn.{module}": {**WHERE, **arguments}, "delegate_to": "localhost"}
+    play = {"name": "Azure", "hosts": "user_vpn", "gather_facts": False, "tasks": [task | {"run_once": True}]}
+    return site.playbook(f"{module}.yml", [play])
+
+
+def play(site: Site, azure: AzureLab, playbook: str = "vwan.user_vpn.site") -> Run:
+    run = site.play(playbook=playbook, env=azure.environment())
+    assert run.returncode == 0, run.output
+    return run
+
+
+def say(mac: Mac, command: str) -> str:
+    """What a command on the Mac prints, over real ssh, as root."""
+    done = mac.lab.ssh(mac, f"sudo -n {command}")
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def start(mac: Mac) -> None:
+    """Somebody at the Mac's command line starts the service."""
+    say(mac, f"/opt/homebrew/bin/vpnutil start '{NAME}'")
+
+
+def settled(mac: Mac) -> str:
+    assert mac.service
+    mac.service.settle()
+    return mac.service.status(NAME)
+
+
+def test_the_profile_that_site_installs_connects(site: Site, azure: AzureLab, macs: Lab, gateway: Gateway) -> None:
+    """Three Macs, three ways to start the tunnel, both kinds of authentication; then nothing changes any more."""
+    anna = macs.add_mac("mac-anna", macos="15.5", vpnutil=True)
+    ben = macs.add_mac("mac-ben", macos="14.4")
+    chris = macs.add_mac("mac-chris", macos="26.1")
+    site.host_variables = {
+        "mac-ben": {"user_vpn_authentication": "eap_tls"},
+        "mac-chris": {"user_vpn_on_demand": {"connect": "always"}},
+    }
+    ben.shortcuts["Connect"] = lambda mac: mac.connect(NAME)
+
+    play(site, azure, trust_the_root(site))
+    play(site, azure)
+
+    assert settled(chris) == "Connected"  # On Demand, as soon as the profile was there
+    assert (settled(anna), settled(ben)) == ("Disconnected", "Disconnected")
+    assert "ipsec" not in say(anna, "ifconfig") + say(anna, "netstat -rn")
+    start(anna)
+    user = ben.accounts["anna"]
+    say(ben, f"launchctl asuser {user.uid} sudo -H -u anna shortcuts run Connect")
+    addresses = {}
+    for mac in (anna, ben, chris):
+        assert settled(mac) == "Connected"
+        assert mac.service
+        found = mac.service.client.interface()
+        assert found
+        addresses[mac.name] = found.address
+        assert mac.service.client.ping("10.20.0.1")
+        assert f"inet {found.address} --> {found.address}" in say(mac, "ifconfig ipsec0")
+        assert "nameserver[0] : 10.20.0.4" in say(mac, "scutil --dns")
+        assert "10.20/16" in say(mac, "netstat -rn")
+        assert "status changed to connected" in say(mac, "log show --last 5m")
+        assert mac.refusals == []
+    up = gateway.swanctl("--list-sas")
+    assert up.count("ESTABLISHED") == 3
+    assert all(f"remote '{name}'" in up and address in up for name, address in addresses.items())
+    ledger = {thumbprint(der) for der in issued(site)}
+    assert {client.certificate_sha1 for client in gateway.list_clients()} == ledger
+
+    health = play(site, azure, azure_task(site, "connection_health_info", p2s_vpn_gateway="gw1")).of(
+        "connection_health_info"
+    )
+    assert health["addresses"] == sorted(addresses.values())
+
+    again = play(site, azure)
+    assert not any(again.count("changed").values()), again.output
+    assert gateway.swanctl("--list-sas").count("ESTABLISHED") == 3
+
+    say(anna, f"/opt/homebrew/bin/vpnutil stop '{NAME}'")
+    assert settled(anna) == "Disconnected"
+    assert "last stop reason Stop command received" in say(anna, "log show --last 5m")
+    assert anna.remove_profile(site.variables["user_vpn_identifier"])
+    ben.remove_profile(site.variables["user_vpn_identifier"])
+    assert ben.service
+    ben.service.settle()
+    assert [client.identity for client in gateway.list_clients()] == ["mac-chris"]
+
+
+def test_renewing_a_certificate_while_connected(site: Site, azure: AzureLab, macs: Lab, gateway: Gateway) -> None:
+    """The tunnel stays, the next one has the new identity, the old one is revoked after that; nobody is locked out."""
+    mac = macs.add_mac("mac-anna", vpnutil=True)
+    site.variables["certificates_client_valid_days"] = 40
+    play(site, azure, trust_the_root(site))
+    play(site, azure)
+    start(mac)
+    assert settled(mac) == "Connected"
+    assert mac.service
+    [old] = [client.certificate_sha1 for client in gateway.list_clients()]
+    old_profile = mac.profiles[0].raw
+
+    site.variables |= {"certificates_client_valid_days": 365, "certificates_renew_before_days": 60}
+    run = play(site, azure)
+    new = run.of("mobileconfig")["certificate_sha1"]
+    assert new != old
+    assert [client.certificate_sha1 for client in gateway.list_clients()] == [old]  # the live tunnel goes on
+    assert settled(mac) == "Connected"
+    assert mac.service.client.ping("10.20.0.1")
+
+    say(mac, f"/opt/homebrew/bin/vpnutil stop '{NAME}'")
+    assert settled(mac) == "Disconnected"
+    start(mac)
+    assert settled(mac) == "Connected"
+    assert [client.certificate_sha1 for client in gateway.list_clients()] == [new]
+
+    revoked = [{"name": "mac-anna-1", "thumbprint": old}]
+    play(
+        site,
+        azure,
+        azure_task(site, "server_configuration_certificates", vpn_server_configuration="macs", revoked=revoked),
+    )
+    assert gateway.description.revoked == (old,)
+    assert mac.service.client.ping("10.20.0.1")
+    say(mac, f"/opt/homebrew/bin/vpnutil stop '{NAME}'")
+    assert settled(mac) == "Disconnected"
+    start(mac)
+    assert settled(mac) == "Connected"
+    assert [client.certificate_sha1 for client in gateway.list_clients()] == [new]
+
+    stolen = macs.add_mac("mac-with-the-old-profile", vpnutil=True)
+    stolen.push_profile(old_profile)
+    mark = gateway.log_size()
+    start(stolen)
+    assert settled(stolen) == "Disconnected"
+    refusal = gateway.refusal_since(mark)
+    assert refusal
+    assert refusal.cause == "revoked"

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the lab's real gateway the P2S VPN gateway of the lab's Azure: it obeys its configuration, Azure counts its
+clients."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable
+
+from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Client, Resource
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.algorithms import VIRTUAL_WAN_DEFAULT
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Gateway
+
+
+def join(
+    gateway: Gateway,
+    resource: Resource,
+    configuration: Resource,
+    known_clients: Callable[[], Iterable[bytes]] = tuple,
+) -> None:
+    """From now on a change of the User VPN `configuration` reaches the gateway as soon as Azure has accepted it.
+
+    known_clients: certificates (DER) that may be revoked, besides those the gateway has seen (see revocation.py).
+    """
+
+    def obey() -> None:
+        properties = configuration.properties
+        if properties.get("provisioningState", "Succeeded") != "Succeeded":
+            return
+        policies = properties.get("vpnClientIpsecPolicies") or [VIRTUAL_WAN_DEFAULT]
+        roots = properties.get("vpnClientRootCertificates") or []
+        revoked = properties.get("vpnClientRevokedCertificates") or []
+        gateway.change(
+            client_roots=tuple(base64.b64decode(root["publicCertData"]) for root in roots),
+            revoked=tuple(entry["thumbprint"] for entry in revoked),
+            known_clients=tuple(known_clients()),
+            ipsec_policy=policies[0],
+        )
+
+    def count() -> list[Client]:
+        return [
+            Client(client.virtual_ip, f"IKE_{client.unique_id}", client.bytes_in, client.bytes_out)
+            for client in gateway.list_clients()
+        ]
+
+    configuration.changed = obey
+    resource.count_clients = count
+    obey()
