@@ -222,7 +222,7 @@ explain() {
 
 # Start or stop the tunnel and wait for what becomes of it.
 switch_tunnel() {
-  how=$5 name=$6 limit=$7 probe=${8-} runner=
+  how=$5 name=$6 limit=$7 probe=${8-}
   console=$(console_user)
   if reached; then return; fi
   case $how in
@@ -249,9 +249,12 @@ switch_tunnel() {
         say stage no_shortcut
         return
       fi
-      # In the background: a shortcut may stop to ask the person something.
-      in_session "$console" shortcuts run "$name" > /dev/null 2>&1 < /dev/null &
-      runner=$!
+      # In the background: a shortcut may stop to ask the person something, and is left to her then. Redirected by
+      # exec, so that not even the shell in between holds on to the connection.
+      (
+        exec > /dev/null 2>&1 < /dev/null
+        in_session "$console" shortcuts run "$name"
+      ) &
       ;;
   esac
   end=$(($(date +%s) + limit))
@@ -266,7 +269,6 @@ switch_tunnel() {
     if [ -n "$probe" ]; then ping -c 1 -t 1 "$probe" > /dev/null 2>&1 < /dev/null; fi
     sleep 1
   done
-  if [ -n "$runner" ]; then kill "$runner" 2> /dev/null; fi
 }
 
 # The certificates with NAME in their common name, whole; and which of the roots on stdin this Mac trusts.

@@ -284,6 +284,24 @@ def test_starting_a_service(new_mac: NewMac, say: Say) -> None:
     assert say(mac, "shortcuts", "run", "Up", **session).code == 0 and mac.tunnel
 
 
+def test_traffic_starts_what_on_demand_says(mac: Mac, say: Say) -> None:
+    assert say(mac, "ping", "10.0.0.4").code == 64  # it would never end
+    assert mac.refusals
+    rules = [
+        {
+            "Action": "EvaluateConnection",
+            "ActionParameters": [{"Domains": ["corp.example.com"], "DomainAction": "ConnectIfNeeded"}],
+        }
+    ]
+    for switch, host, code in ((0, "a.corp.example.com", 2), (1, "www.example.org", 2), (1, "a.corp.example.com", 0)):
+        content = samples.profile()
+        vpn = next(found for found in content["PayloadContent"] if found["PayloadType"] == "com.apple.vpn.managed")
+        vpn["IKEv2"] |= {"OnDemandEnabled": switch, "OnDemandRules": rules}
+        mac.push_profile(samples.packed(content))
+        assert say(mac, "ping", "-c", "1", "-t", "1", host).code == code
+        assert bool(mac.tunnel) is (code == 0)
+
+
 def test_plutil_and_base64(new_mac: NewMac, say: Say) -> None:
     mac, old = new_mac(), new_mac(macos="11.7")
     raw = plistlib.dumps({"a.b": {"c": [True, b"xyz"]}})

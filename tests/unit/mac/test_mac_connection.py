@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
 import subprocess
 from pathlib import Path
@@ -164,6 +165,10 @@ STUBS = {
     "profiles": '[ "$1" = status ] || cat shown',
     "log": 'printf "%s\\n" "$@" > asked; cat log.txt',
     "ping": 'echo "$@" >> pings; printf "ipsec0:\\n\\tinet 10.9.8.7 --> 10.9.8.7\\n" > up',
+    "launchctl": 'shift 2; exec "$@"',
+    "sudo": 'shift 3; exec "$@"',
+    # Running one waits for somebody who writes to `asks`: a dialog on the screen.
+    "shortcuts": "case $1 in list) echo 'VPN on' ;; *) touch runs; cat asks ;; esac",
 }
 PROFILE = {
     "_computerlevel": [
@@ -250,3 +255,17 @@ def test_the_probe_is_sent_until_the_tunnel_is_up_and_not_again(mac: Path) -> No
     assert read_answer(run(mac, *words), MARK).tunnels == (("ipsec0", "10.9.8.7"),)
     assert (mac / "pings").read_text() == "-c 1 -t 1 10.20.0.4\n"
     assert not (mac / "asked").exists()
+
+
+def test_a_shortcut_that_asks_the_person_does_not_hold_up_the_run(mac: Path) -> None:
+    os.mkfifo(mac / "asks")
+    try:
+        state = read_answer(run(mac, "connect", IDENTIFIER, "System", "shortcut", "VPN on", "2", ""), MARK)
+        assert state.tunnels == ()
+        assert state.stage == ""
+        assert (mac / "runs").exists()
+    finally:
+        os.close(os.open(mac / "asks", os.O_RDWR | os.O_NONBLOCK))
+    assert (
+        read_answer(run(mac, "connect", IDENTIFIER, "System", "shortcut", "VPN", "2", ""), MARK).stage == "no_shortcut"
+    )
