@@ -14,7 +14,7 @@ from ..module_utils._pki.deciding import Settings
 from ..module_utils._pki.ending import end_clients
 from ..module_utils._pki.folder import Folder
 from ..module_utils._pki.outcome import Outcome
-from ..module_utils._pki.requests import parse_clients, shown
+from ..module_utils._pki.requests import parse_clients, shown, with_csrs
 from ..plugin_utils._action import UserVpnAction, register_secret
 
 
@@ -22,6 +22,7 @@ class ActionModule(UserVpnAction):
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         "path": {"type": "path", "required": True},
         "clients": {"type": "list", "elements": "raw", "required": True},
+        "csrs": {"type": "dict", "default": {}},
         "passphrase": {"type": "str", "no_log": True},
         "pkcs12_password": {"type": "str", "no_log": True},
         "valid_days": {"type": "int", "default": 365},
@@ -34,7 +35,7 @@ class ActionModule(UserVpnAction):
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         self._register_client_secrets(arguments["clients"])
         folder = Folder(self.local_path(arguments["path"]).absolute())
-        requests = parse_clients(arguments["clients"], self.local_path)
+        requests = with_csrs(parse_clients(arguments["clients"], self.local_path), arguments["csrs"])
         now = datetime.now(UTC)
         if arguments["state"] == "present":
             settings = Settings(

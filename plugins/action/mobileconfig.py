@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..module_utils import _files
+from ..module_utils._errors import UserVpnError
 from ..module_utils._mobileconfig import identity, manifest, signing, stored, view
 from ..module_utils._mobileconfig.certificates import iso
 from ..module_utils._mobileconfig.profile import Draft, Request
@@ -30,9 +31,13 @@ class ActionModule(UserVpnAction):
             "type": "dict",
             "required": True,
             "options": {
-                "pkcs12_path": {"type": "path", "required": True},
-                "password": {"type": "str", "required": True, "no_log": True},
+                "pkcs12_path": {"type": "path"},
+                "password": {"type": "str", "no_log": True},
+                "certificate_path": {"type": "path"},
             },
+            "required_one_of": [("pkcs12_path", "certificate_path")],
+            "mutually_exclusive": [("pkcs12_path", "certificate_path"), ("password", "certificate_path")],
+            "required_by": {"pkcs12_path": "password"},
         },
         "dest": {"type": "path", "required": True},
         "identifier": {"type": "str", "required": True},
@@ -114,19 +119,22 @@ class ActionModule(UserVpnAction):
             "scope": draft.request.scope,
             **dict.fromkeys(("profile_uuid", "sha256", "certificate_sha1", "certificate_not_after"), ""),
         }
-        pkcs12_path = self.local_path(arguments["identity"]["pkcs12_path"])
-        if self.check_mode and not pkcs12_path.is_file():
+        wish = arguments["identity"]
+        if wish["certificate_path"] is not None:
+            _refuse_what_needs_the_key(arguments)
+        path = self.local_path(wish["certificate_path"] if wish["pkcs12_path"] is None else wish["pkcs12_path"])
+        if self.check_mode and not path.is_file():
             # A real run would have issued the certificate in an earlier task; what it will be, nobody can know.
             for warning in draft.warnings:
                 self.warn(warning)
             return answer
 
-        client = identity.load(
-            _files.read(pkcs12_path, INPUT_LIMIT),
-            arguments["identity"]["password"],
-            str(pkcs12_path),
-            previous=before.pkcs12(draft.identifier) if before else None,
-        )
+        data = _files.read(path, INPUT_LIMIT)
+        if wish["pkcs12_path"] is None:
+            client = identity.load_certificate(data, str(path))
+        else:
+            previous = before.pkcs12(draft.identifier) if before else None
+            client = identity.load(data, wish["password"], str(path), previous=previous)
         profile = draft.profile(client)
         for warning in (*profile.warnings, *(signer.warnings if signer else ())):
             self.warn(warning)
@@ -180,6 +188,19 @@ class ActionModule(UserVpnAction):
             _files.ensure_private_folder(path.parent)
         diff = _difference(path, *manifest.before_and_after(path, host, entry)) if self.diff_mode else []
         return manifest.update_entry(path, host, entry, check=self.check_mode), diff
+
+
+def _refuse_what_needs_the_key(arguments: dict[str, Any]) -> None:
+    if arguments["sign_with"]:
+        raise UserVpnError(
+            "A profile whose private key is made on the Mac is completed there, which breaks any signature; "
+            "leave sign_with out."
+        )
+    if arguments["scope"] != "System":
+        raise UserVpnError(
+            "A profile whose private key is made on the Mac must have the scope System: a login keychain cannot be "
+            "asked what it holds while nobody is logged in."
+        )
 
 
 def _difference(path: Path, before: list[str], after: list[str]) -> list[dict[str, str]]:

@@ -70,6 +70,8 @@ class MacState:
     identities: frozenset[str]
     tunnels: tuple[tuple[str, str], ...]  # interface, address
     leftover: str  # the user in whose folder an earlier run left a staged profile
+    has_key: bool  # a private key lies on the disk, for a profile that is not installed yet
+    csr: str  # PEM; read by the verbs about that key only
     stage: str
     message: str
 
@@ -141,6 +143,8 @@ def read_answer(stdout: str, mark: str) -> MacState:
         identities=frozenset(answer.get("identity", [])),
         tunnels=tuple(_tunnels(answer.get("tunnel", []))),
         leftover=one("leftover"),
+        has_key="key" in answer,
+        csr="".join(f"{line}\n" for line in answer.get("csr", [])),
         stage=one("stage"),
         message=one("message"),
     )

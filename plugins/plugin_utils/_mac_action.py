@@ -13,7 +13,7 @@ from ._mac import MacError, MacState, read_answer, script
 
 
 class MacAction(UserVpnAction):
-    """Asks the Mac by mac.sh, whose verbs are know, stage and remove."""
+    """Asks the Mac by mac.sh, where the verbs are described."""
 
     def ask(self, verb: str, *words: str, stdin: bytes = b"") -> MacState:
         """One remote exec. What is secret goes by `stdin`, never by `words`: those show in the Mac's process list."""

@@ -25,7 +25,7 @@ try:
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA1
-    from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
+    from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
     from cryptography.x509.oid import ExtendedKeyUsageOID
 except ImportError:
     pass  # said by require_cryptography()
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _Extension = TypeVar("_Extension", bound="x509.ExtensionType")
+
+# Of a profile that has its PKCS#12 made on the Mac, as the password is. Not secret, and never used.
+PLACEHOLDER = "made on the Mac"
 
 MINIMUM_BITS = 2048
 PBKDF_ROUNDS = 2048
@@ -54,7 +57,10 @@ class Opened(NamedTuple):
 
 @dataclass(frozen=True)
 class Identity:
-    """One client certificate, checked, and the PKCS#12 that goes into the profile with its password."""
+    """One client certificate, checked, and the PKCS#12 that goes into the profile with its password.
+
+    Where the Mac has the key, the certificate itself takes the place of the PKCS#12: see completing.py.
+    """
 
     certificate: Certificate
     serial: int
@@ -101,10 +107,19 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
     leaf, key = opened.leaf, opened.key
     if leaf is None or key is None:
         raise ProfileError(f"{where} must hold one client certificate with its private key.")
+    rsa_key = _rsa(key, where)
+    fitting = data if opened.fits_every_mac else _packed(rsa_key, leaf, password, previous)
+    return _identity(leaf, opened.others, where, pkcs12=fitting, password=password)
+
+
+def _identity(
+    leaf: x509.Certificate, chain: Sequence[x509.Certificate], where: str, *, pkcs12: bytes, password: str
+) -> Identity:
+    """Checked."""
     try:
-        _check_purpose(leaf, opened.others, where)
+        _check_purpose(leaf, chain, where)
         names = _alternative_names(leaf)
-        certificate, *others = [describe(each) for each in (leaf, *opened.others)]
+        certificate, *others = [describe(each) for each in (leaf, *chain)]
     except ValueError:
         raise ProfileError(f"{where} holds a certificate that cannot be read.") from None
     if certificate.not_after <= datetime.now(UTC):
@@ -112,7 +127,6 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
             f"The client certificate {certificate.subject} in {where} has expired on {iso(certificate.not_after)}; "
             "issue a new one."
         )
-    rsa_key = _rsa(key, where)
     return Identity(
         certificate=certificate,
         serial=leaf.serial_number,
@@ -120,9 +134,19 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
         names=tuple(names),
         # The client root is Azure's business; on the Mac it would only become one more trusted root.
         intermediates=tuple(each for each in others if not each.self_issued),
-        pkcs12=data if opened.fits_every_mac else _packed(rsa_key, leaf, password, previous),
+        pkcs12=pkcs12,
         password=password,
     )
+
+
+def load_certificate(data: bytes, where: str) -> Identity:
+    """The identity whose key is on its Mac, of which there is the certificate alone; ProfileError as in `load`."""
+    require_cryptography()
+    try:
+        leaf = x509.load_pem_x509_certificate(data)
+    except ValueError:
+        raise ProfileError(f"{where} holds no readable certificate in PEM form.") from None
+    return _identity(leaf, (), where, pkcs12=leaf.public_bytes(Encoding.DER), password=PLACEHOLDER)
 
 
 def _open(data: bytes, password: str) -> Opened | None:
@@ -147,7 +171,7 @@ def _rsa(key: PrivateKeyTypes, where: str) -> RSAPrivateKey:
     return key
 
 
-def _check_purpose(leaf: x509.Certificate, others: list[x509.Certificate], where: str) -> None:
+def _check_purpose(leaf: x509.Certificate, others: Sequence[x509.Certificate], where: str) -> None:
     """Client authentication, by the one end-entity certificate in the file, which may sign."""
     extensions = leaf.extensions
     if _is_ca(leaf):

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import payloads
+from . import completing, payloads
+from .completing import Unfinished
 from .errors import ProfileError
 from .names import check_identifier
 from .stored import Stored
@@ -27,6 +28,7 @@ class ReadProfile:
     scope: str
     display_name: str
     certificates: frozenset[str]  # SHA-256, upper-case hex, as the keychain prints it
+    unfinished: Unfinished | None = None  # where the private key is on the Mac
 
 
 def read_profile(raw: bytes, where: str) -> ReadProfile:
@@ -40,6 +42,7 @@ def read_profile(raw: bytes, where: str) -> ReadProfile:
     content = document.get("PayloadContent")
     if not isinstance(identifier, str) or not isinstance(uuid, str) or not isinstance(content, list):
         raise ProfileError(f"{where} lacks PayloadIdentifier, PayloadUUID or PayloadContent; render it again.")
+    client = completing.certificate_of(document)
     # Our certificate payloads carry their certificate's fingerprint in their names; others are not looked for.
     names = (
         str(item.get("PayloadIdentifier"))
@@ -53,4 +56,5 @@ def read_profile(raw: bytes, where: str) -> ReadProfile:
         scope=str(document.get("PayloadScope", "User")),
         display_name=str(document.get("PayloadDisplayName", identifier)),
         certificates=frozenset(name.upper() for name in fingerprints if _SHA256.fullmatch(name)),
+        unfinished=completing.unfinished(document, client) if client else None,
     )
