@@ -41,10 +41,9 @@ def certificate_of(document: Mapping[str, Any]) -> Certificate | None:
 def unfinished(document: Mapping[str, Any], certificate: Certificate) -> Unfinished:
     """The profile as the Mac takes it, with a token that is in no other profile."""
     token = "k" + secrets.token_hex(16)[1:]  # never a number, which awk would compare as one
-    marked = {"PayloadContent": base64.b64decode(token), "Password": token}
-    content = [
-        {**payload, **marked} if payload is _identity(document) else payload for payload in document["PayloadContent"]
-    ]
+    identity = _identity(document)
+    marked = {**(identity or {}), "PayloadContent": base64.b64decode(token), "Password": token}
+    content = [marked if payload is identity else payload for payload in document["PayloadContent"]]
     written = plistlib.dumps({**document, "PayloadContent": content}, fmt=plistlib.FMT_XML, sort_keys=True)
     pem = ssl.DER_cert_to_PEM_cert(certificate.der).encode()
     return Unfinished(f"{certificate.common_name} {certificate.sha1[:8]}", token, pem + written)
