@@ -42,7 +42,7 @@ def public_key(text: str, whose: str, key_size: int) -> RSAPublicKey:
         raise PkiError(
             f"{where} uses an algorithm that is not known; make an RSA key, and sign with SHA-256."
         ) from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, x509.InvalidVersion):
         raise PkiError(f"{where} cannot be read; give one PKCS#10 request in PEM form.") from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise PkiError(f"{where} is for a key that is not RSA, and an Azure gateway takes RSA only; make an RSA key.")
