@@ -107,7 +107,9 @@ class ActionModule(UserVpnAction):
     CONSTRAINTS: ClassVar[dict[str, Any]] = {"mutually_exclusive": [("algorithms", "ipsec_policy")]}
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        dest = self.local_path(arguments["dest"])
+        dest, wish = self.local_path(arguments["dest"]), arguments["identity"]
+        if wish["certificate_path"] is not None:
+            _refuse_what_needs_the_key(arguments)
         draft = Draft(self._request(arguments))
         signer = self._signer(arguments["sign_with"])
         before = stored.read(dest)
@@ -119,9 +121,6 @@ class ActionModule(UserVpnAction):
             "scope": draft.request.scope,
             **dict.fromkeys(("profile_uuid", "sha256", "certificate_sha1", "certificate_not_after"), ""),
         }
-        wish = arguments["identity"]
-        if wish["certificate_path"] is not None:
-            _refuse_what_needs_the_key(arguments)
         path = self.local_path(wish["certificate_path"] if wish["pkcs12_path"] is None else wish["pkcs12_path"])
         if self.check_mode and not path.is_file():
             # A real run would have issued the certificate in an earlier task; what it will be, nobody can know.

@@ -125,16 +125,17 @@ know() {
   '
 }
 
+# Apple's own openssl by its path: root must not run one that users have installed, and PATH may name theirs first.
 # The request of the key that lies here. Signing is not random: the same key makes the same request.
 csr() {
   [ -e "$key" ] || return 0
   printf '%s\n' '[req]' 'distinguished_name = name' '[name]' 'commonName = Common Name' |
-    openssl req -new -sha256 -key "$key" -subj /CN=vwan.user_vpn -config /dev/stdin 2> /dev/null | sed -n 's/^/csr=/p'
+    /usr/bin/openssl req -new -sha256 -key "$key" -subj /CN=vwan.user_vpn -config /dev/stdin 2> /dev/null | sed -n 's/^/csr=/p'
 }
 
 make_key() {
   refusal=$({ umask 077 && mkdir -p "$keys" && chmod 700 "$keys" \
-    && openssl genrsa -out "$key.new" "$1" && mv -f "$key.new" "$key"; } 2>&1) \
+    && /usr/bin/openssl genrsa -out "$key.new" "$1" && mv -f "$key.new" "$key"; } 2>&1) \
     || say message "$(printf '%s\n' "$refusal" | tail -n 1)"
 }
 
@@ -150,9 +151,9 @@ complete_profile() {
   [ "$(($(printf '%s\n' "$incoming" | wc -c)))" = "$bytes" ] || return 1
   umask 077
   printf '%s\n' "$incoming" | sed '/^-----END CERTIFICATE-----$/q' > "$key.pem" || return 1
-  password=$(openssl rand -hex 20)
+  password=$(/usr/bin/openssl rand -hex 20)
   # The one form that every macOS opens, and what LibreSSL of macOS 11 knows of it.
-  identity=$(printf '%s\n' "$password" | openssl pkcs12 -export -inkey "$key" -in "$key.pem" -name "$name" \
+  identity=$(printf '%s\n' "$password" | /usr/bin/openssl pkcs12 -export -inkey "$key" -in "$key.pem" -name "$name" \
     -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -passout stdin | base64)
   rm -f "$key.pem"
   [ "${#password}" = 40 ] && [ -n "$identity" ] || return 1

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from .certificates import Certificate, describe, iso, require_cryptography
 from .errors import ProfileError
@@ -23,7 +23,7 @@ from .names import is_host_name
 try:
     from cryptography import x509
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
     from cryptography.hazmat.primitives.hashes import SHA1
     from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -31,7 +31,7 @@ except ImportError:
     pass  # said by require_cryptography()
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 _Extension = TypeVar("_Extension", bound="x509.ExtensionType")
 
@@ -107,7 +107,7 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
     leaf, key = opened.leaf, opened.key
     if leaf is None or key is None:
         raise ProfileError(f"{where} must hold one client certificate with its private key.")
-    rsa_key = _rsa(key, where)
+    rsa_key = cast("RSAPrivateKey", _rsa(key, where))
     fitting = data if opened.fits_every_mac else _packed(rsa_key, leaf, password, previous)
     return _identity(leaf, opened.others, where, pkcs12=fitting, password=password)
 
@@ -146,6 +146,7 @@ def load_certificate(data: bytes, where: str) -> Identity:
         leaf = x509.load_pem_x509_certificate(data)
     except ValueError:
         raise ProfileError(f"{where} holds no readable certificate in PEM form.") from None
+    _rsa(leaf.public_key(), where)
     return _identity(leaf, (), where, pkcs12=leaf.public_bytes(Encoding.DER), password=PLACEHOLDER)
 
 
@@ -160,9 +161,9 @@ def _open(data: bytes, password: str) -> Opened | None:
     return Opened(bundle.key, bundle.cert.certificate if bundle.cert else None, others, fits_every_mac)
 
 
-def _rsa(key: PrivateKeyTypes, where: str) -> RSAPrivateKey:
+def _rsa(key: PrivateKeyTypes | PublicKeyTypes, where: str) -> RSAPrivateKey | RSAPublicKey:
     """The key, if it is an RSA key of decent size."""
-    if not isinstance(key, RSAPrivateKey):
+    if not isinstance(key, RSAPrivateKey | RSAPublicKey):
         raise ProfileError(
             f"{where} holds a key that is not RSA; Azure's point-to-site gateways are only known to take RSA keys."
         )
