@@ -15,7 +15,7 @@ from ..module_utils._pki.deciding import Settings
 from ..module_utils._pki.ending import end_clients
 from ..module_utils._pki.folder import Folder
 from ..module_utils._pki.outcome import Outcome
-from ..module_utils._pki.requests import parse_clients, shown
+from ..module_utils._pki.requests import parse_clients, shown, with_csrs
 from ..plugin_utils._action import UserVpnAction, register_secret
 
 
@@ -25,6 +25,7 @@ class ActionModule(UserVpnAction):
         "clients": {"type": "list", "elements": "raw"},
         "thumbprints": {"type": "list", "elements": "str"},
         "reason": {"type": "str"},
+        "csrs": {"type": "dict", "default": {}},
         "passphrase": {"type": "str", "no_log": True},
         "pkcs12_password": {"type": "str", "no_log": True},
         "valid_days": {"type": "int", "default": 365},
@@ -45,7 +46,7 @@ class ActionModule(UserVpnAction):
         if arguments["state"] != "revoked" and (arguments["thumbprints"] or arguments["reason"]):
             raise UserVpnError("thumbprints and reason are for state: revoked; leave them out, or set that state.")
         folder = Folder(self.local_path(arguments["path"]).absolute())
-        requests = parse_clients(clients, self.local_path)
+        requests = with_csrs(parse_clients(clients, self.local_path), arguments["csrs"])
         now = datetime.now(UTC)
         if arguments["state"] == "present":
             settings = Settings(

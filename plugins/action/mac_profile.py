@@ -91,8 +91,16 @@ class ActionModule(MacAction):
         state = self._know(profile.identifier, profile.scope)
         before = state.profile(profile.scope)
         changed = bool(state.leftover)
+        if profile.unfinished and arguments["delivery"] == "mdm":
+            raise UserVpnError(
+                "The private key of this profile is on the Mac and the profile is completed there, so no MDM can "
+                "deliver it: use delivery approve, or let the controller make the key."
+            )
         if before is not None and before.uuid == profile.uuid:
             status = "installed"
+            if state.has_key:  # approved after the run that had offered it
+                changed = True
+                state = state if self.check_mode else self.ask("drop_key", profile.identifier, profile.scope)
         elif arguments["delivery"] == "mdm":
             status = "mdm_required"
         elif not state.console_user:
@@ -125,8 +133,21 @@ class ActionModule(MacAction):
                 f"waiting up to {wait} s for {state.console_user} to approve '{profile.display_name}' "
                 f"in {state.settings_path}"
             )
-        words = (profile.uuid, str(len(content)), state.settings_pane, str(wait), str(SETTLE_SECONDS))
+        more: tuple[str, ...] = ()
+        if profile.unfinished:
+            if not state.has_key:
+                raise UserVpnError(
+                    "The private key of this profile is not on the Mac: run mac_key, and have its request signed by "
+                    "client_certificates, before the profile is rendered."
+                )
+            content, more = profile.unfinished.content, (profile.unfinished.token, profile.unfinished.name)
+        words = (profile.uuid, str(len(content)), state.settings_pane, str(wait), str(SETTLE_SECONDS), *more)
         after = self.ask("stage", profile.identifier, profile.scope, *words, stdin=content)
+        if after.stage == "cannot_complete":
+            raise UserVpnError(
+                "The Mac could not complete the profile: the private key there is not the one of this certificate; "
+                "run mac_key and client_certificates again."
+            )
         if after.stage in ("cannot_write", "cannot_open"):
             problem = {"cannot_write": "written to", "cannot_open": "opened in"}[after.stage]
             raise UserVpnError(
@@ -145,7 +166,9 @@ class ActionModule(MacAction):
                     f"macOS kept the profile {identifier}: {state.message or 'no reason was given'} "
                     "A profile that an MDM installed can be removed by that MDM only."
                 )
-        changed = before is not None or bool(state.leftover)
+        changed = before is not None or bool(state.leftover) or state.has_key
+        if state.has_key and not self.check_mode:
+            state = self.ask("drop_key", identifier, scope)
         return (
             facts(state)
             | self._diff(identifier, before.uuid if before else "", "", before is not None)

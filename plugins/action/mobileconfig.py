@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..module_utils import _files
+from ..module_utils._errors import UserVpnError
 from ..module_utils._mobileconfig import identity, manifest, signing, stored, view
 from ..module_utils._mobileconfig.certificates import iso
 from ..module_utils._mobileconfig.profile import Draft, Request
@@ -30,9 +31,13 @@ class ActionModule(UserVpnAction):
             "type": "dict",
             "required": True,
             "options": {
-                "pkcs12_path": {"type": "path", "required": True},
-                "password": {"type": "str", "required": True, "no_log": True},
+                "pkcs12_path": {"type": "path"},
+                "password": {"type": "str", "no_log": True},
+                "certificate_path": {"type": "path"},
             },
+            "required_one_of": [("pkcs12_path", "certificate_path")],
+            "mutually_exclusive": [("pkcs12_path", "certificate_path"), ("password", "certificate_path")],
+            "required_by": {"pkcs12_path": "password"},
         },
         "dest": {"type": "path", "required": True},
         "identifier": {"type": "str", "required": True},
@@ -102,7 +107,9 @@ class ActionModule(UserVpnAction):
     CONSTRAINTS: ClassVar[dict[str, Any]] = {"mutually_exclusive": [("algorithms", "ipsec_policy")]}
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        dest = self.local_path(arguments["dest"])
+        dest, wish = self.local_path(arguments["dest"]), arguments["identity"]
+        if wish["certificate_path"] is not None:
+            _refuse_what_needs_the_key(arguments)
         if self.check_mode and not arguments["settings"]:
             # A real run would have downloaded the package in an earlier task.
             return _unknown(dest, arguments)
@@ -110,19 +117,19 @@ class ActionModule(UserVpnAction):
         signer = self._signer(arguments["sign_with"])
         before = stored.read(dest)
         answer = _unknown(dest, arguments) | {"identifier": draft.identifier, "display_name": draft.request.title}
-        pkcs12_path = self.local_path(arguments["identity"]["pkcs12_path"])
-        if self.check_mode and not pkcs12_path.is_file():
+        path = self.local_path(wish["certificate_path"] if wish["pkcs12_path"] is None else wish["pkcs12_path"])
+        if self.check_mode and not path.is_file():
             # A real run would have issued the certificate in an earlier task; what it will be, nobody can know.
             for warning in draft.warnings:
                 self.warn(warning)
             return answer
 
-        client = identity.load(
-            _files.read(pkcs12_path, INPUT_LIMIT),
-            arguments["identity"]["password"],
-            str(pkcs12_path),
-            previous=before.pkcs12(draft.identifier) if before else None,
-        )
+        data = _files.read(path, INPUT_LIMIT)
+        if wish["pkcs12_path"] is None:
+            client = identity.load_certificate(data, str(path))
+        else:
+            previous = before.pkcs12(draft.identifier) if before else None
+            client = identity.load(data, wish["password"], str(path), previous=previous)
         profile = draft.profile(client)
         for warning in (*profile.warnings, *(signer.warnings if signer else ())):
             self.warn(warning)
@@ -188,6 +195,19 @@ def _unknown(dest: Path, arguments: dict[str, Any]) -> dict[str, Any]:
         "scope": arguments["scope"],
         **dict.fromkeys(("profile_uuid", "sha256", "certificate_sha1", "certificate_not_after"), ""),
     }
+
+
+def _refuse_what_needs_the_key(arguments: dict[str, Any]) -> None:
+    if arguments["sign_with"]:
+        raise UserVpnError(
+            "A profile whose private key is made on the Mac is completed there, which breaks any signature; "
+            "leave sign_with out."
+        )
+    if arguments["scope"] != "System":
+        raise UserVpnError(
+            "A profile whose private key is made on the Mac must have the scope System: a login keychain cannot be "
+            "asked what it holds while nobody is logged in."
+        )
 
 
 def _difference(path: Path, before: list[str], after: list[str]) -> list[dict[str, str]]:

@@ -65,6 +65,19 @@ options:
   reason:
     description: With O(state=revoked), why, in words for the ledger.
     type: str
+  csrs:
+    description:
+      - For clients whose private key is made elsewhere, on the Mac by M(vwan.user_vpn.mac_key) for example. Their
+        certificate signing requests in PEM form, by the client's name.
+      - Of a request only the public key is taken, and only if it proves that its sender has the private key. It must
+        be RSA of O(key_size) bits, signed with SHA-256 or better. Names, times and usages are those of every client.
+      - An empty request says that there is none yet. Nothing is issued then, and C(key_wanted) says whether a new key
+        and its request are needed.
+      - A new certificate needs a new key. A request with a key that has had another certificate, of this client or of
+        any other, is refused.
+      - No PKCS#12 file is written for these clients.
+    type: dict
+    default: {}
   passphrase:
     description: Decrypts the key of the root. Required only when a certificate is to be issued.
     type: str
@@ -73,7 +86,7 @@ options:
       - Encrypts the PKCS#12 files. Printable ASCII, at least one character, because macOS does not open others.
       - When it changes, all clients get new certificates, with the reason V(options_changed). The old password, which
         would be needed to keep the keys, is not stored anywhere.
-      - Required with O(state=present), except when each client has its own.
+      - Required with O(state=present), except when each client has its own, or is named in O(csrs).
     type: str
   valid_days:
     description: For how many days a new certificate is valid. Existing ones stay as they are.
@@ -181,7 +194,7 @@ clients:
     reason:
       description:
         - Why the client has got, or gets, a new identity. V(missing), V(revoked), V(root_rotated), V(options_changed)
-          or V(expiring); empty when it has not.
+          or V(expiring); empty when it has not. V(new_key) when the key on the Mac is another one.
         - V(revoked) and V(removed) after O(state=revoked) and O(state=absent).
       type: str
       returned: success
@@ -198,7 +211,7 @@ clients:
       type: str
       returned: success
     pkcs12_path:
-      description: The PKCS#12 file. A renewal makes a new one.
+      description: The PKCS#12 file. A renewal makes a new one. Empty when the private key was made elsewhere.
       type: str
       returned: success
     certificate_path:
@@ -212,6 +225,16 @@ clients:
     chain_path:
       description: The CAs between the root and the client, which the Mac needs too, as PEM. Empty when there are none.
       type: str
+      returned: success
+    key_wanted:
+      description: Whether a new key is needed, of a client that O(csrs) names.
+      type: bool
+      returned: success
+    spent_keys:
+      description: >-
+        The keys with which a client that O(csrs) names may get no other certificate, as SHA-256 of the public key.
+      type: list
+      elements: str
       returned: success
     failed:
       description: Whether this client could not be served.
@@ -232,6 +255,8 @@ clients:
       certificate_path: /home/anna/user-vpn-pki/clients/mac-01/BB70DDA1AF05C6B064BB1FB8530A156D625C9A49.pem
       root_sha1: 946B00EBC1FA88F48EEECF000329D37B482B468C
       chain_path: ""
+      key_wanted: false
+      spent_keys: []
       failed: false
       msg: ""
 failures:

@@ -19,6 +19,8 @@ description:
   - The staged file holds a private key. It travels by standard input, lies in a folder that only the person at the
     screen can read, and is removed again
     in the same exec. What an interrupted run left there is removed by the next.
+  - A profile whose private key M(vwan.user_vpn.mac_key) has made is completed on the Mac; the key is removed from the
+    disk as soon as the profile is installed, or is to be O(state=absent).
   - One remote exec when there is nothing to do, two when there is. The Mac needs no Python.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)

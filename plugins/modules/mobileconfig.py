@@ -48,7 +48,8 @@ options:
     type: dict
     required: true
   identity:
-    description: The client certificate with its private key.
+    description: >-
+      The client certificate with its private key, or the certificate alone if its private key is on the Mac.
     type: dict
     required: true
     suboptions:
@@ -60,11 +61,15 @@ options:
             the profile as it is. Any other is packed again in that form. Intermediate CA certificates inside it become
             payloads of their own, a root inside it is left out.
         type: path
-        required: true
       password:
-        description: Its password, plain ASCII and not empty.
+        description: Its password, plain ASCII and not empty. Required with O(identity.pkcs12_path).
         type: str
-        required: true
+      certificate_path:
+        description:
+          - The client certificate in PEM form, whose private key M(vwan.user_vpn.mac_key) has made on the Mac.
+          - The profile then holds no secret. It cannot be installed before M(vwan.user_vpn.mac_profile) has completed
+            it on that Mac, so it cannot be signed or delivered by an MDM, and its O(scope) is V(System).
+        type: path
   dest:
     description: The file to write. A missing folder is made with mode V(0700).
     type: path

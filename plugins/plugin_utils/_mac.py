@@ -74,6 +74,8 @@ class MacState:
     tunnels: tuple[tuple[str, str], ...]  # interface, address
     vpnutil: bool  # the third-party command of that name is there
     leftover: str  # the user in whose folder an earlier run left a staged profile
+    has_key: bool  # a private key lies on the disk, for a profile that is not installed yet
+    csr: str  # PEM; read by the verbs about that key only
     stage: str
     message: str
     disconnect: str  # why the last connection ended, see _disconnects.py
@@ -149,6 +151,8 @@ def read_answer(stdout: str, mark: str) -> MacState:
         tunnels=tuple(_tunnels(answer.get("tunnel", []))),
         vpnutil=one("vpnutil") == "1",
         leftover=one("leftover"),
+        has_key="key" in answer,
+        csr="".join(f"{line}\n" for line in answer.get("csr", [])),
         stage=one("stage"),
         message=one("message"),
         disconnect=one("disconnect"),

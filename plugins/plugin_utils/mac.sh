@@ -6,12 +6,17 @@
 # All that this collection ever runs on a Mac: POSIX sh and tools that every Mac has.
 #
 #   sh -c THIS mac MARK know   IDENTIFIER SCOPE CLEAN
-#   sh -c THIS mac MARK stage  IDENTIFIER SCOPE UUID BYTES PANE WAIT SETTLE   (the profile comes on stdin)
+#   sh -c THIS mac MARK stage  IDENTIFIER SCOPE UUID BYTES PANE WAIT SETTLE [TOKEN NAME]   (the profile comes on stdin)
 #   sh -c THIS mac MARK remove IDENTIFIER SCOPE
 #   sh -c THIS mac MARK connect    IDENTIFIER SCOPE HOW NAME LIMIT PROBE      (HOW: vpnutil, shortcut or on_demand)
 #   sh -c THIS mac MARK disconnect IDENTIFIER SCOPE HOW NAME LIMIT
 #   sh -c THIS mac MARK look   IDENTIFIER SCOPE CLEAN NAME   (roots on stdin, a line of base64 each)
 #   sh -c THIS mac MARK change IDENTIFIER SCOPE NEW GOING... (on stdin what `change` below says)
+#   sh -c THIS mac MARK csr      IDENTIFIER SCOPE
+#   sh -c THIS mac MARK make_key IDENTIFIER SCOPE BITS
+#   sh -c THIS mac MARK drop_key IDENTIFIER SCOPE
+#
+# With a TOKEN the profile is completed here: see complete_profile() and module_utils/_mobileconfig/completing.py.
 #
 # The answer is a list of key=value lines between "begin MARK" and "end MARK"; anything outside is a banner of the
 # login shell. Nothing secret is ever printed: `profiles show` holds private keys, so its output is reduced here.
@@ -19,6 +24,8 @@ set -u
 
 mark=$1 verb=$2 identifier=$3 scope=$4
 cache=Library/Caches/vwan.user_vpn
+keys="$HOME/Library/Application Support/vwan.user_vpn"
+key="$keys/$identifier.key"
 tab=$(printf '\t')
 
 say() { printf '%s=%s\n' "$1" "$2"; }
@@ -137,6 +144,7 @@ know() {
   say path "$PATH"
   say user "$(id -un)"
   say uid "$(id -u)"
+  [ ! -e "$key" ] || say key 1
   say console_user "$console"
   sw_vers | sed -n "s/^ProductVersion:[ $tab]*/macos_version=/p; s/^BuildVersion:[ $tab]*/build=/p"
   ioreg -rd1 -c IOPlatformExpertDevice | sed -n 's/.*"IOPlatformSerialNumber" = "\(.*\)".*/serial_number=\1/p'
@@ -148,10 +156,54 @@ know() {
   tunnels
 }
 
+# Apple's own openssl by its path: root must not run one that users have installed, and PATH may name theirs first.
+# The request of the key that lies here. Signing is not random: the same key makes the same request.
+csr() {
+  [ -e "$key" ] || return 0
+  printf '%s\n' '[req]' 'distinguished_name = name' '[name]' 'commonName = Common Name' |
+    /usr/bin/openssl req -new -sha256 -key "$key" -subj /CN=vwan.user_vpn -config /dev/stdin 2> /dev/null | sed -n 's/^/csr=/p'
+}
+
+make_key() {
+  refusal=$({ umask 077 && mkdir -p "$keys" && chmod 700 "$keys" \
+    && /usr/bin/openssl genrsa -out "$key.new" "$1" && mv -f "$key.new" "$key"; } 2>&1) \
+    || say message "$(printf '%s\n' "$refusal" | tail -n 1)"
+}
+
+drop_key() {
+  rm -f "$key" "$key.new" "$key.pem"
+  rmdir "$keys" 2> /dev/null || :
+}
+
+# A certificate and a profile come on stdin; the profile goes out with the PKCS#12 and its password in the places that
+# the token marks. Key and password never are an argument: shells print and pipe by themselves.
+complete_profile() {
+  incoming=$(cat)
+  [ "$(($(printf '%s\n' "$incoming" | wc -c)))" = "$bytes" ] || return 1
+  umask 077
+  printf '%s\n' "$incoming" | sed '/^-----END CERTIFICATE-----$/q' > "$key.pem" || return 1
+  password=$(/usr/bin/openssl rand -hex 20)
+  # The one form that every macOS opens, and what LibreSSL of macOS 11 knows of it.
+  identity=$(printf '%s\n' "$password" | /usr/bin/openssl pkcs12 -export -inkey "$key" -in "$key.pem" -name "$name" \
+    -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -passout stdin | base64)
+  rm -f "$key.pem"
+  [ "${#password}" = 40 ] && [ -n "$identity" ] || return 1
+  printf '%s\n' "$password" "$identity" "$incoming" | awk -v token="$token" '
+    NR == 1 { password = $0; next }
+    NR == 2 { identity = $0; next }
+    /^<[?]xml/ { profile = 1 }
+    !profile { next }
+    { line = $0; gsub(/^[ \t]+|[ \t]+$/, "", line) }
+    line == token { print identity; next }
+    line == "<string>" token "</string>" { print "<string>" password "</string>"; next }
+    { print }
+  '
+}
+
 installed() { read_profiles | grep -q "^profile=[^$tab]*$tab$uuid$tab"; }
 
 stage() {
-  uuid=$5 bytes=$6 pane=$7 wait=$8 settle=$9
+  uuid=$5 bytes=$6 pane=$7 wait=$8 settle=$9 token=${10-} name=${11-}
   console=$(console_user)
   if [ -z "$console" ]; then
     cat > /dev/null
@@ -165,9 +217,16 @@ stage() {
   fi
   trap 'unstage "$console"' EXIT
   trap 'exit 129' HUP INT TERM PIPE
+  if [ -n "$token" ]; then
+    content=$(complete_profile 2> /dev/null) || {
+      say stage cannot_complete
+      return
+    }
+    bytes=$(($(printf '%s\n' "$content" | wc -c)))
+  fi
   # The person's own folder: no other account can read there or put a link in the way.
   # shellcheck disable=SC2016 # that user's HOME
-  file=$(as_user "$console" sh -c '
+  file=$(if [ -n "$token" ]; then printf '%s\n' "$content"; else cat; fi | as_user "$console" sh -c '
     umask 077 && cd "$HOME" && rm -rf "./$1/profiles" && mkdir -p "./$1/profiles" &&
     cat > "./$1/profiles/$2.mobileconfig" && printf "%s" "$PWD/$1/profiles/$2.mobileconfig" &&
     [ "$(($(wc -c < "./$1/profiles/$2.mobileconfig")))" = "$3" ]' sh "$cache" "$identifier" "$bytes") || {
@@ -192,6 +251,8 @@ stage() {
   done
   unstage "$console"
   trap - EXIT
+  # From here on the keychain has the key.
+  if [ -n "$token" ] && installed; then drop_key; fi
 }
 
 remove() {
@@ -381,6 +442,12 @@ case $verb in
   change)
     change "$@"
     know
+    ;;
+  csr | make_key | drop_key)
+    cat > /dev/null
+    case $verb in csr) ;; *) "$verb" "${5-}" ;; esac
+    know
+    csr
     ;;
 esac
 printf 'end %s\n' "$mark"

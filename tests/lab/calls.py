@@ -102,8 +102,13 @@ class Call:
     async def spawn(self, argv: Sequence[str], env: Mapping[str, str]) -> int | None:
         """Let the double start a process and wait for it; None means there is no such command."""
         program = self._find(argv[0], env)
-        if program is None:
-            return None
+        return None if program is None else await self._start(program, argv, env)
+
+    async def spawn_on_host(self, argv: Sequence[str], env: Mapping[str, str]) -> int:
+        """Let the double start a program of the host, which no Mac sees, and wait for it."""
+        return await self._start(argv[0], argv, env)
+
+    async def _start(self, program: str, argv: Sequence[str], env: Mapping[str, str]) -> int:
         variables = [f"{name}={value}" for name, value in env.items()]
         fields = [program, str(len(argv)), *argv, *variables]
         self._send(b"S", "\0".join(fields).encode("utf-8", "surrogateescape"))

@@ -64,6 +64,7 @@ class Exec:
     command: str
     terminal: bool
     stdin_bytes: int = 0
+    stdin: bytes = dataclasses.field(default=b"", repr=False)
     stdout: bytes = b""
     stderr: bytes = b""
     # None while it runs.

@@ -235,6 +235,7 @@ async def _chunks(process: asyncssh.SSHServerProcess[bytes]) -> Any:
 async def _feed(process: asyncssh.SSHServerProcess[bytes], stdin: asyncio.StreamWriter, record: Exec) -> None:
     async for data in _chunks(process):
         record.stdin_bytes += len(data)
+        record.stdin = (record.stdin + data)[:KEPT_OUTPUT]
         with contextlib.suppress(OSError):  # nobody reads any more
             stdin.write(data)
             await stdin.drain()
@@ -245,6 +246,7 @@ async def _feed(process: asyncssh.SSHServerProcess[bytes], stdin: asyncio.Stream
 async def _type(process: asyncssh.SSHServerProcess[bytes], master: int, record: Exec) -> None:
     async for data in _chunks(process):
         record.stdin_bytes += len(data)
+        record.stdin = (record.stdin + data)[:KEPT_OUTPUT]
         os.write(master, data)
 
 

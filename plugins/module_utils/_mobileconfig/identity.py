@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from .certificates import Certificate, describe, iso, require_cryptography
 from .errors import ProfileError
@@ -23,17 +23,20 @@ from .names import is_host_name
 try:
     from cryptography import x509
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
     from cryptography.hazmat.primitives.hashes import SHA1
-    from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
+    from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, pkcs12
     from cryptography.x509.oid import ExtendedKeyUsageOID
 except ImportError:
     pass  # said by require_cryptography()
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 _Extension = TypeVar("_Extension", bound="x509.ExtensionType")
+
+# Of a profile that has its PKCS#12 made on the Mac, as the password is. Not secret, and never used.
+PLACEHOLDER = "made on the Mac"
 
 MINIMUM_BITS = 2048
 PBKDF_ROUNDS = 2048
@@ -54,7 +57,10 @@ class Opened(NamedTuple):
 
 @dataclass(frozen=True)
 class Identity:
-    """One client certificate, checked, and the PKCS#12 that goes into the profile with its password."""
+    """One client certificate, checked, and the PKCS#12 that goes into the profile with its password.
+
+    Where the Mac has the key, the certificate itself takes the place of the PKCS#12: see completing.py.
+    """
 
     certificate: Certificate
     serial: int
@@ -101,10 +107,19 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
     leaf, key = opened.leaf, opened.key
     if leaf is None or key is None:
         raise ProfileError(f"{where} must hold one client certificate with its private key.")
+    rsa_key = cast("RSAPrivateKey", _rsa(key, where))
+    fitting = data if opened.fits_every_mac else _packed(rsa_key, leaf, password, previous)
+    return _identity(leaf, opened.others, where, pkcs12=fitting, password=password)
+
+
+def _identity(
+    leaf: x509.Certificate, chain: Sequence[x509.Certificate], where: str, *, pkcs12: bytes, password: str
+) -> Identity:
+    """Checked."""
     try:
-        _check_purpose(leaf, opened.others, where)
+        _check_purpose(leaf, chain, where)
         names = _alternative_names(leaf)
-        certificate, *others = [describe(each) for each in (leaf, *opened.others)]
+        certificate, *others = [describe(each) for each in (leaf, *chain)]
     except ValueError:
         raise ProfileError(f"{where} holds a certificate that cannot be read.") from None
     if certificate.not_after <= datetime.now(UTC):
@@ -112,7 +127,6 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
             f"The client certificate {certificate.subject} in {where} has expired on {iso(certificate.not_after)}; "
             "issue a new one."
         )
-    rsa_key = _rsa(key, where)
     return Identity(
         certificate=certificate,
         serial=leaf.serial_number,
@@ -120,7 +134,7 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
         names=tuple(names),
         # The client root is Azure's business; on the Mac it would only become one more trusted root.
         intermediates=tuple(each for each in others if not each.self_issued),
-        pkcs12=data if opened.fits_every_mac else _packed(rsa_key, leaf, password, previous),
+        pkcs12=pkcs12,
         password=password,
     )
 
@@ -128,9 +142,20 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
 def under_password(identity: Identity, password: str) -> tuple[bytes, str]:
     """The same identity in a PKCS#12 under another password, and the name that its key gets on a Mac."""
     opened = _open(identity.pkcs12, identity.password)
-    if opened is None or opened.leaf is None:
+    if opened is None or opened.leaf is None or not isinstance(opened.key, RSAPrivateKey):
         raise ValueError("an Identity holds a PKCS#12 that its password opens")
-    return _packed(_rsa(opened.key, "it"), opened.leaf, password, None), _friendly_name(opened.leaf)
+    return _packed(opened.key, opened.leaf, password, None), _friendly_name(opened.leaf)
+
+
+def load_certificate(data: bytes, where: str) -> Identity:
+    """The identity whose key is on its Mac, of which there is the certificate alone; ProfileError as in `load`."""
+    require_cryptography()
+    try:
+        leaf = x509.load_pem_x509_certificate(data)
+    except ValueError:
+        raise ProfileError(f"{where} holds no readable certificate in PEM form.") from None
+    _rsa(leaf.public_key(), where)
+    return _identity(leaf, (), where, pkcs12=leaf.public_bytes(Encoding.DER), password=PLACEHOLDER)
 
 
 def _open(data: bytes, password: str) -> Opened | None:
@@ -144,9 +169,9 @@ def _open(data: bytes, password: str) -> Opened | None:
     return Opened(bundle.key, bundle.cert.certificate if bundle.cert else None, others, fits_every_mac)
 
 
-def _rsa(key: PrivateKeyTypes | None, where: str) -> RSAPrivateKey:
+def _rsa(key: PrivateKeyTypes | PublicKeyTypes, where: str) -> RSAPrivateKey | RSAPublicKey:
     """The key, if it is an RSA key of decent size."""
-    if not isinstance(key, RSAPrivateKey):
+    if not isinstance(key, RSAPrivateKey | RSAPublicKey):
         raise ProfileError(
             f"{where} holds a key that is not RSA; Azure's point-to-site gateways are only known to take RSA keys."
         )
@@ -155,7 +180,7 @@ def _rsa(key: PrivateKeyTypes | None, where: str) -> RSAPrivateKey:
     return key
 
 
-def _check_purpose(leaf: x509.Certificate, others: list[x509.Certificate], where: str) -> None:
+def _check_purpose(leaf: x509.Certificate, others: Sequence[x509.Certificate], where: str) -> None:
     """Client authentication, by the one end-entity certificate in the file, which may sign."""
     extensions = leaf.extensions
     if _is_ca(leaf):

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import payloads
+from . import completing, payloads
+from .completing import Unfinished
 from .errors import ProfileError
 from .names import check_identifier
 from .stored import Stored
@@ -31,6 +32,7 @@ class ReadProfile:
     certificates: frozenset[str]  # SHA-256, upper-case hex, as the keychain prints it
     identity: str = ""  # SHA-256 of the client certificate; empty when the profile brings none of ours
     gateway_roots: tuple[str, ...] = ()  # SHA-1, upper-case hex, sorted
+    unfinished: Unfinished | None = None  # where the private key is on the Mac
 
 
 def read_profile(raw: bytes, where: str) -> ReadProfile:
@@ -46,6 +48,7 @@ def read_profile(raw: bytes, where: str) -> ReadProfile:
         raise ProfileError(f"{where} lacks PayloadIdentifier, PayloadUUID or PayloadContent; render it again.")
     items = [item for item in content if isinstance(item, Mapping)]
     roots = (item.get("PayloadContent") for item in items if item.get("PayloadType") == payloads.ROOT)
+    client = completing.certificate_of(document)
     return ReadProfile(
         identifier=check_identifier(identifier),
         uuid=uuid.upper(),
@@ -54,6 +57,7 @@ def read_profile(raw: bytes, where: str) -> ReadProfile:
         certificates=frozenset(_fingerprints(items, *_CERTIFICATES)),
         identity=next(_fingerprints(items, payloads.IDENTITY), ""),
         gateway_roots=tuple(sorted(hashlib.sha1(der).hexdigest().upper() for der in roots if isinstance(der, bytes))),  # noqa: S324
+        unfinished=completing.unfinished(document, client) if client else None,
     )
 
 

@@ -6,6 +6,7 @@
     folder        where what lies; whose folder it is
     ledger        every certificate ever issued, why, and every delivery (SQLite)
     certificates  X.509: making and checking
+    csr           requests to certify a key that is made elsewhere
     pkcs12        the one PKCS#12 form that every macOS opens
     issuing       certificates into the folder, in an order that a killed run cannot spoil
     roots         the generations of the client root

@@ -134,7 +134,7 @@ def _authority(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     try:
         identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     except x509.ExtensionNotFound:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(_rsa_key(issuer))
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(rsa_key(issuer))
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 
@@ -173,7 +173,7 @@ def dns_names(certificate: x509.Certificate) -> list[str]:
 
 def key_bits(certificate: x509.Certificate) -> int:
     """Of its RSA key."""
-    return _rsa_key(certificate).key_size
+    return rsa_key(certificate).key_size
 
 
 def der(certificate: x509.Certificate) -> bytes:
@@ -239,7 +239,7 @@ def good_key(key: object, where: str) -> rsa.RSAPrivateKey:
     return key
 
 
-def _rsa_key(certificate: x509.Certificate) -> rsa.RSAPublicKey:
+def rsa_key(certificate: x509.Certificate) -> rsa.RSAPublicKey:
     key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey):
         raise PkiError(f"{describe(certificate)} has no RSA key, which Azure's P2S gateways want; use RSA.")
@@ -305,7 +305,7 @@ def check_client(certificate: x509.Certificate, name: str, now: datetime) -> Non
 
 
 def check_strength(certificate: x509.Certificate) -> None:
-    key = _rsa_key(certificate)
+    key = rsa_key(certificate)
     if key.key_size < KEY_SIZES[0]:
         raise PkiError(f"{describe(certificate)} has an RSA key of {key.key_size} bits; {KEY_SIZES[0]} are wanted.")
     if not isinstance(certificate.signature_hash_algorithm, hashes.SHA256 | hashes.SHA384 | hashes.SHA512):

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from . import certificates, pkcs12
+from . import certificates, csr, pkcs12
 from ._base import PkiError, utc_text
 from .deciding import Authority, Decider, Plan, Settings, check_settings
 from .deliveries import on_macs, replaced
@@ -52,8 +52,9 @@ def ensure_clients(
         plan = decider.plan(ledger, requests)
     if plan.work:
         folder.require_writable()
-        if plan.make:
+        if any(request.csr is None for request in plan.make):
             pkcs12.require_legacy_form()
+        if plan.make:
             _require_passphrase(plan, settings)
         if plan.make and plan.authority:
             _issuer(decider, plan.authority)
@@ -123,11 +124,13 @@ def _batches(decider: Decider, plan: Plan, issuer: certificates.Issuer, work: _W
     """New identities as they get ready, made on all cores: making RSA keys is nearly all of the work."""
 
     def make(request: ClientRequest) -> Issuance:
-        key = work.make_key(decider.settings.key_size)
-        end = decider.end_of_new(authority)
+        size = decider.settings.key_size
+        key = work.make_key(size) if request.csr is None else None
+        public_key = key.public_key() if key else csr.public_key(request.csr or "", request.name, size)
         names = (request.name, *request.sans)
+        end = decider.end_of_new(authority)
         return decider.issuance(
-            plan, request, certificates.make_client(issuer, key.public_key(), names, decider.now, end), key
+            plan, request, certificates.make_client(issuer, public_key, names, decider.now, end), key
         )
 
     if plan.authority is None:

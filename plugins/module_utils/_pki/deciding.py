@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .._errors import UserVpnError
-from . import certificates, pkcs12, supplied
+from . import certificates, csr, pkcs12, supplied
 from ._base import PkiError, file_has, pem_file_has, sha256_hex, utc_text
 from .folder import Folder
 from .issuing import Issuance, leftovers, settled
@@ -52,7 +52,7 @@ def check_settings(settings: Settings, requests: Iterable[ClientRequest]) -> Non
         raise PkiError("renew_batch must be at least 0; 0 renews all that are due at once.")
     if settings.key_size not in certificates.KEY_SIZES:
         raise PkiError(f"key_size must be one of {', '.join(map(str, certificates.KEY_SIZES))}.")
-    if any(request.password is None for request in requests):
+    if any(request.password is None and request.csr is None for request in requests):
         pkcs12.check_password(settings.password)
 
 
@@ -89,6 +89,7 @@ class Plan:
     restore: list[Row] = field(default_factory=list)
     deferred: list[dict[str, str]] = field(default_factory=list)
     unsettled: bool = False
+    keys: dict[str, str] = field(default_factory=dict)  # by fingerprint: the client whose key it is or was
 
     @property
     def work(self) -> bool:
@@ -120,6 +121,8 @@ class Decider:
                 )
             authority = None  # the one that is wanted does not exist yet: it will issue everything anew
         plan = Plan(authority, pkcs12.PasswordChecks(ledger.salt()), unsettled=bool(found))
+        if any(request.csr for request in requests):
+            plan.keys = {key: row.name for row in rows if row.kind == "client" and (key := key_of(row))}
         history = by_client(rows)
         refused = refusals(requests, history)
         new = {row.name: row.reason for row in (*found.finish, *finished) if row.kind == "client"}
@@ -165,6 +168,9 @@ class Decider:
     def _decide(self, plan: Plan, request: ClientRequest, history: Sequence[Row]) -> None:
         """Enter one client into the plan; PkiError when it cannot be served."""
         name, current = request.name, current_of(history)
+        if request.csr is not None:
+            self._certify(plan, request, history)
+            return
         password = request.password if request.password is not None else self.settings.password
         password = pkcs12.check_password(password, f"pkcs12_password of {name}")
         made_of = self.made_of(request)
@@ -173,13 +179,40 @@ class Decider:
             self._adopt(plan, replace(request, password=password), history, reason)
         elif reason:
             self._make(plan, replace(request, password=password), reason)
-        elif current and not pem_file_has(current.files(self.folder).certificate, current.sha256):
-            plan.restore.append(current)
-            plan.entries[name] = replace(plan.before[name], changed=True, reason="missing")
+        elif current and self._restored(plan, current):
+            pass
         elif current and request.sources and self._ends_soon(current):
             plan.warnings.append(
                 f"The supplied certificate of {name} ends at {utc_text(current.not_after)}; supply its successor."
             )
+
+    def _restored(self, plan: Plan, current: Row) -> bool:
+        if pem_file_has(current.files(self.folder).certificate, current.sha256):
+            return False
+        plan.restore.append(current)
+        plan.entries[current.name] = replace(plan.entries[current.name], changed=True, reason="missing")
+        return True
+
+    def _certify(self, plan: Plan, request: ClientRequest, history: Sequence[Row]) -> None:
+        """Enter a client whose key is made elsewhere: a new certificate needs a CSR with a new key."""
+        name, current = request.name, current_of(history)
+        reason = self._reason(plan, request, history, (self.made_of(request, key_of(current)), ""))
+        spent = tuple(key for row in history if (row is not current or reason) and (key := key_of(row)))
+        plan.entries[name] = replace(plan.entries[name], key_wanted=bool(reason), spent_keys=spent)
+        if current and not reason:
+            self._restored(plan, current)
+        if not request.csr:
+            plan.entries[name] = replace(plan.entries[name], reason=plan.entries[name].reason or reason)
+            return
+        key = csr.fingerprint(csr.public_key(request.csr, name, self.settings.key_size))
+        if current and not reason and key == key_of(current):
+            return
+        if plan.keys.get(key, name) != name:
+            raise PkiError(f"The CSR of {name} is for the key of {plan.keys[key]}; make a key for each Mac.")
+        if key in spent:
+            raise PkiError(f"The CSR of {name} is for a key that had a certificate before; make a new key.")
+        self._make(plan, request, reason or "new_key")
+        plan.keys[key] = name  # so that no other client of this call comes with it
 
     def _reason(self, plan: Plan, request: ClientRequest, history: Sequence[Row], wanted: tuple[str, str]) -> str:
         """Why the client needs a new identity; empty when it does not."""
@@ -187,7 +220,7 @@ class Decider:
         if current is None:
             ended = [row.state for row in history if row.state in {"revoked", "removed"}]
             return "revoked" if ended[-1:] == ["revoked"] else "missing"
-        if not file_has(current.files(self.folder).private, current.private_sha256):
+        if request.csr is None and not file_has(current.files(self.folder).private, current.private_sha256):
             return "missing"
         if authority is None or current.root_sha1 != authority.row.sha1:
             return "root_rotated"
@@ -230,12 +263,16 @@ class Decider:
         plan.entries[request.name] = replace(self._entry(plan, issuance.row), changed=True, reason=reason)
 
     def issuance(
-        self, plan: Plan, request: ClientRequest, certificate: x509.Certificate, key: certificates.Key
+        self, plan: Plan, request: ClientRequest, certificate: x509.Certificate, key: certificates.Key | None
     ) -> Issuance:
-        """A client's certificate and key, encoded and ready for the folder. The request carries its password."""
-        if plan.authority is None or request.password is None:
+        """A client's certificate and key, encoded and ready for the folder. The request carries its password.
+
+        No key is given, and none is encoded, when it was made elsewhere.
+        """
+        if plan.authority is None or (key and request.password is None):
             raise AssertionError("an identity is encoded only once its root and its password are known")
-        private = pkcs12.encode(certificate, key, request.password)
+        private = pkcs12.encode(certificate, key, request.password) if key and request.password else b""
+        elsewhere = "" if key else csr.fingerprint(certificates.rsa_key(certificate))
         row = Row(
             sha1=certificates.sha1(certificate),
             sha256=certificates.sha256(certificate),
@@ -250,17 +287,21 @@ class Decider:
             state="intended",
             reason=plan.entries[request.name].reason,
             origin="made",
-            options=self.made_of(request),
-            private_sha256=sha256_hex(private),
-            password_check=plan.checks.of(request.password),
+            options=self.made_of(request, elsewhere),
+            private_sha256=sha256_hex(private) if private else "",
+            password_check=plan.checks.of(request.password) if request.password and private else "",
         )
         return Issuance(row, certificates.pem(certificate), private)
 
-    def made_of(self, request: ClientRequest) -> str:
-        """The options that an identity is made of, besides its name, root, time and password."""
+    def made_of(self, request: ClientRequest, elsewhere: str = "") -> str:
+        """The options that an identity is made of, besides its name, root, time and password.
+
+        `elsewhere` is the fingerprint of a key that was not made here.
+        """
         if request.sources:
             return json.dumps({"source": supplied.digest(request)})
-        return json.dumps({"key_size": self.settings.key_size, "sans": list(request.sans)})
+        options = {"key_size": self.settings.key_size, "sans": list(request.sans)}
+        return json.dumps(options if request.csr is None else options | {"key": elsewhere})
 
     def end_of_new(self, authority: Authority) -> datetime:
         return min(self.now + timedelta(days=self.settings.valid_days), authority.not_after)
@@ -277,3 +318,8 @@ class Decider:
 def current_of(history: Sequence[Row]) -> Row | None:
     """The identity that a client has, of all it ever had."""
     return next((row for row in reversed(history) if row.state == "issued"), None)
+
+
+def key_of(row: Row | None) -> str:
+    """The fingerprint of the key that a certificate was issued for, if the key was made elsewhere; else empty."""
+    return str(json.loads(row.options or "{}").get("key", "")) if row else ""

@@ -28,6 +28,8 @@ class Entry:
     certificate_path: str = ""
     root_sha1: str = ""
     chain_path: str = ""
+    key_wanted: bool = False
+    spent_keys: tuple[str, ...] = ()
     failed: bool = False
     msg: str = ""
 
@@ -41,7 +43,7 @@ def entry_of(folder: Folder, row: Row | None, chain_path: str = "") -> Entry:
         sha1=row.sha1,
         serial=row.serial,
         not_after=utc_text(row.not_after),
-        pkcs12_path=str(files.private),
+        pkcs12_path=str(files.private) if row.private_sha256 else "",
         certificate_path=str(files.certificate),
         root_sha1=row.root_sha1,
         chain_path=chain_path,
@@ -75,7 +77,7 @@ class Outcome:
         return sorted(name for name, entry in self.entries.items() if entry.failed)
 
     def as_dicts(self) -> dict[str, dict[str, Any]]:
-        return {name: asdict(entry) for name, entry in self.entries.items()}
+        return {name: asdict(entry) | {"spent_keys": list(entry.spent_keys)} for name, entry in self.entries.items()}
 
     def diff(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Before and after of the clients that have changed. There has never been a secret in an entry."""

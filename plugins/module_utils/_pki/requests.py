@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class ClientRequest:
     certificate_source: Path | None = None
     key_source: Path | None = None
     source_password: str | None = field(default=None, repr=False)
+    csr: str | None = None  # PEM; empty as long as there is none; None when the key is made here
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -73,6 +74,15 @@ def _parse(item: Mapping[str, Any], local_path: Callable[[str], Path]) -> Client
         key_source=path("key_source"),
         source_password=text("source_password"),
     )
+
+
+def with_csrs(requests: Iterable[ClientRequest], csrs: Mapping[str, Any]) -> list[ClientRequest]:
+    """The same requests, those named in `csrs` with their CSR. PkiError for a name that no request has."""
+    requests = list(requests)
+    unknown = sorted(set(map(str, csrs)) - {request.name for request in requests})
+    if unknown:
+        raise PkiError(f"csrs names the client {shown(unknown[0])}, which is not in clients; add it there.")
+    return [replace(r, csr=str(csrs[r.name] or "")) if r.name in csrs else r for r in requests]
 
 
 def refusals(requests: Iterable[ClientRequest], known: Iterable[str]) -> dict[str, str]:
@@ -134,6 +144,8 @@ def _bad_sources(request: ClientRequest) -> str:
     given = bool(request.pkcs12_source), bool(request.certificate_source), bool(request.key_source)
     if given not in {(False, False, False), (True, False, False), (False, True, True)}:
         return f"The client {request.name} needs either pkcs12_source, or certificate_source with key_source."
+    if request.sources and request.csr is not None:
+        return f"The client {request.name} has both a source and a CSR; its key is in one place, so leave one out."
     if request.sources and request.sans:
         return f"The client {request.name} has sans, which cannot be added to a supplied certificate; remove sans."
     return ""

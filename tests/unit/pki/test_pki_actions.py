@@ -54,7 +54,7 @@ def test_a_whole_life(tmp_path: Path) -> None:
     entry = seen[3]["clients"]["mac-01"]
     assert set(entry) == {
         "changed", "reason", "sha1", "serial", "not_after", "pkcs12_path", "certificate_path", "root_sha1",
-        "chain_path", "failed", "msg",
+        "chain_path", "key_wanted", "spent_keys", "failed", "msg",
     }  # fmt: skip
     assert Path(entry["pkcs12_path"]).parent == tmp_path / "pki/clients/mac-01"
     assert seen[3]["diff"]["after"]["mac-01"] == {
