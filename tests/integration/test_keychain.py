@@ -188,6 +188,28 @@ def test_the_old_identity_stays_when_the_new_one_does_not_come_in(site: Site) ->
     assert_clean(mac)
 
 
+def test_the_old_identity_stays_when_the_new_one_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the import fails; a removal would go through."""
+    from ansible_collections.vwan.user_vpn.tests.lab.commands import security
+
+    async def refuse(call: Call, args: list[str]) -> int:
+        call.err("security: SecKeychainItemImport: Unknown format in import.\n")
+        return 1
+
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    old = issued(site.play(), "mac-anna")["sha1"]
+    monkeypatch.setitem(security.COMMANDS, "import", refuse)
+    run = site.play(*RENEW)
+    assert run.count("failed") == {"mac-anna": 1}
+    assert (
+        "SecKeychainItemImport: Unknown format in import. What was there is still there"
+        in run.of("mac_certificate")["msg"]
+    )
+    assert held(mac) == {old: True, root_sha1(site): False}
+    assert_clean(mac)
+
+
 def test_a_locked_login_keychain_is_explained(site: Site) -> None:
     by_hand(site)
     mac = site.lab.add_mac("mac-anna")
