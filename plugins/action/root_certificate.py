@@ -55,6 +55,7 @@ class ActionModule(UserVpnAction):
         wanted = {
             name: arguments[name] for name in ("common_name", "passphrase", "key_size", "valid_days", "generation")
         }
+        wanted["passphrase"] = wanted["passphrase"] or None  # a role may pass an empty variable on
         return RootRequest(**wanted, source=self._source(arguments))
 
     def _source(self, arguments: dict[str, Any]) -> Source | None:

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import os
 import plistlib
 import random
-import signal
 import sqlite3
 import subprocess
 import time
@@ -17,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vwan.user_vpn.tests.integration.conftest import SOAK
+from ansible_collections.vwan.user_vpn.tests.integration.killing import kill_all
 from ansible_collections.vwan.user_vpn.tests.integration.site import Site
 
 MACS = ("mac-anna", "mac-ben", "mac-chris")
@@ -26,7 +25,7 @@ def kill_after(site: Site, seconds: float) -> bool:
     """Start the site playbook and kill it with all its workers. Returns whether it was still running."""
     record = site.folder / "killed.jsonl"
     record.touch()
-    run = subprocess.Popen(
+    run: subprocess.Popen[str] = subprocess.Popen(
         site.command(),
         cwd=site.folder,
         env=site.environment({}, record),
@@ -38,9 +37,7 @@ def kill_after(site: Site, seconds: float) -> bool:
     try:
         run.wait(seconds)
     except subprocess.TimeoutExpired:
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
-        return True
+        return kill_all(run, record)
     return False
 
 

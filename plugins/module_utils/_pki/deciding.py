@@ -249,7 +249,8 @@ class Decider:
         )
 
     def _adopt(self, plan: Plan, request: ClientRequest, history: Sequence[Row], reason: str) -> None:
-        if plan.authority is None:  # in check mode: nothing to check the certificate against yet
+        if plan.authority is None:  # in check mode: no root to check the certificate against yet
+            supplied.load(request, None, self.now)
             self._make(plan, request, reason)
             return
         certificate, key = supplied.load(request, plan.authority.certificates, self.now)

@@ -29,9 +29,9 @@ def digest(request: ClientRequest) -> str:
 
 
 def load(
-    request: ClientRequest, authorities: Sequence[x509.Certificate], now: datetime
+    request: ClientRequest, authorities: Sequence[x509.Certificate] | None, now: datetime
 ) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
-    """The identity of `request`, checked; `authorities` are the root and the CAs below it.
+    """The identity of `request`, checked; `authorities` are the root and the CAs below it, None if not known yet.
 
     PkiError when a gateway or a Mac would not take it.
     """
@@ -39,7 +39,7 @@ def load(
     where = str(request.key_source or request.pkcs12_source)
     certificates.check_key(certificate, key, where)
     certificates.check_client(certificate, request.name, now)
-    if not any(certificates.issued_by(certificate, authority) for authority in authorities):
+    if authorities is not None and not any(certificates.issued_by(certificate, ca) for ca in authorities):
         raise PkiError(
             f"{certificates.describe(certificate)} has not been issued by the current root or a CA of its "
             "chain; supply one that was, or give root_certificate that root, with the issuing CA as chain_source."

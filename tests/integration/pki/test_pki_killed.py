@@ -19,7 +19,8 @@ import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import ledger
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.issuing import leftovers, settle, settled
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.ledger import reading, writing
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.ledger import LostLedgerError, reading, writing
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.rebuilding import rebuild
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSWORD, Pki, keys, openssl
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -49,7 +50,7 @@ class Countdown:
 def armed(kill_at: int) -> Countdown:
     """Before every rename, removal, new folder and SQL statement of this process."""
     count = Countdown(kill_at)
-    for name in ("replace", "unlink", "mkdir", "fchmod"):
+    for name in ("replace", "rename", "unlink", "mkdir", "fchmod"):
         setattr(os, name, count.around(getattr(os, name)))
 
     class Connection(sqlite3.Connection):
@@ -209,6 +210,31 @@ def test_killed_while_revoking_and_retiring(rooted: Pki, place: Path) -> None:
             ("revoked",),
             ("issued",),
         ]
+
+
+def test_killed_while_rebuilding_the_ledger(rooted: Pki, place: Path) -> None:
+    """It is lost until it is whole; what was there before is never taken for it."""
+    rooted.issue("mac-01", "mac-02")
+    (rooted.path / "ledger.sqlite3").write_bytes(b"not a database, but long enough to look like one" * 100)
+    (rooted.path / "ledger.sqlite3-journal").write_bytes(b"of the ledger that was lost")
+
+    def work(pki: Pki) -> bool:
+        return rebuild(pki.folder, now=pki.now, password=PASSWORD).changed
+
+    whole_pki = rooted.copy(place / "whole")
+    steps = run_killed(lambda: work(whole_pki), 0)
+    assert steps > 8
+    for step in every(steps, 8):
+        pki = rooted.copy(place / f"killed-{step}")
+        assert run_killed(lambda pki=pki: work(pki), step) == 0
+        whole = False
+        with contextlib.suppress(LostLedgerError):
+            whole = not pki.issue("mac-01", "mac-02").changed
+            assert whole, "a ledger that is there knows all that the files know"
+        assert work(pki) != whole
+        all_settled(pki, ["mac-01", "mac-02"])
+        assert not pki.issue("mac-01", "mac-02").changed
+        assert len(list(pki.path.glob("ledger.sqlite3.damaged-*"))) == 1
 
 
 def test_killed_by_the_clock(rooted: Pki) -> None:
