@@ -298,3 +298,26 @@ def test_a_killed_lab_is_cleaned_up_by_the_next(tmp_path: Path, lab: Lab) -> Non
     with Lab(tmp_path / "next"):
         assert not left.exists()
         assert Path(lab.socket_path).exists()  # another one that runs is left alone
+
+
+def test_openssl_is_libressl(new_mac: NewMac, ssh: Ssh) -> None:
+    """It takes what LibreSSL documents, makes files by the umask, writes the old forms, and knows no OpenSSL 3."""
+    mac = new_mac()
+    made = ssh(
+        mac,
+        "cd && openssl genrsa -out k.pem 2048 2>/dev/null && (umask 077; openssl genrsa -out p.pem 2048 2>/dev/null); "
+        "head -n 1 k.pem; stat -f %Lp k.pem p.pem; "
+        'openssl req -new -key k.pem -subj /CN=x -config /dev/null; echo "rc=$?"',
+    )
+    assert made.stdout.decode().splitlines() == ["-----BEGIN RSA PRIVATE KEY-----", "644", "600", "rc=1"]
+    assert mac.refusals == []
+    for words in (
+        "genrsa -traditional 2048",
+        "pkcs12 -export -legacy -inkey k.pem -in k.pem -passout stdin",
+        "req -new -noenc -key k.pem",
+        "genpkey -algorithm RSA",
+        "pkcs12 -in k.pem",
+    ):
+        assert ssh(mac, f"cd && openssl {words}").returncode == 1
+    assert len(mac.refusals) == 5
+    assert ssh(mac, "cd && openssl req -new -key nowhere.pem").stderr.startswith(b"Can't open nowhere.pem")
