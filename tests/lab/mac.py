@@ -362,6 +362,10 @@ class Mac:
             self.service.notice()
         return self._log_lines
 
+    @log_lines.setter
+    def log_lines(self, lines: list[str]) -> None:
+        self._log_lines = lines
+
     @property
     def tunnel(self) -> dict[str, Any] | None:
         """None, or {"interface": "ipsec0", "address": "172.16.0.2", "dns": [...], "routes": [...], ...}."""
