@@ -71,11 +71,35 @@ CAUSES: dict[tuple[str, int], tuple[str, str]] = {
     (IKEV2, 3): ("the gateway refused the client's authentication", _REFUSED),
 }
 
-# Stop reasons that nesessionmanager writes in words, as measured beside their codes.
+# Stop reasons that nesessionmanager writes in words: "status changed to disconnected, last stop reason ...". The words
+# for 3, 7, 20 and 21 were measured beside their codes (same page), the others are those of
+# ne_session_stop_reason_to_string in libsystem_networkextension, whose numbers are the codes of the plugin domain. A
+# client that the gateway refuses ends with "Plugin initiated"; macOS names no cause.
 PHRASES: dict[str, tuple[str, int]] = {
+    "Device slept too long": (PLUGIN, 2),
+    "Plugin initiated": (IKEV2, 3),
+    "No network available": (PLUGIN, 4),
+    "Network changed, tunnel no longer viable": (PLUGIN, 5),
+    "Plugin was disabled": (PLUGIN, 6),
+    "Plugin failed": (PLUGIN, 7),
+    "Bad configuration": (PLUGIN, 10),
+    "Tunnel did not come up in time": (PLUGIN, 12),
+    "Tunnel must be started from the app": (PLUGIN, 14),
+    "Configuration does not have a server address": (PLUGIN, 15),
+    "Server address is invalid": (PLUGIN, 16),
+    "Failed to resolve the server address": (PLUGIN, 17),
+    "Negotiation with the server failed": (PLUGIN, 18),
     "Server is not responding": (PLUGIN, 20),
     "Tunnel was terminated by the server": (PLUGIN, 21),
-    "Plugin failed": (PLUGIN, 7),
+    "Server is down or unreachable": (PLUGIN, 22),
+    "Authentication failed": (PLUGIN, 23),
+    "Client certificate is missing": (PLUGIN, 24),
+    "Client certificate is invalid": (PLUGIN, 25),
+    "Client certificate is not yet valid": (PLUGIN, 26),
+    "Client certificate has expired": (PLUGIN, 27),
+    "Server certificate is invalid": (PLUGIN, 28),
+    "Server certification is not yet valid": (PLUGIN, 29),
+    "Server certificate has expired": (PLUGIN, 30),
 }
 
 

@@ -277,7 +277,7 @@ explain() {
     2> /dev/null < /dev/null | sed -nE '
       s/.*Domain=([A-Za-z0-9]*ErrorDomain[A-Za-z0-9]*) Code=(-?[0-9]+).*/disconnect=\1 \2/p
       t
-      s/.*(Server is not responding|Tunnel was terminated by the server|Plugin failed).*/disconnect=\1/p
+      s/.*status changed to disconnected, last stop reason ([A-Z][A-Za-z, -]+)$/disconnect=\1/p
     ' | tail -n 1
 }
 

@@ -243,7 +243,10 @@ def test_of_the_log_only_the_last_reason_leaves_the_mac(mac: Path) -> None:
 
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_a_reason_in_words_is_understood(mac: Path, phrase: str) -> None:
-    (mac / "log.txt").write_text(f"NESMIKEv2VPNSession[VPN]: stopping, reason {phrase}, for anna\n")
+    (mac / "log.txt").write_text(
+        "nesessionmanager: [com.apple.networkextension:] NESMIKEv2VPNSession[Primary Tunnel:of anna:F6CF:(null)]: "
+        f"status changed to disconnected, last stop reason {phrase}\n"
+    )
     state = read_answer(run(mac, "connect", IDENTIFIER, "System", "on_demand", "", "0", ""), MARK)
     assert state.disconnect == phrase
     assert explain(state.disconnect).startswith(CAUSES[PHRASES[phrase]][0])
