@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """ansible-playbook killed at random moments while it issues, renews, rotates and revokes: one more run converges.
 
-The sample of `make test` is one kill of each; `make soak` does 52 of each. Second tools: sqlite3 and openssl.
+The sample of `make test` is one kill of each; `make soak` does 56 of each. Second tools: sqlite3 and openssl.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ansible_collections.vwan.user_vpn.tests.integration.conftest import SOAK
 from ansible_collections.vwan.user_vpn.tests.integration.killing import kill_all, kill_one
 from ansible_collections.vwan.user_vpn.tests.integration.pki.playbooks import Certificate, Runs, wait_for
 
-ROUNDS = int(os.environ.get("USER_VPN_KILL_ROUNDS", "13" if SOAK else "1"))
+ROUNDS = int(os.environ.get("USER_VPN_KILL_ROUNDS", "14" if SOAK else "1"))
 OPERATIONS = ("issue", "renew", "rotate", "revoke")
 
 
