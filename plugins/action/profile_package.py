@@ -26,6 +26,7 @@ class ActionModule(AzureAction):
             "default": "EAPTLS",
         },
         "add_hub_roots": {"type": "bool", "default": False},
+        "keep_roots": {"type": "bool", "default": True},
         "dest": {"type": "path", "required": True},
     }
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
@@ -41,6 +42,7 @@ class ActionModule(AzureAction):
             gateway=arguments["p2s_vpn_gateway"] or "",
             authentication_method=arguments["authentication_method"],
             add_hub_roots=arguments["add_hub_roots"],
+            keep_roots=arguments["keep_roots"],
         )
         dest = self.local_path(arguments["dest"])
         fulfil = profiles.predict if self.check_mode else profiles.download

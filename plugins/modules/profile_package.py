@@ -77,6 +77,15 @@ options:
           so on.
     type: bool
     default: false
+  keep_roots:
+    description:
+      - When Azure's package no longer names a gateway root that the package at O(dest) has, keep it until it expires.
+      - While Microsoft moves gateways to another root, a package may name the new one alone, although some gateway
+        still shows a certificate of the old one. With V(false) the roots are those that Azure names now.
+      - The kept ones are in the file as C(Generic/VpnServerRoot.cer_kept1) and so on. Roots of a package for another
+        server name are never kept.
+    type: bool
+    default: true
   dest:
     description:
       - The file on the controller, a ZIP file. It is written with mode 0600; a missing folder is made with 0700.

@@ -14,19 +14,21 @@ import json
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from .. import _files
 from .._errors import UserVpnError
 from .._package import ProfilePackage, read_package, read_package_bytes
+from .._package.roots import GatewayRoot
 from . import configurations, names
 from .client import Azure
 from .errors import AzureError
 from .fetch import fetch
 
 AUTHENTICATION_METHODS = ("EAPTLS", "EAPMSCHAPv2")
-_ADDED_ROOT = "Generic/VpnServerRoot.cer_hub{}"
+_ADDED_ROOT = "Generic/VpnServerRoot.cer_{}{}"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Source:
     gateway: str = ""
     authentication_method: str = "EAPTLS"
     add_hub_roots: bool = False
+    keep_roots: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,20 @@ def download(azure: Azure, source: Source, dest: Path) -> Download:
     advice = _refuse_unusable(configuration)
     content = _generate(azure, source, str(configuration["id"]))
     package = read_package_bytes(content)
-    warnings = (*advice, *package.warnings)
+    warnings: tuple[str, ...] = (*advice, *package.warnings)
     if source.add_hub_roots and not source.gateway:
-        content = with_roots(content, _hub_packages(azure, source, configuration))
+        hubs = (root for hub in _hub_packages(azure, source, configuration) for root in hub.gateway_roots)
+        content, _added = with_roots(content, hubs, "hub")
         package = read_package_bytes(content)
     before = _existing(dest)
+    if source.keep_roots and before and before["vpn_server"] == package.settings()["vpn_server"]:
+        content, kept = with_roots(content, _unexpired_roots(dest), "kept")
+        package = read_package_bytes(content)
+        if kept:
+            warnings += (
+                "Azure's package no longer names the gateway root "
+                f"{', '.join(root.subject for root in kept)}; it stays trusted, until keep_roots is false.",
+            )
     changed = before is None or before["digest"] != package.digest
     if changed:
         _files.ensure_private_folder(dest.parent)
@@ -91,21 +103,24 @@ def predict(azure: Azure, source: Source, dest: Path) -> Download:
     return Download(before is None, before, before, configuration, (*advice, unknown))
 
 
-def with_roots(content: bytes, others: Iterable[ProfilePackage]) -> bytes:
-    """The package with the gateway roots of other packages beside its own.
+def with_roots(content: bytes, others: Iterable[GatewayRoot], mark: str) -> tuple[bytes, list[GatewayRoot]]:
+    """The package with gateway roots that it lacks beside its own, and which these are.
 
-    A global package may name the root of one hub only ("Download a global profile or hub-based profiles"). The added
-    files are named like Azure's own, so that every reader of packages finds them.
+    The added files are named like Azure's own, so that every reader of packages finds them; `mark` says where they are
+    from: "hub", since a global package may name the root of one hub only ("Download a global profile or hub-based
+    profiles"), or "kept", since a gateway goes on with its old root until it has been migrated.
     """
     known = {root.sha256 for root in read_package_bytes(content).gateway_roots}
-    added = {root.sha256: root for other in others for root in other.gateway_roots if root.sha256 not in known}
+    added = [
+        root for _sha256, root in sorted({root.sha256: root for root in others}.items()) if root.sha256 not in known
+    ]
     if not added:
-        return content
+        return content, []
     whole = io.BytesIO(content)
     with zipfile.ZipFile(whole, "a") as archive:
-        for number, (_sha256, root) in enumerate(sorted(added.items()), start=1):
-            archive.writestr(zipfile.ZipInfo(_ADDED_ROOT.format(number)), root.pem)
-    return whole.getvalue()
+        for number, root in enumerate(added, start=1):
+            archive.writestr(zipfile.ZipInfo(_ADDED_ROOT.format(mark, number)), root.pem)
+    return whole.getvalue(), added
 
 
 def differences(result: Download) -> dict[str, str]:
@@ -179,3 +194,8 @@ def _existing(dest: Path) -> dict[str, Any] | None:
         return read_package(dest).settings()
     except UserVpnError:
         return None
+
+
+def _unexpired_roots(dest: Path) -> list[GatewayRoot]:
+    """The gateway roots of the package that is there now."""
+    return [root for root in read_package(dest).gateway_roots if root.not_after > datetime.now(UTC)]

@@ -173,6 +173,35 @@ def test_roots_of_all_hubs(
     assert x509.load_pem_x509_certificate(added) == other
 
 
+def test_a_root_that_azure_no_longer_names_stays_until_told_otherwise(
+    azure: AzureLab, macs: Any, run: Run, tmp_path: Path, make_root: Any
+) -> None:
+    """Microsoft moves the gateways to another root: the package names the new one, a gateway still has the old one."""
+
+    def subjects(**options: Any) -> tuple[bool, list[str]]:
+        result = run.ok("profile_package", **HUB, **options)
+        return result["changed"], [root["subject"] for root in result["settings"]["gateway_roots"]]
+
+    profile = resource(azure, "p2sVpnGateways", "gw1").profile
+    expired = x509.load_pem_x509_certificate(make_root("Expired Root", days=-1))
+    profile.roots.append(expired)
+    assert subjects()[0]
+    profile.roots[:] = [certificates.authority("New Root").certificate]
+    assert subjects() == (True, ["CN=Lab Gateway Root", "CN=New Root"])
+    assert "no longer names the gateway root CN=Lab Gateway Root" in run.ok("profile_package", **HUB)["warnings"][-1]
+    assert subjects() == (False, ["CN=Lab Gateway Root", "CN=New Root"])
+    with zipfile.ZipFile(tmp_path / "package.zip") as archive:
+        assert archive.testzip() is None
+        assert "Generic/VpnServerRoot.cer_kept1" in archive.namelist()
+    assert subjects(keep_roots=False) == (True, ["CN=New Root"])
+    # of another server nothing is kept
+    profile.roots[:], profile.vpn_server = (
+        [certificates.authority("Other Root").certificate],
+        "hub9.other.vpn.azure.com",
+    )
+    assert subjects() == (True, ["CN=Other Root"])
+
+
 # --- check mode --------------------------------------------------------------------------------------------------
 
 
