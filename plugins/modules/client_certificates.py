@@ -314,8 +314,8 @@ revocable:
       returned: success
   sample: []
 revoked:
-  description: The certificates of these clients that have been revoked and have not ended. Azure has to refuse them by
-    thumbprint.
+  description: The certificates in the folder that have been revoked and have not ended, also of clients that are not
+    named here. Azure has to refuse them by thumbprint.
   returned: success
   type: list
   elements: dict

@@ -72,7 +72,7 @@ def ensure_clients(
     return Outcome(
         plan.entries,
         plan.before,
-        still_to_refuse(rows, plan.entries, now),
+        still_to_refuse(rows, now),
         plan.warnings,
         told_certificates(row for row in done if row.name in plan.entries),
         plan.deferred,

@@ -117,7 +117,7 @@ def _foresee(folder: Folder, ending: _Ending) -> Outcome:
     return Outcome(
         entries,
         before,
-        still_to_refuse(after, names, ending.now),
+        still_to_refuse(after, ending.now),
         revocable=told_certificates(row for row in done if row.name in names),
     )
 

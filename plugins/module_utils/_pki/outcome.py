@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -56,7 +56,8 @@ class Outcome:
 
     entries   by name, as they are now (or would be, in check mode)
     before    by name, as they were
-    revoked   certificates of these clients that Azure has to refuse by thumbprint until they end
+    revoked   certificates of all clients that Azure has to refuse by thumbprint until they end: also of those that
+              nobody names any more
     revocable older ones whose successor has been verified on the Mac: they may be revoked
     deferred  renewals that a later run will do, the most urgent first
     """
@@ -91,11 +92,9 @@ class Outcome:
         return before, after
 
 
-def still_to_refuse(rows: Sequence[Row], names: Iterable[str], now: datetime) -> list[dict[str, str]]:
-    """The certificates of these clients that have been revoked and have not ended."""
-    wanted = set(names)
-    found = [r for r in rows if r.kind == "client" and r.name in wanted and r.state == "revoked" and r.not_after > now]
-    return told_certificates(found)
+def still_to_refuse(rows: Iterable[Row], now: datetime) -> list[dict[str, str]]:
+    """The client certificates among the rows that have been revoked and have not ended."""
+    return told_certificates(r for r in rows if r.kind == "client" and r.state == "revoked" and r.not_after > now)
 
 
 def told_certificates(rows: Iterable[Row]) -> list[dict[str, str]]:

@@ -61,7 +61,7 @@ def tell(
         "clients": {name: summary.of(name) for name in sorted(wanted)},
         "certificates": [_certificate(row, entered, folder, now) for row in shown],
         "roots": [root | {"needed_by": needed.get(root["sha1"], [])} for root in roots],
-        "revoked": still_to_refuse(rows, wanted, now),
+        "revoked": still_to_refuse(rows, now),
         "revocable": told_certificates(row for row in replaced(rows, macs, now) if row.name in wanted),
         "deliveries": [asdict(mac.last) for mac in macs if mac.last.host in hosts],
         "events": [],
