@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mac_key
 short_description: Have a private key made on the Mac, which never leaves it
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Makes an RSA key on the Mac, with the C(openssl) that every Mac has, and returns a certificate signing request for
     it. M(vwan.user_vpn.client_certificates) signs the request, M(vwan.user_vpn.mobileconfig) renders the profile
