@@ -99,6 +99,7 @@ class ActionModule(MacAction):
             "how": way.how,
             "cause": cause,
             "refused": False,
+            "identities": known.get("identities", []),
             "msg": msg,
         } | ({"diff": diff} if self.diff_mode and acted else {})
 

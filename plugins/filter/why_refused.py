@@ -22,8 +22,9 @@ description:
 positional: ledger, configurations
 options:
   _input:
-    description: The inventory name of the Mac.
-    type: str
+    description: The RV(vwan.user_vpn.mac_connection#module:identities) of the Mac.
+    type: list
+    elements: str
     required: true
   ledger:
     description: What M(vwan.user_vpn.ledger_info) returned.
@@ -43,7 +44,7 @@ seealso:
 EXAMPLES = r"""
 - name: Say why
   ansible.builtin.debug:
-    msg: "{{ inventory_hostname | vwan.user_vpn.why_refused(ledger, azure.configurations) }}"
+    msg: "{{ connection.identities | vwan.user_vpn.why_refused(ledger, azure.configurations) }}"
   when: connection.refused
 """
 
@@ -54,8 +55,10 @@ _value:
 """
 
 
-def why_refused(host: str, ledger: dict[str, Any], configurations: list[dict[str, Any]] | None = None) -> str:
-    return likely_cause(host, ledger, configurations or [])
+def why_refused(
+    identities: list[str], ledger: dict[str, Any], configurations: list[dict[str, Any]] | None = None
+) -> str:
+    return likely_cause(identities, ledger, configurations or [])
 
 
 class FilterModule:

@@ -158,6 +158,12 @@ refused:
   returned: whenever the Mac was asked
   type: bool
   sample: false
+identities:
+  description: SHA-1 of every certificate in the keychain of the scope whose private key is there too.
+  returned: whenever the Mac was asked
+  type: list
+  elements: str
+  sample: [BB70DDA1AF05C6B064BB1FB8530A156D625C9A49]
 msg:
   description: The outcome in one sentence; when the tunnel is not as wished, with what to do.
   returned: always

@@ -8,25 +8,24 @@ The Mac itself is told nothing but AUTHENTICATION_FAILED (RFC 7296, 2.21.2). Kno
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 Json = Mapping[str, Any]
 
 
-def likely_cause(host: str, ledger: Json, configurations: Sequence[Json]) -> str:
+def likely_cause(identities: Collection[str], ledger: Json, configurations: Sequence[Json]) -> str:
     """One sentence with a remedy.
 
-    host            the inventory name of the Mac
+    identities      SHA-1 of the certificates on the Mac whose private key is there, as `_mac.facts` returns them
     ledger          as `telling.tell` returns it; empty when there is none
     configurations  the User VPN configurations that may be meant, as `configurations.summary` returns them; empty when
                     Azure was not asked or did not answer
     """
-    held = {client["mac_sha1"] for client in ledger.get("clients", {}).values() if client["host"] == host} - {""}
-    found = [item for item in ledger.get("certificates", []) if item["sha1"] in held]
-    if not found:
+    known = [item for item in ledger.get("certificates", []) if item["kind"] == "client" and item["sha1"] in identities]
+    if not known:
         return "The ledger does not know the certificate on this Mac: bring it a profile with the playbook site."
-    certificate = found[0]
+    certificate = max(known, key=lambda item: str(item["not_after"]))  # an older one may lie beside it
     return _in_the_ledger(certificate) or _in_azure(certificate, configurations)
 
 

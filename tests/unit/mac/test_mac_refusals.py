@@ -12,11 +12,12 @@ import pytest
 from ansible_collections.vwan.user_vpn.plugins.plugin_utils._disconnects import CAUSES, IKEV2, PLUGIN, refused
 from ansible_collections.vwan.user_vpn.plugins.plugin_utils._refusals import likely_cause
 
-LEAF, ROOT, OTHER = "1" * 40, "A" * 40, "B" * 40
+LEAF, OLD, ROOT, OTHER = "1" * 40, "2" * 40, "A" * 40, "B" * 40
 
 
 def ledger(**certificate: Any) -> dict[str, Any]:
     held = {
+        "kind": "client",
         "sha1": LEAF,
         "root_sha1": ROOT,
         "state": "issued",
@@ -25,8 +26,8 @@ def ledger(**certificate: Any) -> dict[str, Any]:
         "not_after": "2027-11-22T12:00:00Z",
         "days_left": 364,
     }
-    clients = {"a": {"host": "mac1", "mac_sha1": LEAF}, "b": {"host": "mac2", "mac_sha1": ""}}
-    return {"clients": clients, "certificates": [held | certificate, held | {"sha1": OTHER, "state": "revoked"}]}
+    old = held | {"sha1": OLD, "state": "revoked", "not_after": "2026-12-01T12:00:00Z"}
+    return {"certificates": [held | {"kind": "root", "sha1": ROOT}, old, held | certificate]}
 
 
 def azure(name: str = "macs", roots: str = ROOT, status: str = "ok", revoked: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def azure(name: str = "macs", roots: str = ROOT, status: str = "ok", revoked: tu
     ],
 )
 def test_one_cause_is_named(certificate: dict[str, Any], configurations: list[dict[str, Any]], said: str) -> None:
-    sentence = likely_cause("mac1", ledger(**certificate), configurations)
+    sentence = likely_cause([LEAF, OLD, OTHER], ledger(**certificate), configurations)
     assert said in sentence
     causes = ("was revoked", "ended at", "among the revoked", "not among the roots", "is broken", "is probably not")
     assert sum(cause in sentence for cause in causes) == (1 if configurations else 0)
@@ -56,14 +57,16 @@ def test_one_cause_is_named(certificate: dict[str, Any], configurations: list[di
 
 def test_of_several_configurations_one_that_trusts_it_is_enough() -> None:
     several = [azure("windows", roots=OTHER), azure()]
-    assert "LocalIdentifier is probably" in likely_cause("mac1", ledger(), several)
-    assert "roots of linux, windows" in likely_cause("mac1", ledger(), [azure("linux", OTHER), azure("windows", OTHER)])
+    assert "LocalIdentifier is probably" in likely_cause([LEAF, OLD, OTHER], ledger(), several)
+    assert "roots of linux, windows" in likely_cause(
+        [LEAF, OLD, OTHER], ledger(), [azure("linux", OTHER), azure("windows", OTHER)]
+    )
 
 
-@pytest.mark.parametrize("host", ["mac2", "mac3"])
-def test_a_mac_whose_certificate_nobody_knows(host: str) -> None:
+@pytest.mark.parametrize("identities", [[], [OTHER], [ROOT]])
+def test_a_mac_whose_certificate_nobody_knows(identities: list[str]) -> None:
     for known in (ledger(), {}, {"failed": True, "msg": "no PKI folder"}):
-        assert "The ledger does not know the certificate on this Mac" in likely_cause(host, known, [azure()])
+        assert "The ledger does not know the certificate on this Mac" in likely_cause(identities, known, [azure()])
 
 
 def test_which_ends_are_refusals() -> None:
