@@ -17,8 +17,8 @@ version_added: 1.0.0
 author: The vwan.user_vpn contributors (@vwan-user-vpn)
 description:
   - A gateway does not tell a Mac what it did not like. This filter concludes it from what the controller knows.
-  - It looks for a revocation, the end of the certificate, a root that Azure does not trust, and a thumbprint that Azure refuses. If
-    there is nothing of that, the identity in the profile remains.
+  - It looks for a revocation, the end of the certificate, a root that Azure does not trust, and a thumbprint that Azure
+    refuses. If there is nothing of that, the identity in the profile remains.
 positional: ledger, configurations
 options:
   _input:
@@ -32,8 +32,8 @@ options:
     required: true
   configurations:
     description: >-
-      The RV(vwan.user_vpn.server_configuration_info#module:configurations) that the gateway may have. Without them, the sentence says what to
-      look for in Azure.
+      The RV(vwan.user_vpn.server_configuration_info#module:configurations) that the gateway may have. Without them, the
+      sentence says what to look for in Azure.
     type: list
     elements: dict
     default: []

@@ -153,8 +153,9 @@ cause:
     4500 out, and that the gateway is up
 refused:
   description: >-
-    Whether the gateway refused the authentication of this Mac. macOS does not say then whether the root, a revocation, the end of the
-    certificate or the identity is at fault; P(vwan.user_vpn.why_refused#filter) does, as far as can be told.
+    Whether the gateway refused the authentication of this Mac. macOS does not say then whether the root, a revocation,
+    the end of the certificate or the identity is at fault; P(vwan.user_vpn.why_refused#filter) does, as far as can be
+    told.
   returned: whenever the Mac was asked
   type: bool
   sample: false

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client root is rotated through the playbooks: no Mac is ever locked out, and the old root goes when nobody needs it."""
+"""The client root is rotated through the playbooks: nobody is ever locked out, and the old root goes at the end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def site(tmp_path: Path) -> Iterator[AzureSite]:
 
 
 def run(site: AzureSite, *options: str, playbook: str = SITE, ends_with: int = 0) -> Any:
-    """A run after which every Mac can connect, whatever it has done; and with at most one write in each of its tasks."""
+    """A run after which every Mac can connect, whatever it has done; with at most one write in each of its tasks."""
     site.azure.forget_requests()
     done = site.play(*options, playbook=playbook)
     assert done.returncode == ends_with, done.output
@@ -68,7 +68,7 @@ def identity(site: AzureSite, name: str) -> str:
 
 
 def everybody_connects(site: AzureSite, but: tuple[str, ...] = ()) -> None:
-    """What Azure would ask of the identity that is on each Mac: a root that it trusts, as openssl verifies it; not refused."""
+    """What Azure asks of the identity on each Mac: a root that it trusts, as openssl verifies it; not refused."""
     bundle = site.folder / "trusted.pem"
     bundle.write_bytes(b"".join(openssl("x509", "-inform", "DER", stdin=root) for root in site.trusted))
     for name in set(NAMES) - set(but):
@@ -144,7 +144,7 @@ def test_two_macs_are_away(site: AzureSite) -> None:
 
 
 def test_one_at_a_time(site: AzureSite) -> None:
-    """renew_batch staggers it in both playbooks: the others go on with the old root, and are named, until all have moved."""
+    """renew_batch staggers it in both playbooks: the others go on with the old root, and are named, until all moved."""
     site.variables["user_vpn_renew_batch"] = 1
     (old,) = trusted(site)
     before = {name: identity(site, name) for name in NAMES}
