@@ -206,6 +206,19 @@ def test_by_force_and_only_when_asked_for(site: AzureSite) -> None:
     assert trusted(site) == {roots(site)[2]}
 
 
+def test_check_mode_before_there_is_anything(tmp_path: Path) -> None:
+    with azure_site(tmp_path, mac1="15.5") as site:
+        site.variables |= {
+            "user_vpn_root_generation": 2,
+            "user_vpn_withdraw_old_roots": True,
+            "user_vpn_revoke_superseded": True,
+        }
+        predicted = site.play("--check")
+        assert predicted.returncode == 0, predicted.output
+        assert predicted.changed() == site.play().changed()
+        assert site.play().changed() == set()
+
+
 def old_root(site: AzureSite) -> str:
     pem = (site.pki / "roots" / roots(site)[1] / "root.pem").read_text()
     return "".join(pem.splitlines()[1:-1])
