@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from ..module_utils._errors import UserVpnError
 from ..module_utils._mobileconfig.names import check_identifier
 from ..plugin_utils._connection import AUTO, ON_DEMAND, SHORTCUT, VPNUTIL, WAYS, Plan, Wish, plan
-from ..plugin_utils._disconnects import explain
+from ..plugin_utils._disconnects import explain, refused
 from ..plugin_utils._mac import MacState, facts
 from ..plugin_utils._mac_action import MacAction
 
@@ -64,7 +64,8 @@ class ActionModule(MacAction):
         cause = explain(state.disconnect)
         reached = bool(state.tunnels) == wish.connect
         problem = "" if reached else _problem(wish, way, state, cause, arguments["timeout"])
-        return self._result(wish, facts(state), way, cause, problem=problem, acted=reached and way.acts(wish))
+        result = self._result(wish, facts(state), way, cause, problem=problem, acted=reached and way.acts(wish))
+        return result | {"refused": not reached and refused(state.disconnect)}
 
     def _predict(self, wish: Wish, known: dict[str, Any], way: Plan, timeout: int) -> dict[str, Any]:
         word = "connect" if wish.connect else "disconnect"
@@ -97,6 +98,8 @@ class ActionModule(MacAction):
             "address": tunnel["address"],
             "how": way.how,
             "cause": cause,
+            "refused": False,
+            "identities": known.get("identities", []),
             "msg": msg,
         } | ({"diff": diff} if self.diff_mode and acted else {})
 

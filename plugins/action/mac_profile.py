@@ -35,6 +35,7 @@ class ActionModule(MacAction):
         "content": {"type": "str", "no_log": True},
         "identifier": {"type": "str"},
         "scope": {"type": "str", "choices": ["System", "User"], "default": "System"},
+        "profile_uuid": {"type": "str"},
         "delivery": {"type": "str", "choices": ["approve", "mdm"], "default": "approve"},
         "wait": {"type": "int", "default": 0},
         "manifest": {"type": "path"},
@@ -55,6 +56,8 @@ class ActionModule(MacAction):
         if content is None:
             return self._predict_unrendered(arguments)
         profile = read_profile(content, arguments["src"] or "content")
+        if self.check_mode and arguments["profile_uuid"] not in (None, profile.uuid):
+            return self._predict_unrendered(arguments)  # what is there is the version before this run's
         if arguments["identifier"] not in (None, profile.identifier):
             raise UserVpnError(
                 f"The profile's identifier is {profile.identifier}, not {arguments['identifier']}: "

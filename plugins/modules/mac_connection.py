@@ -151,6 +151,20 @@ cause:
   sample: >-
     the gateway is not responding (NEVPNConnectionErrorDomainPlugin 20): check that this network lets UDP ports 500 and
     4500 out, and that the gateway is up
+refused:
+  description: >-
+    Whether the gateway refused the authentication of this Mac. macOS does not say then whether the root, a revocation,
+    the end of the certificate or the identity is at fault; P(vwan.user_vpn.why_refused#filter) does, as far as can be
+    told.
+  returned: whenever the Mac was asked
+  type: bool
+  sample: false
+identities:
+  description: SHA-1 of every certificate in the keychain of the scope whose private key is there too.
+  returned: whenever the Mac was asked
+  type: list
+  elements: str
+  sample: [BB70DDA1AF05C6B064BB1FB8530A156D625C9A49]
 msg:
   description: The outcome in one sentence; when the tunnel is not as wished, with what to do.
   returned: always

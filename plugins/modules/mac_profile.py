@@ -64,6 +64,12 @@ options:
     type: str
     choices: [System, User]
     default: System
+  profile_uuid:
+    description:
+      - The ProfileUUID that M(vwan.user_vpn.mobileconfig) returned for O(src). It counts in check mode only.
+      - There O(src) may still be what an earlier run rendered. If its ProfileUUID is another one, or the value is empty
+        since it is not known yet, the module foresees that a new version is brought onto the Mac.
+    type: str
   delivery:
     description:
       - V(approve) offers the profile to the person at the screen.

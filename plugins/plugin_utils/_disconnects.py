@@ -103,18 +103,32 @@ PHRASES: dict[str, tuple[str, int]] = {
 }
 
 
+REFUSED = {(PLUGIN, 23), (IKEV2, 3)}
+
+
+def _code(disconnect: str) -> tuple[str, int] | None:
+    """The error domain and code of what mac.sh found in the log: `DOMAIN CODE` or a phrase."""
+    words = disconnect.split()
+    if len(words) == 2 and words[1].removeprefix("-").isdecimal():
+        return words[0], int(words[1])
+    return PHRASES.get(disconnect)
+
+
+def refused(disconnect: str) -> bool:
+    """Whether the gateway refused the client's authentication. The log of a Mac never says what it did not like."""
+    return _code(disconnect) in REFUSED
+
+
 def explain(disconnect: str) -> str:
-    """One sentence, without its full stop, for what mac.sh found in the log: `DOMAIN CODE` or a phrase.
+    """One sentence, without its full stop, for what mac.sh found in the log.
 
     Empty when it found nothing. A code without a meaning here is told as it is.
     """
-    words = disconnect.split()
-    domain, code = PHRASES.get(disconnect, ("", 0))
-    if not domain and len(words) == 2 and words[1].removeprefix("-").isdecimal():
-        domain, code = words[0], int(words[1])
-    if not domain:
+    found = _code(disconnect)
+    if found is None:
         return ""
-    if (domain, code) not in CAUSES:
+    domain, code = found
+    if found not in CAUSES:
         return f"macOS gives the reason {domain} {code}, whose meaning is not published: look at the gateway's side"
-    meaning, remedy = CAUSES[domain, code]
+    meaning, remedy = CAUSES[found]
     return f"{meaning} ({domain} {code}): {remedy}"
