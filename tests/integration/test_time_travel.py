@@ -1,0 +1,319 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Five years in the life of a fleet: at every moment exactly those Macs are accepted that should be.
+
+The five years end today: so what is left of them is shown to a real gateway as well, whose clock nobody moves. Whom the
+gateway of the past would have accepted is what `openssl verify` says of the certificate on the Mac at that time, under the
+roots that the lab's Azure trusts then, unless Azure refuses its thumbprint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ansible_collections.vwan.user_vpn.tests.integration.azure_site import GROUP, AzureSite, azure_site
+from ansible_collections.vwan.user_vpn.tests.integration.conftest import SOAK
+from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, Run
+from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Profile
+from ansible_collections.vwan.user_vpn.tests.lab.keychain import Item
+from ansible_collections.vwan.user_vpn.tests.lab.packages import GatewayRoot, gateway_root
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel import authority, requirements
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Description
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.lab import TunnelLab
+
+YEARS = timedelta(days=5 * 365)
+VALID_DAYS, RENEW_BEFORE_DAYS = 365, 130
+MACS = {"mac1": "15.5", "mac2": "14.4", "mac3": "26.1", "mac4": "13.6", "mac5": "15.5"}
+OLD_ROOT, NEW_ROOT = "Gateway Root CA", "Gateway Root G2"
+
+
+class Fleet:
+    """The Macs of a site, at a day that the test sets; `day` counts from the beginning of the five years."""
+
+    def __init__(self, site: AzureSite) -> None:
+        self.site = site
+        self.begin = datetime.now(UTC) - YEARS
+        self.day = 0
+        self.left: set[str] = set()  # names that are no longer in the inventory
+        self.away: set[str] = set()
+        self.gateway = gateway_root(OLD_ROOT)  # the root of the certificate that the gateway shows
+        self.package(self.gateway)
+        site.variables |= {
+            "user_vpn_renew_before_days": RENEW_BEFORE_DAYS,
+            "certificates_client_valid_days": VALID_DAYS,
+            "user_vpn_revoke_superseded": True,
+        }
+
+    @property
+    def now(self) -> datetime:
+        return self.begin + timedelta(days=self.day)
+
+    def package(self, *roots: GatewayRoot) -> None:
+        """From now on Azure's profile package has these gateway roots."""
+        profiles: tuple[Profile, ...] = (self.site.gateway, self.site.wan)
+        for profile in profiles:
+            profile.roots = [root.certificate for root in roots]
+
+    # -- what is done
+
+    def run(self, playbook: str = "vwan.user_vpn.site", *, fails: bool = False, **variables: Any) -> Run:
+        """ansible-playbook at the present day. Macs that are away make it end with 4, and nothing else may."""
+        hosts = ":!".join(["user_vpn", *sorted(self.left)])
+        given = json.dumps({"user_vpn_hosts": hosts} | variables)
+        clock = {"USER_VPN_TEST_NOW": self.now.isoformat(), "ANSIBLE_CALLBACKS_ENABLED": "clock,recorder"}
+        run = self.site.play("-e", given, playbook=playbook, env=clock)
+        if not fails:
+            assert run.returncode in (0, 4), run.output
+            assert not any(run.count("failed").values()), run.output
+            away = {host for host, count in run.count("unreachable").items() if count}
+            assert away <= self.away, run.output
+        return run
+
+    def renew(self) -> Run:
+        return self.run("vwan.user_vpn.renew")
+
+    def revoke(self, what: str, reason: str) -> Run:
+        return self.run("vwan.user_vpn.revoke", user_vpn_revoke=what, user_vpn_revoke_reason=reason)
+
+    def retire_root(self, generation: int, sha1: str, *, fails: bool = False) -> Run:
+        """The old root's key is destroyed, and Azure trusts it no longer."""
+        tasks = [
+            {
+                "vwan.user_vpn.root_certificate": {
+                    "path": str(self.site.pki),
+                    "passphrase": PASSPHRASE,
+                    "generation": generation,
+                    "state": "absent",
+                },
+            },
+            {
+                "vwan.user_vpn.server_configuration_certificates": {
+                    "resource_group": GROUP,
+                    "vpn_server_configuration": "macs",
+                    "roots": [{"sha1": sha1, "state": "absent"}],
+                },
+            },
+        ]
+        play = {"hosts": "user_vpn", "gather_facts": False, "tasks": [task | {"run_once": True} for task in tasks]}
+        return self.run(self.site.playbook("retire.yml", [play]), fails=fails)
+
+    def goes_away(self, *names: str) -> None:
+        self.away |= set(names)
+        for name in names:
+            self.site.lab.macs[name].offline()
+
+    def comes_back(self, *names: str) -> None:
+        self.away -= set(names)
+        for name in names:
+            self.site.lab.macs[name].online()
+
+    # -- what came of it, by other tools
+
+    def identity(self, name: str) -> Item | None:
+        """The certificate with its key that the Mac's keychain holds now."""
+        found = [item for item in self.site.lab.macs[name].keychains["system"] if item.key is not None]
+        assert len(found) <= 1
+        return found[0] if found else None
+
+    def accepted(self, day: int | None = None) -> set[str]:
+        """Whom the gateway accepts now, or on another day if nobody does anything until then."""
+        return {name for name in self.site.lab.macs if self._accepts(name, self.day if day is None else day)}
+
+    def _accepts(self, name: str, day: int) -> bool:
+        item = self.identity(name)
+        if item is None or item.sha1 in self.site.refused:
+            return False
+        roots = self.site.folder / "trusted.pem"
+        pems = [x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM) for der in self.site.trusted]
+        roots.write_bytes(b"".join(pems))
+        then = int((self.begin + timedelta(days=day)).timestamp())
+        verify = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", str(roots)]
+        verify += ["-attime", str(then), "-purpose", "sslclient"]
+        done = subprocess.run(verify, input=item.pem, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 2), done.stderr
+        return done.returncode == 0
+
+    def trusting(self) -> set[str]:
+        """The Macs whose profile has the root of the certificate that the gateway shows."""
+        sha1 = authority.thumbprint(self.gateway.der)
+        return {
+            name
+            for name, mac in self.site.lab.macs.items()
+            if sha1 in {item.sha1 for item in mac.keychains["system"] if item.key is None}
+        }
+
+    def history(self, name: str) -> list[tuple[str, str]]:
+        """(SHA-1, state) of every certificate of a client, oldest first, as sqlite3 reads them."""
+        with sqlite3.connect(f"file:{self.site.pki / 'ledger.sqlite3'}?mode=ro", uri=True) as database:
+            rows = database.execute("SELECT sha1, state FROM certificates WHERE name = ? ORDER BY id", (name,))
+            return [(sha1, state) for sha1, state in rows]
+
+    def status(self, name: str) -> str:
+        report = json.loads((self.site.folder / "inventory/user_vpn/report/report.json").read_text())
+        return str(report["clients"][name]["status"])
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    with azure_site(tmp_path, **MACS) as site:
+        yield Fleet(site)
+        for mac in site.lab.macs.values():
+            assert (mac.refusals, mac.ingestion_errors, mac.faults) == ([], [], [])
+
+
+def test_five_years(fleet: Fleet) -> None:
+    site, everybody = fleet.site, set(MACS)
+    fleet.run()
+    assert fleet.accepted() == fleet.trusting() == everybody
+
+    # The first year. mac3 is away when the others are renewed, and comes back after its certificate has ended.
+    fleet.goes_away("mac3")
+    fleet.day = 300
+    first = {name: item.sha1 for name in MACS if (item := fleet.identity(name))}
+    fleet.renew()
+    assert fleet.status("mac3") == "behind"
+    assert fleet.accepted() == fleet.accepted(364) == everybody
+    assert site.refused == {sha1 for name, sha1 in first.items() if name != "mac3"}
+    assert fleet.accepted(366) == everybody - {"mac3"}
+    fleet.day = 380
+    fleet.comes_back("mac3")
+    fleet.run()
+    assert fleet.accepted() == everybody
+
+    # The second. mac5 is lost, and revoked while nobody can reach it.
+    fleet.day = 500
+    fleet.goes_away("mac5")
+    fleet.revoke("mac5", "left in a train")
+    fleet.left.add("mac5")
+    assert fleet.accepted() == everybody - {"mac5"}
+    fleet.day = 600
+    fleet.goes_away("mac1")
+    fleet.renew()
+    assert fleet.accepted() == everybody - {"mac5"}
+
+    # The root is rotated while mac1 is still away: it stays connected through the old root as long as its certificate lasts.
+    fleet.day = 650
+    [old_root] = [authority.thumbprint(der) for der in site.trusted]
+    site.variables["certificates_root_generation"] = 2
+    fleet.run()
+    assert len(site.trusted) == 2
+    assert fleet.accepted() == fleet.accepted(664) == everybody - {"mac5"}
+    assert fleet.accepted(666) == {"mac2", "mac3", "mac4"}
+    early = fleet.retire_root(1, old_root, fails=True)
+    assert early.returncode != 0
+    assert "mac1" in early.output
+    assert len(site.trusted) == 2
+    fleet.day = 700
+    fleet.comes_back("mac1")
+    fleet.renew()
+    assert fleet.accepted() == everybody - {"mac5"}
+    fleet.day = 710
+    fleet.retire_root(1, old_root)
+    assert [authority.thumbprint(der) for der in site.trusted] != [old_root]
+    assert len(site.trusted) == 1
+    assert fleet.accepted() == everybody - {"mac5"}
+
+    # mac5 is found, and gets a new identity under its old name.
+    fleet.day = 720
+    fleet.left.clear()
+    fleet.comes_back("mac5")
+    fleet.run()
+    assert fleet.accepted() == everybody
+
+    # The third year.
+    fleet.day = 950
+    fleet.renew()
+    assert fleet.accepted() == everybody
+
+    # The gateway's root: first both are in the package, then the gateway shows the new one, then the old one goes. mac4 is
+    # away for the first of these, and cannot connect, for it does not know the gateway; the gateway would accept it.
+    fleet.goes_away("mac4")
+    fleet.day = 1000
+    new = gateway_root(NEW_ROOT)
+    fleet.package(fleet.gateway, new)
+    fleet.run()
+    assert fleet.trusting() == everybody
+    fleet.gateway = new
+    assert fleet.trusting() == everybody - {"mac4"}
+    assert fleet.accepted() == everybody
+    fleet.day = 1100
+    fleet.comes_back("mac4")
+    fleet.run()
+    assert fleet.trusting() == fleet.accepted() == everybody
+    fleet.day = 1250
+    fleet.package(new)
+    fleet.renew()
+    assert fleet.trusting() == fleet.accepted() == everybody
+
+    # The fourth: somebody leaves, and is revoked by thumbprint.
+    fleet.day = 1400
+    gone = fleet.identity("mac2")
+    assert gone
+    fleet.revoke(gone.sha1, "has left the company")
+    fleet.left.add("mac2")
+    assert fleet.identity("mac2") is None
+    assert gone.sha1 in site.refused
+    assert fleet.accepted() == everybody - {"mac2"}
+
+    # The fifth. mac3 is away again at its end, and mac4 is stolen.
+    fleet.day = 1550
+    fleet.renew()
+    assert fleet.accepted() == fleet.accepted(1825) == everybody - {"mac2"}
+    fleet.goes_away("mac3", "mac4")
+    fleet.day = 1800
+    fleet.revoke("mac4", "stolen")
+    fleet.left.add("mac4")
+    fleet.day = 1825
+    fleet.renew()
+    assert fleet.status("mac3") == "behind"
+    assert fleet.trusting() == {"mac1", "mac3", "mac4", "mac5"}
+    assert fleet.accepted() == {"mac1", "mac3", "mac5"}
+    assert [len(fleet.history(name)) for name in MACS] == [8, 6, 8, 7, 7]
+    real_gateway(fleet)
+
+
+def real_gateway(fleet: Fleet) -> None:
+    """A real strongSwan with what Azure has at the end, and a real client with what is on each Mac.
+
+    Where no tunnel can be made, test_tunnel_requirements.py says why.
+    """
+    if requirements.missing():
+        return
+    site = fleet.site
+    issued = [x509.load_pem_x509_certificate(path.read_bytes()) for path in site.pki.glob("clients/*/*.pem")]
+    with TunnelLab() as tunnels:
+        gateway = tunnels.gateway(
+            Description(
+                server_name=site.wan.vpn_server,
+                gateway_issuer=authority.Identity(fleet.gateway.certificate, fleet.gateway.key),
+                client_roots=tuple(site.trusted),
+                revoked=tuple(site.refused),
+                known_clients=tuple(certificate.public_bytes(Encoding.DER) for certificate in issued),
+                ipsec_policy=site.configuration.properties["vpnClientIpsecPolicies"][0],
+            )
+        )
+        client = tunnels.mac("a Mac")
+        came: dict[str, str] = {}
+        for name, mac in site.lab.macs.items():
+            for profile in mac.profiles:
+                mark = gateway.log_size()
+                client.install(profile.raw)
+                came[name] = "connected" if client.connect().interface else str(gateway.refusal_since(mark))
+                client.remove()
+    assert {name for name, what in came.items() if what == "connected"} == fleet.accepted(), came
+    assert set(came) == fleet.trusting()
+    assert "revoked" in came["mac4"]
