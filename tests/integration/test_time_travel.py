@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Five years in the life of a fleet: at every moment exactly those Macs are accepted that should be.
 
-The five years end today: so what is left of them is shown to a real gateway as well, whose clock nobody moves. Whom the
-gateway of the past would have accepted is what `openssl verify` says of the certificate on the Mac at that time, under the
-roots that the lab's Azure trusts then, unless Azure refuses its thumbprint.
+Whom the gateway accepts is what `openssl verify` says of the certificate on the Mac at that time, under the roots that
+the lab's Azure trusts then, unless Azure refuses its thumbprint. The five years end today: so what is left of them is
+shown to a real gateway as well, whose clock nobody moves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ansible_collections.vwan.user_vpn.tests.integration.azure_site import GROUP, AzureSite, azure_site
-from ansible_collections.vwan.user_vpn.tests.integration.conftest import SOAK
 from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, Run
 from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Profile
 from ansible_collections.vwan.user_vpn.tests.lab.packages import GatewayRoot, gateway_root
@@ -181,7 +180,7 @@ def test_five_years(fleet: Fleet) -> None:
     fleet.renew()
     assert fleet.accepted() == everybody - {"mac5"}
 
-    # The root is rotated while mac1 is still away: it stays connected through the old root as long as its certificate lasts.
+    # The root is rotated while mac1 is still away: the old root serves it as long as its certificate lasts.
     fleet.day = 650
     [old_root] = [authority.thumbprint(der) for der in site.trusted]
     site.variables["certificates_root_generation"] = 2
@@ -210,8 +209,8 @@ def test_five_years(fleet: Fleet) -> None:
     fleet.renew()
     assert fleet.accepted() == everybody
 
-    # The gateway's root: first both are in the package, then the gateway shows the new one, then the old one goes. mac4 is
-    # away and misses the first; it cannot connect then, because it does not know the gateway, which would accept it.
+    # The gateway's root: first both are in the package, then the gateway shows the new one, then the old one goes.
+    # mac4 is away and misses the first; it cannot connect then: it does not know the gateway, which would accept it.
     fleet.goes_away("mac4")
     fleet.day = 1000
     new = gateway_root(NEW_ROOT)
