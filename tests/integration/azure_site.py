@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import base64
 import plistlib
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.configurations import GOOD_POLICY
 from ansible_collections.vwan.user_vpn.tests.integration.site import Site
 from ansible_collections.vwan.user_vpn.tests.lab import Lab
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab
 from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Profile, Resource
+from ansible_collections.vwan.user_vpn.tests.lab.keychain import Item
 
 GROUP = "rg-vpn"
 
@@ -62,6 +68,27 @@ class AzureSite(Site):
     @property
     def refused(self) -> set[str]:
         return {item["thumbprint"] for item in self.configuration.properties["vpnClientRevokedCertificates"]}
+
+    def identity(self, mac: str) -> Item | None:
+        """The certificate that lies with its key in the Mac's keychain."""
+        found = [item for item in self.lab.macs[mac].keychains["system"] if item.key is not None]
+        assert len(found) <= 1, f"{mac} has several identities"
+        return found[0] if found else None
+
+    def accepts(self, mac: str, when: datetime) -> bool:
+        """Whether the gateway would accept what is on the Mac now, at that time: by `openssl verify` under the roots
+        that Azure trusts now, unless Azure refuses the thumbprint."""
+        item = self.identity(mac)
+        if item is None or item.sha1 in self.refused:
+            return False
+        roots = self.folder / "trusted.pem"
+        pems = [x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM) for der in self.trusted]
+        roots.write_bytes(b"".join(pems))
+        verify = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", str(roots)]
+        verify += ["-attime", str(int(when.timestamp())), "-purpose", "sslclient"]
+        done = subprocess.run(verify, input=item.pem, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 2), done.stderr
+        return done.returncode == 0
 
     def profile(self, mac: str = "mac1") -> dict[str, Any]:
         return dict(plistlib.loads((self.profiles / f"{mac}.mobileconfig").read_bytes()))

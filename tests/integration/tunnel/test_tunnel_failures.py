@@ -120,6 +120,18 @@ def test_revoked_client(
     assert attempt(gateway, mac, certificates, client, eap=eap) == (None, None)
 
 
+def test_revoked_clients_of_two_roots_with_one_name(gateway: Gateway, certificates: Certificates) -> None:
+    """As after a rotation of the client root: strongSwan would refuse those of one of them only, without a word."""
+    root = authority.new_root(authority.common_name(certificates.client_root.certificate.subject))
+    clients = (certificates.client, authority.new_client(root, "mac1"))
+    with pytest.raises(TunnelLabError, match="two roots with one name"):
+        gateway.change(
+            client_roots=(certificates.client_root.der, root.der),
+            revoked=tuple(client.sha1 for client in clients),
+            known_clients=tuple(client.der for client in clients),
+        )
+
+
 def test_revocation_of_a_client_that_was_seen_needs_no_other_knowledge(
     gateway: Gateway, mac: NativeClient, certificates: Certificates
 ) -> None:

@@ -48,6 +48,11 @@ class RevocationList:
                 raise TunnelLabError(f"the lab's gateway cannot refuse {sha1}: name its certificate as a known client")
             certificate = x509.load_der_x509_certificate(by_thumbprint[sha1])
             by_issuer[certificate.issuer.public_bytes()].append(certificate)
+        for certificates in by_issuer.values():
+            if len({_key_identifier(certificate) for certificate in certificates}) > 1:
+                raise TunnelLabError(
+                    "the lab's gateway cannot refuse clients of two roots with one name: strongSwan keeps one CRL"
+                )
         return [self._one(certificates) for certificates in by_issuer.values()]
 
     def _one(self, certificates: list[x509.Certificate]) -> tuple[bytes, bytes]:
