@@ -86,7 +86,7 @@ def test_the_demo_says_in_one_line_why_there_are_no_tunnels(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(requirements, "install", lambda: "the tunnel lab lacks swanctl: apt-get install it")
-    with demo.tunnels("gateway.example", authority.new_root("root")) as real:
+    with demo.tunnels("gateway.example", authority.new_root("root"), {}) as real:
         assert real is None
     said = "Without real tunnels: the tunnel lab lacks swanctl: apt-get install it."
     assert [line for line in capsys.readouterr().out.splitlines() if line] == [said]
