@@ -319,7 +319,7 @@ class Mac:
 
     def offline(self) -> None:
         """Refuse connections and cut the ones there are."""
-        self.lab.run(self.lab.server.close(self))
+        self.lab.run(self.lab.server.close(self, keep_port=True))
 
     def online(self) -> None:
         """Listen again, on the same port."""

@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import termios
 import time
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ class SshServer:
         self.lab = lab
         self.connections: dict[str, set[Any]] = {}
         self._listeners: dict[str, asyncssh.SSHAcceptor] = {}
+        self._kept_ports: dict[str, socket.socket] = {}
         self._host_keys: dict[str, asyncssh.SSHKey] = {}
         key = asyncssh.generate_private_key("ssh-ed25519", comment="lab")
         key.write_private_key(lab.client_key)
@@ -86,18 +88,26 @@ class SshServer:
             agent_forwarding=False,
             allow_scp=False,
         )
+        if kept := self._kept_ports.pop(mac.name, None):
+            kept.close()
         if not mac.port:
             mac.port = self._listeners[mac.name].get_port()
             public = key.export_public_key().decode("ascii").strip()
             with self.lab.known_hosts.open("a", encoding="ascii") as file:
                 file.write(f"[127.0.0.1]:{mac.port} {public}\n")
 
-    async def close(self, mac: Mac) -> None:
-        """Stop listening, and cut the connections."""
+    async def close(self, mac: Mac, *, keep_port: bool = False) -> None:
+        """Stop listening, and cut the connections. A kept port is refused to everybody else until `listen`."""
         listener = self._listeners.pop(mac.name, None)
         if listener:
             listener.close()
             await listener.wait_closed()
+        if kept := self._kept_ports.pop(mac.name, None):
+            kept.close()
+        if keep_port:  # bound and not listening
+            kept = self._kept_ports[mac.name] = socket.socket()
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            kept.bind(("127.0.0.1", mac.port))
         for connection in list(self.connections.get(mac.name, ())):
             connection.abort()
         for connection in list(self.connections.get(mac.name, ())):
