@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 SOAK = bool(os.environ.get("USER_VPN_SOAK"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`soak` marks what takes long and tests a further case of something that another test shows.
+
+    With arguments it means the cases of these parameters only.
+    """
+    for item in items:
+        mark = item.get_closest_marker("soak")
+        case = item.callspec.id if hasattr(item, "callspec") else ""
+        if mark and not SOAK and (not mark.args or case.split("-")[0] in mark.args or case in mark.args):
+            item.add_marker(pytest.mark.skip(reason="a further case, which takes long: make soak runs it"))
+
+
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     from ansible_collections.vwan.user_vpn.tests.lab import Lab

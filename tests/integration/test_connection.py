@@ -90,6 +90,7 @@ def test_vpnutil_is_used_where_it_is(site: Site) -> None:
     assert_idempotent(site, mac)
 
 
+@pytest.mark.soak
 def test_vpnutil_without_anybody_at_the_screen(site: Site) -> None:
     mac = installed(site, vpnutil=True)
     mac.log_out()
@@ -110,6 +111,7 @@ def test_a_shortcut_of_the_person_at_the_screen(site: Site) -> None:
     assert_idempotent(site, mac)
 
 
+@pytest.mark.soak
 def test_a_shortcut_that_nobody_made(site: Site) -> None:
     mac = installed(site)
     mac.shortcuts["VPN on at work"] = lambda mac: mac.connect(NAME)
@@ -240,6 +242,7 @@ def test_a_failure_is_explained_from_the_log_of_the_mac(site: Site) -> None:
     assert "secret-name" not in json.dumps(run.results)
 
 
+@pytest.mark.soak
 def test_a_failure_that_the_log_does_not_explain(site: Site) -> None:
     mac = installed(site, vpnutil=True)
     mac.dial = answer_nobody
@@ -250,6 +253,7 @@ def test_a_failure_that_the_log_does_not_explain(site: Site) -> None:
     assert_clean(mac)
 
 
+@pytest.mark.soak
 def test_a_name_that_vpnutil_does_not_find(site: Site) -> None:
     mac = installed(site, vpnutil=True)
     run = connection(site, connection_name="Another VPN")
@@ -283,6 +287,7 @@ def test_disconnect(site: Site) -> None:
     assert result(stuck, mac)["changed"] is False
 
 
+@pytest.mark.soak
 def test_disconnected_under_on_demand_says_that_it_comes_back(site: Site) -> None:
     site.variables["user_vpn_on_demand"] = ALWAYS
     mac = installed(site, vpnutil=True)

@@ -194,6 +194,7 @@ def test_the_old_identity_stays_when_the_new_one_does_not_come_in(site: Site) ->
     assert_clean(mac)
 
 
+@pytest.mark.soak
 def test_the_old_identity_stays_when_the_new_one_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the import fails; a removal would go through."""
     from ansible_collections.vwan.user_vpn.tests.lab.commands import security
@@ -258,6 +259,7 @@ def test_the_login_keychain_with_its_password(site: Site) -> None:
     assert not [argv for argv in mac.processes if any(mac.accounts["anna"].password in word for word in argv)]
 
 
+@pytest.mark.soak
 def test_a_password_full_of_signs_opens_the_login_keychain(site: Site) -> None:
     by_hand(site)
     mac = site.lab.add_mac("mac-anna")
@@ -366,6 +368,7 @@ def test_without_privilege_it_says_what_it_needs(site: Site) -> None:
         ({}, "one of the following is required"),
     ],
 )
+@pytest.mark.soak("options1", "options2", "options4")
 def test_bad_input_is_one_sentence(site: Site, options: dict[str, Any], sentence: str) -> None:
     site.lab.add_mac("mac-anna")
     run = site.play(playbook=module(site, **options))
@@ -419,6 +422,7 @@ def test_no_secret_leaves_its_place(site: Site) -> None:
 
 
 @pytest.mark.parametrize("version", RELEASES.values())
+@pytest.mark.soak("12.7", "14.4")
 def test_in_the_profile_the_site_says_what_it_verified(site: Site, version: str) -> None:
     mac = site.lab.add_mac("mac-anna", macos=version, person="ignores")
     site.variables["user_vpn_wait"] = 1

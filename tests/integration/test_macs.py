@@ -92,6 +92,7 @@ def test_another_version_is_replaced_and_a_removed_profile_comes_back(site: Site
     ],
     ids=["sudo", "sudo with a password", "root", "a shell that talks"],
 )
+@pytest.mark.soak("root", "a shell that talks")
 def test_every_way_to_become_root(site: Site, account: dict[str, Any]) -> None:
     mac = site.lab.add_mac("mac-anna", **account)
     assert status(site.play(), mac) == "installed"
@@ -126,6 +127,7 @@ def test_without_privilege_the_module_says_what_it_needs(site: Site) -> None:
 
 
 @pytest.mark.parametrize("moment", ["open", "profiles"])
+@pytest.mark.soak("profiles")
 def test_a_lost_connection_leaves_nothing_secret(site: Site, moment: str) -> None:
     """Between stage and open, and while waiting: the next run finds a clean Mac, or cleans it."""
     mac = site.lab.add_mac("mac-anna", person="ignores")

@@ -267,6 +267,7 @@ def test_what_needs_a_new_certificate_gets_a_new_key(site: Site) -> None:
     assert states == ["superseded"] * 5 + ["issued"]
 
 
+@pytest.mark.soak
 def test_from_the_controller_to_the_mac_and_back(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
     folder = site.pki / "clients/mac-anna"
@@ -317,6 +318,7 @@ def test_the_key_waits_for_a_person_who_approves_between_two_runs(site: Site) ->
     assert len(issued(site, mac.name)) == 1
 
 
+@pytest.mark.soak
 def test_nobody_is_logged_in_until_somebody_is(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna", console_user=None)
     assert status(site.play(), mac) == "no_console_user"
@@ -333,6 +335,7 @@ FURTHER = [("drop_connection_when", "openssl"), ("drop_connection_when", "base64
 
 
 @pytest.mark.parametrize(("how", "moment"), [*INTERRUPTIONS, *FURTHER] if SOAK else INTERRUPTIONS)
+@pytest.mark.soak("kill_exec_when-base64", "drop_connection_when-open")
 def test_an_interrupted_run_is_gone_on_with(site: Site, how: str, moment: str) -> None:
     """While the key is made, while the profile is completed, while it is offered."""
     mac = site.lab.add_mac("mac-anna")
@@ -367,6 +370,7 @@ def test_a_killed_playbook_converges(site: Site, seconds: float) -> None:
     ],
     ids=["export", "no Mac", "User", "signed"],
 )
+@pytest.mark.soak("no Mac", "User")
 def test_what_needs_the_key_elsewhere_is_refused(site: Site, variables: dict[str, Any]) -> None:
     mac = site.lab.add_mac("mac-anna")
     site.variables |= variables

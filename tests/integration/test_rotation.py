@@ -143,6 +143,7 @@ def test_two_macs_are_away(site: AzureSite) -> None:
         assert site.azure.writes == []
 
 
+@pytest.mark.soak
 def test_one_at_a_time(site: AzureSite) -> None:
     """renew_batch staggers it in both playbooks: the others go on with the old root, and are named, until all moved."""
     site.variables["user_vpn_renew_batch"] = 1
@@ -161,6 +162,7 @@ def test_one_at_a_time(site: AzureSite) -> None:
     assert run(site).changed() == set()
 
 
+@pytest.mark.soak
 def test_one_that_is_not_in_the_play_until_it_is_revoked(site: AzureSite) -> None:
     only = ("--limit", "mac1,mac2")
     (old,) = trusted(site)

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.configurations import GOOD_POLICY
 from ansible_collections.vwan.user_vpn.tests.integration.azure_site import AzureSite, azure_site
+from ansible_collections.vwan.user_vpn.tests.integration.conftest import SOAK
 from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER
 from ansible_collections.vwan.user_vpn.tests.lab.azure import certificates, faults
 
@@ -95,6 +96,7 @@ def test_no_mac_gets_an_identity_that_azure_does_not_trust(site: AzureSite) -> N
 
 
 @pytest.mark.parametrize(("change", "moves"), [("route", False), ("dns", True), ("root", True), ("gateway", True)])
+@pytest.mark.soak("dns", "gateway")
 def test_what_changes_in_azure_reaches_the_macs_only_if_they_need_it(site: AzureSite, change: str, moves: bool) -> None:
     site.variables["user_vpn_dns"] = {"match_domains": ["corp.example.com"]}
     ended_well(site.play("-e", "user_vpn_verify=false"))
@@ -247,7 +249,7 @@ def test_no_secret_of_azure_anywhere(site: AzureSite) -> None:
         assert all(secret not in str(execution) for mac in site.lab.macs.values() for execution in mac.execs)
 
 
-KILLS = 4
+KILLS = 40 if SOAK else 2
 
 
 def test_killed_at_a_request(site: AzureSite) -> None:
