@@ -109,5 +109,7 @@ def azure_site(folder: Path, **macs: str) -> Iterator[AzureSite]:
         with Lab(folder / "lab") as lab:
             for name, macos in macs.items():
                 lab.add_mac(name, macos=macos, console_user="anna", users=("anna",), approve_after=0.1)
-            yield AzureSite(folder / "site", lab, azure, gateway)
-        assert azure.leaks == []
+            try:
+                yield AzureSite(folder / "site", lab, azure, gateway)
+            finally:
+                assert azure.leaks == []

@@ -140,7 +140,7 @@ class Fleet:
         """(SHA-1, state) of every certificate of a client, oldest first, as sqlite3 reads them."""
         with sqlite3.connect(f"file:{self.site.pki / 'ledger.sqlite3'}?mode=ro", uri=True) as database:
             rows = database.execute("SELECT sha1, state FROM certificates WHERE name = ? ORDER BY id", (name,))
-            return [(sha1, state) for sha1, state in rows]
+            return list(rows)
 
     def status(self, name: str) -> str:
         report = json.loads((self.site.folder / "inventory/user_vpn/report/report.json").read_text())
