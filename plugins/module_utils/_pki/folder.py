@@ -67,12 +67,13 @@ class Folder:
         """
         marker = self.path / MARKER
         try:
+            # Listed before the marker is looked for: another process that makes the folder writes the marker first.
+            foreign = [e.name for e in self.path.iterdir() if e.name != LOCK and not e.name.startswith(f".{MARKER}.")]
             if marker.is_file():
                 self._check_format(marker)
                 return True
-            if not self.path.exists():
-                return False
-            foreign = [e.name for e in self.path.iterdir() if e.name != LOCK and not e.name.startswith(f".{MARKER}.")]
+        except FileNotFoundError:
+            return False
         except NotADirectoryError:
             raise PkiError(f"{self.path} is not a folder; give the path of a folder.") from None
         except OSError as error:

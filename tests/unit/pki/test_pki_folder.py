@@ -70,6 +70,25 @@ def test_an_empty_folder_is_taken(pki: Pki) -> None:
     assert pki.path.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_folder_that_another_run_makes_at_this_moment_is_no_strangers(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pki.path.mkdir()
+    look = Path.is_file
+    others = [pki.root]
+
+    def is_file(path: Path) -> bool:
+        seen = look(path)
+        if others:
+            others.pop()()
+        return seen
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    assert not pki.root().changed
+    assert not others
+    assert len(list(pki.path.glob("roots/*"))) == 1
+
+
 def test_a_folder_that_a_killed_run_began_is_taken(pki: Pki) -> None:
     pki.path.mkdir()
     for name in (".lock", ".pki.json.abcd.tmp"):
