@@ -137,7 +137,7 @@ def _decode(content: bytes) -> tuple[Certificate | None, bool]:
 def _from_pem(content: bytes) -> Certificate | None:
     try:
         found = x509.load_pem_x509_certificates(content)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None
     return _describe(found[0].public_bytes(Encoding.DER)) if len(found) == 1 else None
 

@@ -68,7 +68,7 @@ def from_der(der: bytes) -> Certificate | None:
     require_cryptography()
     try:
         return describe(x509.load_der_x509_certificate(der))
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return None
 
 
@@ -78,7 +78,7 @@ def from_pem(text: str | bytes, where: str) -> list[Certificate]:
     try:
         found = x509.load_pem_x509_certificates(text.encode() if isinstance(text, str) else text)
         return [describe(each) for each in found]
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise ProfileError(f"{where} holds no readable certificate in PEM form.") from None
 
 

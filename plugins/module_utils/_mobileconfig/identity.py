@@ -152,7 +152,7 @@ def load_certificate(data: bytes, where: str) -> Identity:
     require_cryptography()
     try:
         leaf = x509.load_pem_x509_certificate(data)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise ProfileError(f"{where} holds no readable certificate in PEM form.") from None
     _rsa(leaf.public_key(), where)
     return _identity(leaf, (), where, pkcs12=leaf.public_bytes(Encoding.DER), password=PLACEHOLDER)
@@ -162,7 +162,7 @@ def _open(data: bytes, password: str) -> Opened | None:
     """None for a wrong password and for what is no PKCS#12 file."""
     try:
         bundle = pkcs12.load_pkcs12(data, password.encode())
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         return None
     others = [each.certificate for each in bundle.additional_certs]
     fits_every_mac = not others and _SHA1_MAC in data and _PBES2 not in data

@@ -55,11 +55,11 @@ def load_signer(certificate: bytes, key: bytes, passphrase: str | None, chain: b
     try:
         (leaf,) = x509.load_pem_x509_certificates(certificate)
         facts = describe(leaf)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise ProfileError("sign_with.certificate must hold exactly one certificate in PEM form.") from None
     try:
         further = tuple(x509.load_pem_x509_certificates(chain)) if chain.strip() else ()
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise ProfileError("sign_with.chain must hold certificates in PEM form.") from None
     private = _load_key(key, passphrase)
     if private.public_key() != leaf.public_key():

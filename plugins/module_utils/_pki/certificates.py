@@ -255,7 +255,7 @@ def load_certificates(content: bytes, where: str) -> list[x509.Certificate]:
         if b"-----BEGIN" in content:
             return x509.load_pem_x509_certificates(content)
         return [x509.load_der_x509_certificate(content)]
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise PkiError(f"{where} holds no certificate that can be read; give a PEM or DER certificate.") from None
 
 
