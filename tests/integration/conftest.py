@@ -20,7 +20,7 @@ SOAK = bool(os.environ.get("USER_VPN_SOAK"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`soak` marks what takes long and tests a further case of something that another test shows.
+    """`soak` marks what is beyond the sample for which `make test` has the time.
 
     With arguments it means the cases of these parameters only.
     """
@@ -28,7 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark = item.get_closest_marker("soak")
         case = item.callspec.id if hasattr(item, "callspec") else ""
         if mark and not SOAK and (not mark.args or case.split("-")[0] in mark.args or case in mark.args):
-            item.add_marker(pytest.mark.skip(reason="a further case, which takes long: make soak runs it"))
+            item.add_marker(
+                pytest.mark.skip(reason="beyond the sample of make test: run make soak, or set USER_VPN_SOAK=1")
+            )
 
 
 @pytest.fixture

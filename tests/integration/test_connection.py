@@ -98,6 +98,7 @@ def test_vpnutil_without_anybody_at_the_screen(site: Site) -> None:
     assert_clean(mac)
 
 
+@pytest.mark.soak
 def test_a_shortcut_of_the_person_at_the_screen(site: Site) -> None:
     mac = installed(site)
     mac.shortcuts["VPN on"] = lambda mac: mac.connect(NAME)
@@ -139,6 +140,7 @@ def test_on_demand_is_triggered_by_a_probe(site: Site) -> None:
     assert_idempotent(site, mac)
 
 
+@pytest.mark.soak
 def test_on_demand_for_domains_wants_a_name_behind_the_tunnel(site: Site) -> None:
     site.variables["user_vpn_on_demand"] = {"connect": "domains", "domains": ["corp.example.com"]}
     mac = installed(site)
@@ -147,6 +149,7 @@ def test_on_demand_for_domains_wants_a_name_behind_the_tunnel(site: Site) -> Non
     assert result(connection(site, via="on_demand", probe="files.corp.example.com"), mac)["connected"] is True
 
 
+@pytest.mark.soak
 def test_on_demand_without_a_probe_is_waited_for_and_is_no_change(site: Site) -> None:
     site.variables |= {"user_vpn_on_demand": ALWAYS, **NEVER_UP}
     mac = installed(site)
@@ -162,6 +165,7 @@ def test_on_demand_without_a_probe_is_waited_for_and_is_no_change(site: Site) ->
     assert_idempotent(site, mac)
 
 
+@pytest.mark.soak
 def test_a_mac_without_any_way_is_told_so_and_costs_nothing(site: Site) -> None:
     mac = installed(site)
     run = site.play()
@@ -183,6 +187,7 @@ def test_a_mac_without_any_way_is_told_so_and_costs_nothing(site: Site) -> None:
     assert_clean(mac)
 
 
+@pytest.mark.soak
 def test_the_role_alone_asks_the_mac_itself(site: Site) -> None:
     mac = installed(site, vpnutil=True)
     run = site.play("--tags", "connect")
@@ -191,6 +196,7 @@ def test_the_role_alone_asks_the_mac_itself(site: Site) -> None:
     assert len(mac.execs) == 2
 
 
+@pytest.mark.soak
 def test_a_mac_without_its_profile_is_passed_over_with_a_word(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna", console_user=None, vpnutil=True)
     run = site.play()
@@ -295,6 +301,7 @@ def test_disconnected_under_on_demand_says_that_it_comes_back(site: Site) -> Non
     assert "On Demand will connect it again" in result(connection(site, state="disconnected"), mac)["msg"]
 
 
+@pytest.mark.soak
 def test_without_privilege_the_module_says_what_it_needs(site: Site) -> None:
     mac = installed(site, vpnutil=True)
     tasks = [{"vwan.user_vpn.mac_connection": {"identifier": IDENTIFIER}}]
@@ -338,6 +345,7 @@ def test_azure_is_asked_once_whether_it_sees_the_macs(site: Site, azure: Any) ->
     assert not any(secret in run.output for secret in azure.secrets)
 
 
+@pytest.mark.soak
 def test_an_azure_that_does_not_answer_fails_nobody(site: Site, azure: Any) -> None:
     from ansible_collections.vwan.user_vpn.tests.lab.azure import faults
 

@@ -178,6 +178,7 @@ def test_a_renewal_takes_the_place_of_the_old_identity(site: Site) -> None:
     assert_clean(mac)
 
 
+@pytest.mark.soak
 def test_the_old_identity_stays_when_the_new_one_does_not_come_in(site: Site) -> None:
     by_hand(site)
     mac = site.lab.add_mac("mac-anna")
@@ -313,6 +314,7 @@ def test_absent_takes_out_exactly_ours(site: Site) -> None:
     assert_clean(mac)
 
 
+@pytest.mark.soak
 def test_an_exec_killed_while_it_imports_is_cleaned_up_by_the_next_run(site: Site) -> None:
     by_hand(site)
     mac = site.lab.add_mac("mac-anna")
@@ -338,6 +340,7 @@ def test_an_exec_killed_while_it_imports_is_cleaned_up_by_the_next_run(site: Sit
     assert_clean(mac)
 
 
+@pytest.mark.soak
 def test_a_lost_connection_leaves_nothing(site: Site) -> None:
     by_hand(site)
     mac = site.lab.add_mac("mac-anna")
@@ -422,7 +425,7 @@ def test_no_secret_leaves_its_place(site: Site) -> None:
 
 
 @pytest.mark.parametrize("version", RELEASES.values())
-@pytest.mark.soak("12.7", "14.4")
+@pytest.mark.soak("12.7", "14.4", "26.1")
 def test_in_the_profile_the_site_says_what_it_verified(site: Site, version: str) -> None:
     mac = site.lab.add_mac("mac-anna", macos=version, person="ignores")
     site.variables["user_vpn_wait"] = 1

@@ -63,6 +63,7 @@ def converge(site: Site) -> None:
         assert not path.name.endswith(".tmp"), f"{path} was left behind"
 
 
+@pytest.mark.soak("1", "2")
 @pytest.mark.parametrize("seed", range(30 if SOAK else 3))
 def test_a_killed_run_converges(site: Site, seed: int) -> None:
     for name in MACS:

@@ -9,6 +9,8 @@ import json
 import sqlite3
 from typing import Any
 
+import pytest
+
 from ansible_collections.vwan.user_vpn.tests.integration.second_tools import openssl
 from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER, Run, Site
 
@@ -36,6 +38,7 @@ def statuses(site: Site) -> dict[str, str]:
     return {name: client["status"] for name, client in told["clients"].items()}
 
 
+@pytest.mark.soak
 def test_a_renewal_as_it_reaches_the_macs(site: Site) -> None:
     here, away = (site.lab.add_mac(name) for name in ("mac-here", "mac-away"))
     site.variables["certificates_client_valid_days"] = 100

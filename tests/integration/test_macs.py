@@ -43,6 +43,7 @@ def test_nobody_is_logged_in_until_somebody_is(site: Site) -> None:
     assert_clean(mac)
 
 
+@pytest.mark.soak("declines")
 @pytest.mark.parametrize("person", ["ignores", "declines"])
 def test_the_person_does_not_approve_and_then_does(site: Site, person: str) -> None:
     mac = site.lab.add_mac("mac-anna", macos="14.4", person=person)
@@ -92,7 +93,7 @@ def test_another_version_is_replaced_and_a_removed_profile_comes_back(site: Site
     ],
     ids=["sudo", "sudo with a password", "root", "a shell that talks"],
 )
-@pytest.mark.soak("root", "a shell that talks")
+@pytest.mark.soak("root", "a shell that talks", "sudo")
 def test_every_way_to_become_root(site: Site, account: dict[str, Any]) -> None:
     mac = site.lab.add_mac("mac-anna", **account)
     assert status(site.play(), mac) == "installed"
@@ -110,6 +111,7 @@ def test_sudo_refused_fails_that_mac_alone(site: Site) -> None:
     assert staged(site.lab.macs["mac-anna"]) == []
 
 
+@pytest.mark.soak
 def test_without_privilege_the_module_says_what_it_needs(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
     assert status(site.play(), mac) == "installed"
@@ -127,7 +129,7 @@ def test_without_privilege_the_module_says_what_it_needs(site: Site) -> None:
 
 
 @pytest.mark.parametrize("moment", ["open", "profiles"])
-@pytest.mark.soak("profiles")
+@pytest.mark.soak
 def test_a_lost_connection_leaves_nothing_secret(site: Site, moment: str) -> None:
     """Between stage and open, and while waiting: the next run finds a clean Mac, or cleans it."""
     mac = site.lab.add_mac("mac-anna", person="ignores")
@@ -202,6 +204,7 @@ def test_mac_info_tells_all_in_one_exec(site: Site) -> None:
     assert len(seen["identities"]) == 1
 
 
+@pytest.mark.soak
 def test_a_profile_that_macos_refuses_is_not_called_installed(site: Site) -> None:
     """The lab's Mac judges for itself: a profile spoilt after rendering never counts as installed."""
     mac = site.lab.add_mac("mac-anna")

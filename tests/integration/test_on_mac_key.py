@@ -228,6 +228,7 @@ def expire(site: Site, name: str) -> None:
     ledger(site, "UPDATE certificates SET not_after = ? WHERE name = ?", soon, name)
 
 
+@pytest.mark.soak
 def test_what_needs_a_new_certificate_gets_a_new_key(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
     assert_ended_well(site.play())
@@ -290,6 +291,7 @@ def assert_key_is_private(mac: Mac) -> None:
     assert [path for path in ours(mac) if path != KEY] == []
 
 
+@pytest.mark.soak
 def test_the_key_waits_for_a_person_who_approves_between_two_runs(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna", person="ignores")
     site.variables["user_vpn_wait"] = 1
@@ -349,6 +351,7 @@ def test_an_interrupted_run_is_gone_on_with(site: Site, how: str, moment: str) -
     assert len(issued(site, mac.name)) == 1
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("seconds", [1.5 + number / 4 for number in range(20)] if SOAK else [4.0])
 def test_a_killed_playbook_converges(site: Site, seconds: float) -> None:
     mac = site.lab.add_mac("mac-anna")
@@ -380,6 +383,7 @@ def test_what_needs_the_key_elsewhere_is_refused(site: Site, variables: dict[str
     assert mac.execs == []
 
 
+@pytest.mark.soak
 def test_the_modules_by_themselves_say_what_is_missing(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
     assert_ended_well(site.play())
@@ -407,6 +411,7 @@ def test_the_modules_by_themselves_say_what_is_missing(site: Site) -> None:
     assert_clean(mac)
 
 
+@pytest.mark.soak
 def test_a_revoked_client_comes_back_with_another_key(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna", person="ignores")
     site.variables["user_vpn_wait"] = 1

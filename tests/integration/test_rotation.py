@@ -184,6 +184,7 @@ def test_one_that_is_not_in_the_play_until_it_is_revoked(site: AzureSite) -> Non
     everybody_connects(site, but=("mac3",))
 
 
+@pytest.mark.soak
 def test_by_force_and_only_when_asked_for(site: AzureSite) -> None:
     (old,) = trusted(site)
     site.lab.macs["mac3"].offline()
@@ -208,6 +209,7 @@ def test_by_force_and_only_when_asked_for(site: AzureSite) -> None:
     assert trusted(site) == {roots(site)[2]}
 
 
+@pytest.mark.soak
 def test_check_mode_before_there_is_anything(tmp_path: Path) -> None:
     with azure_site(tmp_path, mac1="15.5") as site:
         site.variables |= {

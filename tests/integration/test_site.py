@@ -11,6 +11,8 @@ import sqlite3
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.vwan.user_vpn.tests.integration.second_tools import read_identity
 from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER, PASSWORD, Run, Site
 
@@ -167,6 +169,7 @@ def test_limit_serial_free_and_a_mac_that_is_away(site: Site) -> None:
     assert certificates == (1 + 3,)  # one root, three clients, none twice
 
 
+@pytest.mark.soak
 def test_one_step_alone_by_its_tag(site: Site) -> None:
     site.lab.add_mac("mac-anna")
     made = site.play("--tags", "certificates")
@@ -205,6 +208,7 @@ def test_export_without_contact_to_any_mac(site: Site) -> None:
     assert not mac.execs
 
 
+@pytest.mark.soak
 def test_a_signed_profile_is_installed_and_not_signed_anew(site: Site) -> None:
     from ansible_collections.vwan.user_vpn.tests.integration.second_tools import make_signer
 
@@ -218,6 +222,7 @@ def test_a_signed_profile_is_installed_and_not_signed_anew(site: Site) -> None:
     assert files(site) == before
 
 
+@pytest.mark.soak
 def test_a_user_profile(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
     site.variables["user_vpn_scope"] = "User"

@@ -96,7 +96,7 @@ def test_no_mac_gets_an_identity_that_azure_does_not_trust(site: AzureSite) -> N
 
 
 @pytest.mark.parametrize(("change", "moves"), [("route", False), ("dns", True), ("root", True), ("gateway", True)])
-@pytest.mark.soak("dns", "gateway")
+@pytest.mark.soak("dns", "gateway", "route")
 def test_what_changes_in_azure_reaches_the_macs_only_if_they_need_it(site: AzureSite, change: str, moves: bool) -> None:
     site.variables["user_vpn_dns"] = {"match_domains": ["corp.example.com"]}
     ended_well(site.play("-e", "user_vpn_verify=false"))
@@ -146,6 +146,7 @@ def test_the_policy_of_azure_is_the_profiles(site: AzureSite) -> None:
     assert all(mac.execs == [] for mac in site.lab.macs.values())
 
 
+@pytest.mark.soak("properties1")
 @pytest.mark.parametrize(
     ("properties", "sentence"),
     [
@@ -165,6 +166,7 @@ def test_a_configuration_without_ikev2_or_certificates(
     assert all(mac.execs == [] for mac in site.lab.macs.values())
 
 
+@pytest.mark.soak
 def test_a_gateway_alone_names_everything(site: AzureSite) -> None:
     """Hub-level: the configuration to trust the root is the gateway's."""
     del site.variables["user_vpn_virtual_wan"], site.variables["user_vpn_server_configuration"]
@@ -188,6 +190,7 @@ def test_a_virtual_wan_alone_is_enough_until_there_are_two_configurations(site: 
     assert "2 User VPN configurations in use" in run.output and "macs, windows" in run.output
 
 
+@pytest.mark.soak
 def test_azure_refuses_what_was_revoked(site: AzureSite) -> None:
     ended_well(site.play("-e", "user_vpn_verify=false"))
     revoke = site.playbook(
@@ -252,6 +255,7 @@ def test_no_secret_of_azure_anywhere(site: AzureSite) -> None:
 KILLS = 40 if SOAK else 2
 
 
+@pytest.mark.soak
 def test_killed_at_a_request(site: AzureSite) -> None:
     """SIGKILL at the nth request: package and configuration are the old or the new, and the next run heals."""
     chosen = random.Random(20261123)

@@ -85,6 +85,7 @@ def test_a_lost_mac(site: AzureSite) -> None:
     assert site.refused == {issued["mac2"]}
 
 
+@pytest.mark.soak
 def test_by_thumbprint_and_by_client_name(site: AzureSite) -> None:
     issued = ledger(site, "issued")
     given = f"{issued['mac1'].lower()},mac3"
@@ -95,6 +96,7 @@ def test_by_thumbprint_and_by_client_name(site: AzureSite) -> None:
     assert len(on_mac(site, "mac2")) == 1
 
 
+@pytest.mark.soak
 def test_a_misspelt_name_does_nothing(site: AzureSite) -> None:
     run = site.play("-e", "user_vpn_revoke=mac1,mack2", playbook="vwan.user_vpn.revoke")
     assert run.returncode != 0
@@ -123,6 +125,7 @@ def test_the_report(site: AzureSite) -> None:
     assert site.play(playbook="vwan.user_vpn.report").changed() == set()
 
 
+@pytest.mark.soak
 def test_renewal_in_batches(site: AzureSite) -> None:
     """Two at a time; who is away stays connected with the old identity, is listed as behind, and catches up."""
     before = ledger(site, "issued")

@@ -23,6 +23,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deciding import
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.folder import Folder
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import ClientRequest
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import RootRequest, ensure_root
+from ansible_collections.vwan.user_vpn.tests.integration.conftest import SOAK
 from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, PASSWORD, Run, Site
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel import test_tunnel_site
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PAIRS
@@ -104,6 +105,8 @@ def test_the_playbook_names_the_cause(site: Site, azure: AzureLab, macs: Lab, ga
         (profile(RemoteIdentifier="other.vpn.azure.com"), None, "does not accept the gateway's"),
         (profile(RemoteAddress="nowhere.vpn.azure.com"), None, "name of the server could not be resolved"),
     ]
+    if not SOAK:  # the sample of make test: what the ledger tells, and what Azure tells
+        cases = [case for case in cases if case[1] in ("revoked", "expired")]
     before = {name: list(value) for name, value in configuration.properties.items() if isinstance(value, list)}
     for spoil, truth, said in cases:
         if test_tunnel_site.settled(mac) != "Connected":
