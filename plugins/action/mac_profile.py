@@ -117,18 +117,12 @@ class ActionModule(MacAction):
             status = "installed"
         elif status != "installed":
             self.say(_advice(status, state, profile))
-        return (
-            facts(state)
-            | self._diff(profile.identifier, before.uuid if before else "", profile.uuid, changed)
-            | {
-                "changed": changed,
-                "status": status,
-                "msg": _advice(status, state, profile),
-                "identifier": profile.identifier,
-                "profile_uuid": profile.uuid,
-                "missing_certificates": self._missing_certificates(status, state, profile),
-            }
-        )
+        return self._result(state, profile.identifier, changed, (before.uuid if before else "", profile.uuid)) | {
+            "status": status,
+            "msg": _advice(status, state, profile),
+            "profile_uuid": profile.uuid,
+            "missing_certificates": self._missing_certificates(status, state, profile),
+        }
 
     def _stage(self, state: MacState, profile: ReadProfile, content: bytes, wait: int) -> MacState:
         if wait:
@@ -172,18 +166,10 @@ class ActionModule(MacAction):
         changed = before is not None or bool(state.leftover) or state.has_key
         if state.has_key and not self.check_mode:
             state = self.ask("drop_key", identifier, scope)
-        return (
-            facts(state)
-            | self._diff(identifier, before.uuid if before else "", "", before is not None)
-            | {
-                "changed": changed,
-                "status": "removed",
-                "msg": f"The profile {identifier} is not on this Mac.",
-                "identifier": identifier,
-                "profile_uuid": "",
-                "missing_certificates": [],
-            }
-        )
+        return self._result(state, identifier, changed, (before.uuid if before else "", "")) | {
+            "status": "removed",
+            "msg": f"The profile {identifier} is not on this Mac.",
+        }
 
     def _predict_unrendered(self, arguments: dict[str, Any]) -> dict[str, Any]:
         if arguments["identifier"] is None:
@@ -198,18 +184,10 @@ class ActionModule(MacAction):
         else:
             status = "pending_approval" if state.console_user else "no_console_user"
         changed = status == "pending_approval" or bool(state.leftover)
-        return (
-            facts(state)
-            | self._diff(identifier, before.uuid if before else "", "(not rendered yet)", changed)
-            | {
-                "changed": changed,
-                "status": status,
-                "msg": "The profile is not rendered yet; a real run renders it first.",
-                "identifier": identifier,
-                "profile_uuid": "",
-                "missing_certificates": [],
-            }
-        )
+        return self._result(state, identifier, changed, (before.uuid if before else "", "(not rendered yet)")) | {
+            "status": status,
+            "msg": "The profile is not rendered yet; a real run renders it first.",
+        }
 
     def _missing_certificates(self, status: str, state: MacState, profile: ReadProfile) -> list[str]:
         missing = sorted(profile.certificates - state.fingerprints) if status == "installed" else []
@@ -249,18 +227,19 @@ class ActionModule(MacAction):
         )
         note_delivery(ledger, delivery, datetime.now(UTC), certificate_sha256=profile.identity if profile else "")
 
-    def _diff(self, identifier: str, before: str, after: str, changed: bool) -> dict[str, Any]:
-        if not (self.diff_mode and changed):
-            return {}
-        header = f"configuration profile {identifier} on {self.host}"
-        return {
-            "diff": {
-                "before_header": header,
-                "after_header": header,
-                "before": f"ProfileUUID: {before}\n" if before else "",
-                "after": f"ProfileUUID: {after}\n" if after else "",
-            }
+    def _result(self, state: MacState, identifier: str, changed: bool, uuids: tuple[str, str]) -> dict[str, Any]:
+        """What every answer has; `uuids` are the ProfileUUID before and after, for the diff."""
+        result = facts(state) | {
+            "changed": changed,
+            "identifier": identifier,
+            "profile_uuid": "",
+            "missing_certificates": [],
         }
+        if self.diff_mode and changed and uuids[0] != uuids[1]:
+            header = f"configuration profile {identifier} on {self.host}"
+            before, after = (f"ProfileUUID: {uuid}\n" if uuid else "" for uuid in uuids)
+            result["diff"] = {"before_header": header, "after_header": header, "before": before, "after": after}
+        return result
 
 
 def _advice(status: str, state: MacState, profile: ReadProfile) -> str:
