@@ -125,6 +125,7 @@ def test_a_shortcut_that_nobody_made(site: Site) -> None:
     assert "nobody is logged in" in result(connection(site, via="shortcut", shortcut="VPN on"), mac)["msg"]
 
 
+@pytest.mark.soak
 def test_on_demand_is_triggered_by_a_probe(site: Site) -> None:
     site.variables |= {"user_vpn_on_demand": ALWAYS, "user_vpn_probe": PROBE}
     mac = installed(site)

@@ -218,6 +218,7 @@ def test_the_old_identity_stays_when_the_new_one_is_refused(site: Site, monkeypa
     assert_clean(mac)
 
 
+@pytest.mark.soak
 def test_a_locked_login_keychain_is_explained(site: Site) -> None:
     by_hand(site)
     mac = site.lab.add_mac("mac-anna")
@@ -235,6 +236,7 @@ def test_a_locked_login_keychain_is_explained(site: Site) -> None:
     assert_clean(mac)
 
 
+@pytest.mark.soak
 def test_the_login_keychain_with_its_password(site: Site) -> None:
     by_hand(site)
     mac = site.lab.add_mac("mac-anna", macos="26.1")
@@ -447,6 +449,7 @@ def test_in_the_profile_the_site_says_what_it_verified(site: Site, version: str)
     ]
 
 
+@pytest.mark.soak
 def test_what_was_not_looked_at_is_not_called_verified(site: Site) -> None:
     site.lab.add_mac("mac-anna")
     predicted = site.play("--check")

@@ -68,6 +68,7 @@ def test_a_run_that_must_end_installed_fails_otherwise(site: Site) -> None:
     assert run.count("failed") == {mac.name: 1}
 
 
+@pytest.mark.soak
 def test_another_version_is_replaced_and_a_removed_profile_comes_back(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
     assert status(site.play(), mac) == "installed"

@@ -10,6 +10,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.vwan.user_vpn.tests.integration.second_tools import openssl, read_identity
 from ansible_collections.vwan.user_vpn.tests.integration.site import PASSWORD, Site
 
@@ -58,6 +60,7 @@ class Enterprise:
         return {"name": certificate.stem.partition("_")[0], "pkcs12_source": str(file), "source_password": THEIRS}
 
 
+@pytest.mark.soak
 def test_identities_of_somebody_elses_ca_reach_the_macs(site: Site, tmp_path: Path) -> None:
     ours = Enterprise(tmp_path / "enterprise")
     for name in ("mac-anna", "mac-ben", "mac-weak", "mac-server"):

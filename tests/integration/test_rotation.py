@@ -99,6 +99,7 @@ def foreseeable(run: Any) -> set[tuple[str, str]]:
     return {(host, task) for host, task in run.changed() if not task.endswith(WITHDRAWAL)}
 
 
+@pytest.mark.soak
 def test_two_macs_are_away(site: AzureSite) -> None:
     """They keep what they have, delay the withdrawal and are named; once they are back, the old root goes."""
     (old,) = trusted(site)
@@ -143,7 +144,6 @@ def test_two_macs_are_away(site: AzureSite) -> None:
         assert site.azure.writes == []
 
 
-@pytest.mark.soak
 def test_one_at_a_time(site: AzureSite) -> None:
     """renew_batch staggers it in both playbooks: the others go on with the old root, and are named, until all moved."""
     site.variables["user_vpn_renew_batch"] = 1

@@ -178,6 +178,7 @@ def test_a_gateway_alone_names_everything(site: AzureSite) -> None:
     assert site.play("-e", "user_vpn_verify=false").changed() == set()
 
 
+@pytest.mark.soak
 def test_a_virtual_wan_alone_is_enough_until_there_are_two_configurations(site: AzureSite) -> None:
     del site.variables["user_vpn_server_configuration"]
     ended_well(site.play("-e", "user_vpn_verify=false"))

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -42,8 +42,8 @@ class Counts:
         return self
 
 
-def run(name: str, *command: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> bool:
-    """Run one command; its output is shown only when it fails."""
+def run(name: str, *command: str, cwd: Path = ROOT, env: dict[str, str] | None = None) -> Counts:
+    """Run one command, which counts as one test; its output is shown only when it fails."""
     started = time.monotonic()
     done = subprocess.run(
         command, cwd=cwd, env=environment() | (env or {}), capture_output=True, text=True, check=False
@@ -52,7 +52,7 @@ def run(name: str, *command: str, cwd: Path = ROOT, env: dict[str, str] | None =
     print(f"{'ok    ' if ok else 'FAILED'} {name} ({time.monotonic() - started:.0f} s)", flush=True)
     if not ok:
         print(done.stdout + done.stderr, flush=True)
-    return ok
+    return Counts(passed=1) if ok else Counts(failed=1)
 
 
 def environment() -> dict[str, str]:
@@ -88,25 +88,39 @@ def private_packages() -> list[str]:
     return sorted(path.stem for path in folder.iterdir() if path.name.startswith("_") and path.name != "__pycache__")
 
 
-def read_only(*groups: str) -> Counts:
-    """The groups lint and sanity, which only read: as many checks at once as there are cores, the longest first."""
-    checks: list[Callable[[], bool]] = [sanity] if "sanity" in groups else []
+def side_by_side(groups: Sequence[str]) -> Counts:
+    """What keeps one core busy only: as many of these at once as there are cores, the longest first."""
+    checks: list[Callable[[], Counts]] = [sanity] if "sanity" in groups else []
     if "lint" in groups:
         checks += [partial(run, name, *command, cwd=cwd) for name, command, cwd in lint_commands()]
+    if "azure28" in groups:
+        checks.append(azure28)
+    counts = Counts()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        passed = [one.result() for one in [pool.submit(check) for check in checks]]
-    return Counts(passed=passed.count(True), failed=passed.count(False))
+        for done in [pool.submit(check) for check in checks]:
+            counts += done.result()
+    return counts
 
 
-def pytest(*options: str, python: str = sys.executable, workers: int = 2) -> Counts:
-    """Run pytest and take its counts from the report that it writes for machines."""
+def pytest(*options: str, python: str = sys.executable, workers: int = 2, quiet: bool = False) -> Counts:
+    """Run pytest and take its counts from the report that it writes for machines. `quiet`: all output at the end."""
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
         command = [python, "-m", "pytest", "-q", f"--junitxml={report}", "-n", str(workers), *options]
         if SOAK:  # a test that runs for an hour does not hang
             command += ["-o", f"faulthandler_timeout={PYTEST_SECONDS}"]
         try:
-            done = subprocess.run(command, cwd=TREE, env=environment(), check=False, timeout=PYTEST_SECONDS)
+            done = subprocess.run(
+                command,
+                cwd=TREE,
+                env=environment(),
+                check=False,
+                timeout=PYTEST_SECONDS,
+                capture_output=quiet,
+                text=True,
+            )
+            if quiet:
+                print(done.stdout + done.stderr, end="", flush=True)
         except subprocess.TimeoutExpired:
             print(f"FAILED pytest did not end within {PYTEST_SECONDS} s", flush=True)
             return Counts(failed=1)
@@ -142,10 +156,10 @@ def azure28() -> Counts:
     """All that talks to Azure once more, with the oldest SDK that works."""
     tests = ["tests/unit/azure", "tests/integration/azure", "tests/integration/azure_lab"]
     tests.append("tests/integration/test_site_azure.py::test_from_a_subscription_to_verified_macs")
-    return pytest(*tests, "--dist", "worksteal", python=str(ROOT / ".venv/azure28/bin/python"))
+    return pytest(*tests, python=str(ROOT / ".venv/azure28/bin/python"), workers=1, quiet=True)
 
 
-def sanity() -> bool:
+def sanity() -> Counts:
     """ansible-test wants an .../ansible_collections/NAMESPACE/NAME folder that is no link: run it in a copy."""
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch) / "ansible_collections/vwan/user_vpn"
@@ -176,16 +190,15 @@ def sanity() -> bool:
         return run("ansible-test sanity", *command, cwd=tree, env={"HOME": str(home), "PATH": path})
 
 
-TESTS = {"unit": unit, "integration": integration, "azure28": azure28}
+ALL_CORES = {"unit": unit, "integration": integration}
 
 
 def main(groups: list[str]) -> int:
     started = time.monotonic()
-    counts = Counts()
-    counts += read_only(*groups)
+    counts = side_by_side(groups)
     for group in groups:
-        if group in TESTS:
-            counts += TESTS[group]()
+        if group in ALL_CORES:
+            counts += ALL_CORES[group]()
     print(f"took {time.monotonic() - started:.0f} s")
     print(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped", flush=True)
     return 1 if counts.failed else 0

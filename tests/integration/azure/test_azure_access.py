@@ -236,6 +236,7 @@ PLAY = """
 """
 
 
+@pytest.mark.soak
 def test_a_play_at_full_verbosity_shows_no_secret_and_changes_once(
     azure: AzureLab, macs: Any, run: Run, tmp_path: Path
 ) -> None:
