@@ -68,7 +68,7 @@ def _privileges() -> str:
     if not sys.platform.startswith("linux"):
         return "the tunnel lab needs Linux network namespaces"
     if os.geteuid() != 0:
-        return "the tunnel lab needs root (network namespaces): run the tests with sudo"
+        return "the tunnel lab needs root (network namespaces): run this as root"
     return ""
 
 
