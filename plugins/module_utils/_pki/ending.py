@@ -104,14 +104,19 @@ def _foresee(folder: Folder, ending: _Ending) -> Outcome:
             "Azure alone, with server_configuration_certificates."
         )
     names = ending.names | {owners[sha1] for sha1 in ending.thumbprints}
-    rows = settled(rows, leftovers(folder, [row for row in rows if row.name in names and row.kind == "client"]))
+    found = leftovers(folder, [row for row in rows if row.name in names and row.kind == "client"])
+    unfinished = {row.name for row in (*found.finish, *found.abandon, *found.destroy)}  # by a killed run
+    rows = settled(rows, found)
     history = by_client(rows)
     entries, before, ended = {}, {}, set()
     for name in sorted(names):
         rows_to_end = ending.of(history.get(name, ()))
         ended |= {row.sha1 for row in rows_to_end}
         before[name] = entry_of(folder, current_of(history.get(name, ())))
-        entries[name] = _entry(folder, name, history.get(name, ()), rows_to_end, ending.state)
+        entry = _entry(folder, name, history.get(name, ()), rows_to_end, ending.state)
+        if name in unfinished:
+            entry = replace(entry, changed=True, reason=entry.reason or ending.state)
+        entries[name] = entry
     after = [replace(row, state=ending.state) if row.sha1 in ended else row for row in rows]
     done = replaced(after, on_macs(deliveries, after), ending.now)
     return Outcome(

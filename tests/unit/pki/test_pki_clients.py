@@ -18,7 +18,7 @@ from asn1crypto import cms as asn1_cms
 from asn1crypto import pkcs12 as asn1_pkcs12
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import certificates, clients, pkcs12
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import certificates, clients, ending, pkcs12
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deciding import Settings
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.outcome import Entry
@@ -402,6 +402,30 @@ def test_removing_is_not_revoking(rooted: Pki) -> None:
     assert rooted.issue("mac-01").entries["mac-01"].reason == "revoked"
     rooted.end("mac-01", state="removed")
     assert rooted.issue("mac-01").entries["mac-01"].reason == "missing"
+
+
+@pytest.mark.parametrize("state", ["revoked", "removed"])
+def test_a_key_that_a_killed_run_should_have_destroyed(
+    rooted: Pki, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    key = Path(rooted.issue("mac-01", "mac-02").entries["mac-01"].pkcs12_path)
+
+    def killed(*_unused: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ending, "destroy", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rooted.end("mac-01", state=state)
+    assert key.exists()
+    assert not rooted.end("mac-03", state="removed").changed
+    predicted = rooted.end("mac-01", state=state, check=True)
+    done = rooted.end("mac-01", state=state)
+    assert predicted.entries == done.entries
+    assert (done.entries["mac-01"].changed, done.entries["mac-01"].reason) == (True, state)
+    assert not key.exists()
+    assert not rooted.end("mac-01", state=state).changed
+    assert rooted.sql("SELECT what FROM events ORDER BY id DESC LIMIT 1") == [("key_destroyed",)]
 
 
 def test_a_misspelt_name_is_not_taken_for_revoked(rooted: Pki) -> None:
