@@ -72,7 +72,15 @@ class ActionModule(MacAction):
             | {
                 "changed": changed or bool(state.leftover or before.leftover),
                 "status": status,
-                "msg": _advice(status, before, roots, identity, untrusted),
+                "msg": _advice(
+                    status,
+                    before,
+                    roots,
+                    identity,
+                    untrusted,
+                    keychain=arguments["keychain"],
+                    predicted=self.check_mode and changed,
+                ),
                 "client_sha1": identity.certificate.sha1 if identity else "",
                 "root_sha1": [root.sha1 for root in roots],
                 "added": [root.sha1 for root in plan.roots]
@@ -181,20 +189,33 @@ def _refused(state: MacState, keychain: str, what: str) -> str:
 
 
 def _advice(
-    status: str, state: MacState, roots: list[Certificate], identity: Identity | None, untrusted: list[str]
+    status: str,
+    state: MacState,
+    roots: list[Certificate],
+    identity: Identity | None,
+    untrusted: list[str],
+    *,
+    keychain: str,
+    predicted: bool,
 ) -> str:
-    """One or two sentences for the person who reads the recap."""
+    """One or two sentences for the person who reads the recap. `predicted`: check mode, and it is not so yet."""
     if status == "removed":
-        return "None of these certificates is in the keychain."
+        return "A real run would remove them." if predicted else "None of these certificates is in the keychain."
     if status == "no_console_user":
         return (
             "Nobody is at the screen of this Mac, so there is no login keychain to write; run again when somebody is."
         )
     what = "Both the client and the root certificate are" if identity and roots else "The certificates are"
+    said = "A real run would install the certificates." if predicted else f"{what} installed."
     if not untrusted:
-        return f"{what} installed."
+        return said
+    return f"{said} {_trust_advice(state.macos_version, untrusted, keychain)}"
+
+
+def _trust_advice(macos_version: str, untrusted: list[str], keychain: str) -> str:
+    """What a person has to do about roots that this Mac does not trust."""
     return (
-        f"{what} installed, but macOS {state.macos_version} lets only a person or a profile trust a root: "
-        f"for {', '.join(untrusted)}, open Keychain Access > System > Certificates, Get Info > Trust > Always Trust; "
-        "or deliver the certificates in the profile."
+        f"macOS {macos_version} lets only a person or a profile trust a root: for {', '.join(untrusted)}, open "
+        f"Keychain Access > {keychain} > Certificates, Get Info > Trust > Always Trust; or deliver the certificates in "
+        "the profile."
     )

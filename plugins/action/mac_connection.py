@@ -12,7 +12,20 @@ from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
 from ..module_utils._mobileconfig.names import check_identifier
-from ..plugin_utils._connection import AUTO, ON_DEMAND, SHORTCUT, VPNUTIL, WAYS, Plan, Wish, plan
+from ..plugin_utils._connection import (
+    AUTO,
+    NO_TUNNEL,
+    ON_DEMAND,
+    SHORTCUT,
+    VPNUTIL,
+    WAYS,
+    Plan,
+    Wish,
+    our_tunnel,
+    plan,
+    pools,
+    vpn_name,
+)
 from ..plugin_utils._disconnects import explain, refused
 from ..plugin_utils._mac import MacState, facts
 from ..plugin_utils._mac_action import MacAction
@@ -35,13 +48,18 @@ class ActionModule(MacAction):
         "shortcut": {"type": "str"},
         "probe": {"type": "str"},
         "timeout": {"type": "int", "default": 30},
+        "address_pools": {"type": "list", "elements": "str"},
+        "by_hand": {"type": "bool", "default": False},
         "known": {"type": "dict"},
     }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         identifier, scope = check_identifier(arguments["identifier"]), arguments["scope"]
         names = {option: arguments[option] or "" for option in ("connection_name", "shortcut", "probe")}
-        wish = Wish(connect=arguments["state"] == "connected", via=arguments["via"], **names)
+        wish = Wish(
+            connect=arguments["state"] == "connected", via=arguments["via"], by_hand=arguments["by_hand"], **names
+        )
+        wanted = pools(arguments["address_pools"] or [])
         known = arguments["known"] or {}
         if "tunnel" not in known:
             known = facts(self.ask("know", identifier, scope, "0"))
@@ -50,7 +68,11 @@ class ActionModule(MacAction):
                 "Only root sees System profiles and the log of this Mac: set become: true (and ansible_become_password "
                 "where sudo asks for one)."
             )
-        if known["tunnel"]["connected"] == wish.connect:
+        # Without the profile a tunnel is another VPN's.
+        counts = bool(known.get("profile")) or wish.by_hand or bool(wanted)
+        tunnel, others = our_tunnel(known["tunnel"] if counts else NO_TUNNEL, wanted)
+        known = {**known, "tunnel": tunnel}
+        if tunnel["connected"] == wish.connect:
             return self._result(wish, known, Plan(), "")
         way = plan(wish, known)
         if not way.how:
@@ -59,12 +81,15 @@ class ActionModule(MacAction):
             return self._predict(wish, known, way, arguments["timeout"])
         if arguments["timeout"] > 0:
             self.say(f"waiting up to {arguments['timeout']} s for the tunnel {_through(way)}")
-        words = (way.how, way.name, str(max(arguments["timeout"], 0)), wish.probe)
+        vpn = vpn_name(wish, known)
+        words = (way.how, way.name, str(max(arguments["timeout"], 0)), vpn, " ".join(others), wish.probe)
         state = self.ask("connect" if wish.connect else "disconnect", identifier, scope, *words)
         cause = explain(state.disconnect)
-        reached = bool(state.tunnels) == wish.connect
+        after = facts(state)
+        after["tunnel"], _others = our_tunnel(after["tunnel"], wanted)
+        reached = after["tunnel"]["connected"] == wish.connect
         problem = "" if reached else _problem(wish, way, state, cause, arguments["timeout"])
-        result = self._result(wish, facts(state), way, cause, problem=problem, acted=reached and way.acts(wish))
+        result = self._result(wish, after, way, cause, problem=problem, acted=reached and way.acts(wish))
         return result | {"refused": not reached and refused(state.disconnect)}
 
     def _predict(self, wish: Wish, known: dict[str, Any], way: Plan, timeout: int) -> dict[str, Any]:

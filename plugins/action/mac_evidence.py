@@ -33,8 +33,7 @@ class ActionModule(MacAction):
         if not self.check_mode:
             ensure_private_folder(dest.parent)
             write_atomic(dest, text.encode())
-        return {
-            "changed": True,
-            "dest": str(dest),
-            "msg": f"{dest} holds what this Mac said: please read it before you attach it to a report.",
-        }
+        msg = f"{dest} holds what this Mac said: please read it before you attach it to a report."
+        if self.check_mode:
+            msg = f"A real run would write what this Mac says to {dest}."
+        return {"changed": True, "dest": str(dest), "msg": msg}

@@ -242,5 +242,10 @@ tunnel:
       description: Its address.
       type: str
       returned: success
-  sample: {connected: true, interface: ipsec0, address: 172.31.250.4}
+    others:
+      description: Further C(ipsec) interfaces with an address, each with C(interface) and C(address).
+      type: list
+      elements: dict
+      returned: success
+  sample: {connected: true, interface: ipsec0, address: 172.31.250.4, others: []}
 """

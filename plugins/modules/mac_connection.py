@@ -11,7 +11,8 @@ module: mac_connection
 short_description: Connect or disconnect the User VPN of a Mac, and say honestly whether the tunnel is up
 version_added: 1.0.0
 description:
-  - A tunnel counts as up when an C(ipsec) interface of the Mac has an address.
+  - A tunnel counts as up when an C(ipsec) interface of the Mac has an address, one of O(address_pools) if those are
+    given. Without them, the profile must be there, or O(by_hand) set.
   - No command of macOS starts an IKEv2 VPN that came with a configuration profile. What can start one is VPN On
     Demand, a Shortcut that the person at the screen made, or the third-party C(vpnutil). Where a Mac has none of
     them, the module fails for that Mac and says so.
@@ -45,7 +46,7 @@ options:
         installed profile has it.
       - V(on_demand) waits for On Demand, and triggers it with O(probe). It cannot disconnect.
       - V(vpnutil) uses C(vpnutil) from U(https://github.com/Timac/VPNStatus), in the session of the person at the
-        screen if there is one. It is not Apple's and uses private interfaces of macOS.
+        screen, or else as the owner of the program. It is not Apple's and uses private interfaces of macOS.
       - V(shortcut) runs O(shortcut) in the session of the person at the screen; macOS 12 or later.
     type: str
     choices: [auto, on_demand, vpnutil, shortcut]
@@ -71,9 +72,21 @@ options:
     type: str
   probe:
     description: >-
-      An address or a host name behind the tunnel. It is pinged while waiting, which makes On Demand connect.
+      An IPv4 address or a host name behind the tunnel. It is pinged while waiting, which makes On Demand connect.
       Whether it answers does not matter.
     type: str
+  address_pools:
+    description: >-
+      The client address pools of the gateways, such as V(172.16.0.0/24), of all hubs that a Mac may reach. Name them
+      where Macs have other IKEv2 VPNs of macOS, too. Without them every tunnel of that client counts.
+    type: list
+    elements: str
+  by_hand:
+    description: >-
+      Whether somebody set the VPN up in System Settings, as with M(vwan.user_vpn.mac_certificate), so that there is no
+      profile. On Demand is not known then, and C(vpnutil) needs O(connection_name).
+    type: bool
+    default: false
   timeout:
     description: How many seconds to wait for the tunnel to come up or go down.
     type: int
@@ -110,6 +123,11 @@ EXAMPLES = r"""
         via: on_demand
         probe: 10.20.0.4
         timeout: 60
+
+    - name: Tell this VPN from another company's
+      vwan.user_vpn.mac_connection:
+        identifier: com.example.user-vpn
+        address_pools: [172.16.0.0/24, 172.16.1.0/24]
 
     - name: Disconnect by a Shortcut
       vwan.user_vpn.mac_connection:

@@ -9,8 +9,9 @@ What does: VPN On Demand, a Shortcut that a person made, and vpnutil (github.com
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,25 +21,30 @@ AUTO, ON_DEMAND, VPNUTIL, SHORTCUT = "auto", "on_demand", "vpnutil", "shortcut"
 WAYS = (AUTO, ON_DEMAND, VPNUTIL, SHORTCUT)
 # The command `shortcuts` came with macOS 12.
 SHORTCUTS_SINCE = 12
-_PROBE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,252}")
+# P2S address pools are IPv4, and so is the `ping` of macOS.
+_PROBE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
+
+Pool = ipaddress.IPv4Network | ipaddress.IPv6Network
+NO_TUNNEL = {"connected": False, "interface": "", "address": ""}
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asked for, checked."""
+    """What the user asked for, checked. `by_hand`: somebody set the VPN up in System Settings, without a profile."""
 
     connect: bool = True
     via: str = AUTO
     connection_name: str = ""
     shortcut: str = ""
     probe: str = ""
+    by_hand: bool = False
 
     def __post_init__(self) -> None:
         for option, value in (("connection_name", self.connection_name), ("shortcut", self.shortcut)):
             if value.startswith("-") or not value.isprintable():
                 raise UserVpnError(f"{option} is {value!r}: give a name of printable characters that starts without -.")
         if self.probe and not _PROBE.fullmatch(self.probe):
-            raise UserVpnError(f"probe is {self.probe!r}: give a host name or an IP address behind the tunnel.")
+            raise UserVpnError(f"probe is {self.probe!r}: give a host name or an IPv4 address behind the tunnel.")
         if self.via == SHORTCUT and not self.shortcut:
             raise UserVpnError("via is shortcut: name the Shortcut in the option shortcut.")
 
@@ -56,17 +62,40 @@ class Plan:
         return bool(self.how) and (self.how != ON_DEMAND or bool(wish.probe))
 
 
+def pools(values: Collection[str]) -> list[Pool]:
+    """The address pools of the gateways, as networks."""
+    try:
+        return [ipaddress.ip_network(value.strip()) for value in values]
+    except ValueError as error:
+        raise UserVpnError(f"address_pools: {error}; give networks, such as 172.16.0.0/24.") from None
+
+
+def our_tunnel(tunnel: Mapping[str, Any], wanted: Collection[Pool]) -> tuple[dict[str, Any], list[str]]:
+    """The tunnel that counts as ours, and the addresses of those that do not.
+
+    `tunnel` is what `_mac.facts` returns. Without pools every tunnel of the native client counts.
+    """
+    ours, others = [], []
+    if tunnel["connected"]:
+        for found in (tunnel, *tunnel.get("others", [])):
+            address = ipaddress.ip_address(found["address"])
+            inside = not wanted or any(address in pool for pool in wanted)
+            (ours if inside else others).append({"interface": found["interface"], "address": found["address"]})
+    chosen = {"connected": True, **ours[0]} if ours else dict(NO_TUNNEL)
+    return chosen, [found["address"] for found in others]
+
+
 def plan(wish: Wish, known: Mapping[str, Any]) -> Plan:
     """The way from what is known of the Mac, a dictionary as `_mac.facts` returns it, whose tunnel is to change."""
     profile = known.get("profile") or {}
-    if wish.connect and not profile:
+    if wish.connect and not profile and not wish.by_hand:
         return Plan(reason="The profile is not installed on this Mac: install it first (role configure_client).")
-    names = [wish.connection_name] if wish.connection_name else list(profile.get("connection_names") or [])
+    names = _names(wish, profile)
     if wish.via == AUTO:
-        plans = [_vpnutil(names, known), _shortcut(wish, known), _on_demand(wish, profile)]
+        plans = [_vpnutil(wish, names, known), _shortcut(wish, known), _on_demand(wish, profile)]
         return next((found for found in plans if found.how), Plan(reason=_no_way(wish, names, known)))
     if wish.via == VPNUTIL:
-        return _vpnutil(names, known)
+        return _vpnutil(wish, names, known)
     if wish.via == SHORTCUT:
         return _shortcut(wish, known)
     if not wish.connect:
@@ -75,10 +104,22 @@ def plan(wish: Wish, known: Mapping[str, Any]) -> Plan:
     return Plan(ON_DEMAND)
 
 
-def _vpnutil(names: list[str], known: Mapping[str, Any]) -> Plan:
+def vpn_name(wish: Wish, known: Mapping[str, Any]) -> str:
+    """The one VPN that is meant, whose lines in the log count; empty when that is not known."""
+    names = _names(wish, known.get("profile") or {})
+    return names[0] if len(names) == 1 else ""
+
+
+def _names(wish: Wish, profile: Mapping[str, Any]) -> list[str]:
+    return [wish.connection_name] if wish.connection_name else list(profile.get("connection_names") or [])
+
+
+def _vpnutil(wish: Wish, names: list[str], known: Mapping[str, Any]) -> Plan:
     if not known.get("vpnutil"):
         return Plan(reason="vpnutil is not on this Mac: install it (Homebrew tap timac/vpnstatus), or use another via.")
     if len(names) != 1:
+        if wish.by_hand:
+            return Plan(reason="Without a profile, macOS names no VPN: name the one to use in connection_name.")
         found = f"{len(names)} VPNs" if names else "no VPN that macOS shows"
         return Plan(reason=f"The profile holds {found}: name the one to use in connection_name.")
     return Plan(VPNUTIL, names[0])
@@ -104,7 +145,7 @@ def _no_way(wish: Wish, names: list[str], known: Mapping[str, Any]) -> str:
     if wish.shortcut and (reason := _shortcut(wish, known).reason):
         return f"{reason} Nothing else on this Mac switches {what} from the command line."
     if known.get("vpnutil"):
-        return _vpnutil(names, known).reason
+        return _vpnutil(wish, names, known).reason
     word = "start" if wish.connect else "stop"
     rules = "give the profile On Demand rules, " if wish.connect else ""
     place = settings_place(known)

@@ -183,6 +183,7 @@ def facts(state: MacState) -> dict[str, Any]:
     """The part of a result that every Mac-side module returns."""
     profile = state.profile()
     interface, address = state.tunnels[0] if state.tunnels else ("", "")
+    others = [{"interface": name, "address": value} for name, value in state.tunnels[1:]]
     return {
         "macos_version": state.macos_version,
         "build": state.build,
@@ -198,5 +199,5 @@ def facts(state: MacState) -> dict[str, Any]:
         "certificates": sorted(state.certificates),
         "identities": sorted(state.identities),
         "vpnutil": state.vpnutil,
-        "tunnel": {"connected": bool(state.tunnels), "interface": interface, "address": address},
+        "tunnel": {"connected": bool(state.tunnels), "interface": interface, "address": address, "others": others},
     }

@@ -8,8 +8,8 @@
 #   sh -c THIS mac MARK know   IDENTIFIER SCOPE CLEAN
 #   sh -c THIS mac MARK stage  IDENTIFIER SCOPE UUID BYTES PANE WAIT SETTLE [TOKEN NAME]   (the profile comes on stdin)
 #   sh -c THIS mac MARK remove IDENTIFIER SCOPE
-#   sh -c THIS mac MARK connect    IDENTIFIER SCOPE HOW NAME LIMIT PROBE      (HOW: vpnutil, shortcut or on_demand)
-#   sh -c THIS mac MARK disconnect IDENTIFIER SCOPE HOW NAME LIMIT
+#   sh -c THIS mac MARK connect    IDENTIFIER SCOPE HOW NAME LIMIT VPN OTHERS PROBE (HOW: vpnutil, shortcut, on_demand)
+#   sh -c THIS mac MARK disconnect IDENTIFIER SCOPE HOW NAME LIMIT VPN OTHERS       (OTHERS: addresses that do not count)
 #   sh -c THIS mac MARK look   IDENTIFIER SCOPE CLEAN NAME   (roots on stdin, a line of base64 each)
 #   sh -c THIS mac MARK change IDENTIFIER SCOPE NEW GOING... (on stdin what `change` below says)
 #   sh -c THIS mac MARK csr      IDENTIFIER SCOPE
@@ -27,6 +27,7 @@ cache=Library/Caches/vwan.user_vpn
 keys="$HOME/Library/Application Support/vwan.user_vpn"
 key="$keys/$identifier.key"
 tab=$(printf '\t')
+grace=600 # seconds that copying and importing may take
 
 say() { printf '%s=%s\n' "$1" "$2"; }
 
@@ -105,12 +106,17 @@ read_keychain() {
   esac 2> /dev/null
 }
 
+# Note whose folder has what, which process cleans up, and when it has to have ended: another may get its number.
+note_staged() {
+  mkdir -p "$HOME/$cache" && printf '%s\t%s\t%s\n' "$1" "$$" "$(($(date +%s) + $2))" > "$HOME/$cache/staged"
+}
+
 # A file that an earlier run staged and could not remove. It holds a private key.
 leftovers() {
   [ -r "$HOME/$cache/staged" ] || return 0
-  IFS=$tab read -r owner process < "$HOME/$cache/staged"
+  IFS=$tab read -r owner process until < "$HOME/$cache/staged"
   # A run that still waits for its person cleans up by itself.
-  if kill -0 "$process" 2> /dev/null; then return 0; fi
+  if kill -0 "$process" 2> /dev/null && [ "$(date +%s)" -le "${until:-0}" ]; then return 0; fi
   say leftover "$owner"
   if [ "$1" = 1 ]; then unstage "$owner"; fi
 }
@@ -131,11 +137,11 @@ vpnutil_path() {
   done
 }
 
-# The native client's tunnels: ipsecN with an address. Other programs have utunN.
+# The native client's tunnels: ipsecN with an address, but none of those OTHERS. Other programs have utunN.
 tunnels() {
-  ifconfig | awk '
+  ifconfig | awk -v others=" ${1-} " '
     /^[^ \t]/ { interface = $1; sub(/:$/, "", interface) }
-    /^[ \t]+inet / { if (interface ~ /^ipsec[0-9]+$/) printf "tunnel=%s\t%s\n", interface, $2 }
+    /^[ \t]+inet / { if (interface ~ /^ipsec[0-9]+$/ && !index(others, " " $2 " ")) printf "tunnel=%s\t%s\n", interface, $2 }
   '
 }
 
@@ -210,7 +216,7 @@ stage() {
     say stage no_console_user
     return
   fi
-  if ! { mkdir -p "$HOME/$cache" && printf '%s\t%s\n' "$console" "$$" > "$HOME/$cache/staged"; }; then
+  if ! note_staged "$console" "$((wait + settle + grace))"; then
     cat > /dev/null
     say stage cannot_write
     return
@@ -265,33 +271,50 @@ remove() {
 
 reached() {
   case $verb in
-    connect) [ -n "$(tunnels)" ] ;;
-    *) [ -z "$(tunnels)" ] ;;
+    connect) [ -n "$(tunnels "$others")" ] ;;
+    *) [ -z "$(tunnels "$others")" ] ;;
   esac
 }
 
-# Why the last connection ended. Of the log, which names people and servers, only error codes and fixed phrases go out.
+# Why the last connection of our VPN ended. Of the log, which names people and servers, only error codes and fixed phrases
+# go out. A session that was up, or that somebody stopped, may end as "Plugin initiated", too: no gateway refused it.
 explain() {
   [ "$(id -u)" = 0 ] || return 0
-  log show --last "$(($1 / 60 + 5))m" --style compact --predicate 'subsystem == "com.apple.networkextension"' \
-    2> /dev/null < /dev/null | sed -nE '
-      s/.*Domain=([A-Za-z0-9]*ErrorDomain[A-Za-z0-9]*) Code=(-?[0-9]+).*/disconnect=\1 \2/p
-      t
-      s/.*status changed to disconnected, last stop reason ([A-Z][A-Za-z, -]+)$/disconnect=\1/p
-    ' | tail -n 1
+  # What this run did not start itself may have failed before it began.
+  case $how$probe in
+    on_demand) set -- --last "$((limit / 60 + 5))m" ;;
+    *) set -- --start "$began" ;;
+  esac
+  log show "$@" --style compact --predicate 'subsystem == "com.apple.networkextension"' 2> /dev/null < /dev/null | VPN=$vpn awk '
+    !/NESMIKEv2VPNSession\[/ || (ENVIRON["VPN"] != "" && !index($0, ":" ENVIRON["VPN"] ":")) { next }
+    /status changed to connecting/ { up = 0; stopped = 0 }
+    /status changed to connected/ { up = 1; found = "" }
+    match($0, /Domain=(NEVPNConnectionErrorDomainPlugin|IKEv2ProviderDisconnectionErrorDomain) Code=-?[0-9]+/) {
+      found = substr($0, RSTART + 7, RLENGTH - 7)
+      sub(/Code=/, "", found)
+    }
+    match($0, /status changed to disconnected, last stop reason [A-Z][A-Za-z, -]+$/) {
+      reason = substr($0, RSTART + 49)
+      if (reason == "Stop command received") { stopped = 1; found = "" }
+      else if (reason != "Plugin initiated" || !(up || stopped)) found = reason
+    }
+    END { if (found != "") print "disconnect=" found }
+  '
 }
 
 # Start or stop the tunnel and wait for what becomes of it.
 switch_tunnel() {
-  how=$5 name=$6 limit=$7 probe=${8-}
+  how=$5 name=$6 limit=$7 vpn=$8 others=$9 probe=${10-}
   console=$(console_user)
+  began=$(date '+%Y-%m-%d %H:%M:%S')
   if reached; then return; fi
   case $how in
     vpnutil)
       case $verb in connect) order=start ;; *) order=stop ;; esac
-      # It ends with 0 whatever came of it.
-      if [ -n "$console" ]; then answer=$(in_session "$console" "$(vpnutil_path)" "$order" "$name" 2>&1)
-      else answer=$("$(vpnutil_path)" "$order" "$name" 2>&1); fi
+      # It ends with 0 whatever came of it. Somebody installed it, so it runs as that user at most, never as root.
+      program=$(vpnutil_path)
+      if [ -n "$console" ]; then answer=$(in_session "$console" "$program" "$order" "$name" 2>&1)
+      else answer=$(as_user "$(stat -L -f %Su "$program")" "$program" "$order" "$name" 2>&1); fi
       case $?$answer in
         0*'Could not find'* | [!0]*)
           say stage refused
@@ -324,7 +347,7 @@ switch_tunnel() {
     # Writing now and then is how a lost connection is noticed.
     say waiting "$((end - now))"
     if [ "$now" -ge "$end" ]; then
-      explain "$limit"
+      explain
       break
     fi
     if [ -n "$probe" ]; then ping -c 1 -t 1 "$probe" > /dev/null 2>&1 < /dev/null; fi
@@ -339,18 +362,21 @@ look() {
     /^-----END/ { print text; text = ""; next }
     text != "" { text = text $0 }
   '
-  folder=$(mktemp -d -t vwan.user_vpn) || return
-  trap 'rm -rf "$folder"' EXIT
-  trap 'exit 129' HUP INT TERM PIPE
-  number=0
-  while read -r text; do
-    [ -n "$text" ] || continue
-    printf '%s' "$text" | base64 -D > "$folder/root.cer"
-    if security verify-cert -q -L -l -p basic -c "$folder/root.cer" > /dev/null 2>&1; then say trusted "$number"; fi
-    number=$((number + 1))
-  done
-  rm -rf "$folder"
-  trap - EXIT
+  # Trust may be the user's own: that user is asked about a login keychain.
+  owner=$(id -un)
+  if [ "$scope" = User ] && [ -n "$console" ]; then owner=$console; fi
+  # shellcheck disable=SC2016 # for that user's shell
+  as_user "$owner" sh -c '
+    folder=$(mktemp -d -t vwan.user_vpn) || exit
+    trap "rm -rf \"$folder\"" EXIT
+    trap "exit 129" HUP INT TERM PIPE
+    number=0
+    while read -r text; do
+      [ -n "$text" ] || continue
+      printf "%s" "$text" | base64 -D > "$folder/root.cer"
+      if security verify-cert -q -L -l -p basic -c "$folder/root.cer" > /dev/null 2>&1 < /dev/null; then echo "trusted=$number"; fi
+      number=$((number + 1))
+    done'
 }
 
 # `security -i` takes its commands from stdin: a password among them is in no process's arguments.
@@ -374,7 +400,7 @@ change() {
   owner=$(id -un) keychain=/Library/Keychains/System.keychain
   if [ "$scope" = User ]; then owner=$console keychain=login.keychain-db; fi
   IFS= read -r unlock
-  if ! { mkdir -p "$HOME/$cache" && printf '%s\t%s\n' "$owner" "$$" > "$HOME/$cache/staged"; }; then
+  if ! note_staged "$owner" "$grace"; then
     cat > /dev/null
     say stage cannot_write
     return

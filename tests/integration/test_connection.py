@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,18 @@ PROBE = "10.20.0.4"
 ALWAYS = {"connect": "always"}
 NEVER_UP = {"user_vpn_connect_timeout": 2}
 FAILURE = (
-    "2026-11-23 09:14:38.120 E  neagent[733:4a1] [com.apple.networkextension:] NESMIKEv2VPNSession[Contoso VPN]"
+    "{} E  neagent[733:4a1] [com.apple.networkextension:] NESMIKEv2VPNSession[Primary Tunnel:Contoso VPN:F6CF:(null)]"
     ' for anna at wan.secret-name.vpn.azure.com: Error Domain={} Code={} "(null)" UserInfo={{NSLocalizedDescription=x}}'
 )
 
 
 def answer_nobody(mac: Mac, name: str) -> None:
     """A gateway that lets nobody in."""
+
+
+def refuse(line: str, domain: str, code: int, mac: Mac, name: str) -> None:
+    """A gateway that ends the attempt, and what the Mac writes of it."""
+    mac.log_lines.append(line.format(datetime.now(), domain, code))
 
 
 def installed(site: Site, name: str = "mac-anna", **mac: Any) -> Mac:
@@ -226,12 +233,9 @@ def test_a_failure_is_explained_from_the_log_of_the_mac(site: Site) -> None:
     """One Mac for each cause, in one run."""
     for number, (domain, code, _meaning, _remedy) in enumerate(CAUSES):
         mac = site.lab.add_mac(f"mac-{number}", vpnutil=True)
-        mac.dial = answer_nobody
-        mac.log_lines = [
-            FAILURE.format("NEVPNConnectionErrorDomainPlugin", 21),
-            "2026-11-23 09:14:00.000 I  nesessionmanager[1:1] [com.apple.networkextension:] Entering state Starting",
-            FAILURE.format(domain, code),
-        ]
+        mac.dial = partial(refuse, FAILURE, domain, code)
+        old = datetime.now() - timedelta(minutes=3)
+        mac.log_lines = [FAILURE.format(old, "IKEv2ProviderDisconnectionErrorDomain", 3)]
     site.variables |= NEVER_UP
     run = site.play("-v")
     assert run.returncode == 0, run.output
@@ -247,6 +251,32 @@ def test_a_failure_is_explained_from_the_log_of_the_mac(site: Site) -> None:
         assert len(site.lab.macs[f"mac-{number}"].execs) == 3
         assert_clean(site.lab.macs[f"mac-{number}"])
     assert "secret-name" not in json.dumps(run.results)
+
+
+def test_another_vpn_of_the_mac_is_not_ours(site: Site) -> None:
+    site.variables |= {"user_vpn_address_pools": ["172.16.0.0/24"]}
+    mac = installed(site, vpnutil=True)
+    mac.foreign_tunnel = {"interface": "ipsec0", "address": "192.168.77.9"}
+    mac.dial = lambda mac, name: {"interface": "ipsec1", "address": ADDRESS}
+    run = site.play()
+    assert run.returncode == 0, run.output
+    assert result(run, mac)["changed"] is True
+    assert (result(run, mac)["interface"], result(run, mac)["address"]) == ("ipsec1", ADDRESS)
+    assert_idempotent(site, mac)
+    done = connection(site, state="disconnected", address_pools=["172.16.0.0/24"])
+    assert (result(done, mac)["changed"], result(done, mac)["connected"]) == (True, False)
+    assert_clean(mac)
+
+
+def test_a_tunnel_without_the_profile_is_not_ours(site: Site) -> None:
+    mac = site.lab.add_mac("mac-anna", console_user=None, vpnutil=True)
+    mac.foreign_tunnel = {"interface": "ipsec0", "address": "192.168.77.9"}
+    alone = connection(site)
+    assert "The profile is not installed on this Mac" in result(alone, mac)["msg"]
+    assert result(alone, mac)["connected"] is False
+    by_hand = connection(site, by_hand=True)
+    assert result(by_hand, mac)["connected"] is True
+    assert_clean(mac)
 
 
 @pytest.mark.soak

@@ -201,6 +201,8 @@ class Mac:
         # The IKEv2 service of a Mac whose native client is a real one (Lab(tunnel=...)); None: the doubles play it.
         self.service: VpnService | None = None
         self._tunnel: dict[str, Any] | None = None
+        # The tunnel of another IKEv2 VPN of the native client: interface and address.
+        self.foreign_tunnel: dict[str, Any] | None = None
         # Shortcuts of the console user: name -> what running one does.
         self.shortcuts: dict[str, Callable[[Mac], None]] = {}
 

@@ -41,8 +41,7 @@ def _blocks(call: Call) -> dict[str, str]:
         "utun0": "utun0: flags=8051<UP,POINTOPOINT,RUNNING,MULTICAST> mtu 1380\n"
         "\tinet6 fe80::1:2:3%utun0 prefixlen 64 scopeid 0xe \n\tnd6 options=201<PERFORMNUD,DAD>\n",
     }
-    tunnel = call.mac.tunnel
-    if tunnel:
+    for tunnel in filter(None, (call.mac.foreign_tunnel, call.mac.tunnel)):
         name, address = tunnel["interface"], tunnel["address"]
         blocks[name] = (
             f"{name}: flags=8051<UP,POINTOPOINT,RUNNING,MULTICAST> mtu {tunnel.get('mtu', 1280)}\n"

@@ -4,8 +4,9 @@
 """ping -c COUNT [-t SECONDS] HOST: traffic, which is what On Demand waits for.
 
 Source: man ping of macOS (apple-oss-distributions/network_cmds): -c count, -t seconds until it ends whatever came back,
--W milliseconds, -q, -n, -o; exit 0 for at least one answer, 2 for none. That traffic to a host starts a VPN whose
-rule says so: apple/device-management, com.apple.vpn.managed, OnDemandRules.
+-W milliseconds, -q, -n, -o; exit 0 for at least one answer, 2 for none; IPv4 only, ping6 is another
+program. That traffic to a host starts a VPN whose rule says so: apple/device-management, com.apple.vpn.managed,
+OnDemandRules.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..calls import Call
 USAGE = "usage: ping [-AaDdfnoQqRrv] [-c count] [-t timeout] [-W waittime] host\n"
 EX_USAGE = 64
 NO_ANSWER = 2
+EX_NOHOST = 68
 
 
 async def run(call: Call) -> int:
@@ -29,6 +31,9 @@ async def run(call: Call) -> int:
     if len(operands) != 1 or "-c" not in given or not all(number.isdigit() for number in numbers):
         return call.refuse("the lab knows ping -c COUNT HOST; without a count it never ends", USAGE, EX_USAGE)
     host = operands[0]
+    if ":" in host:
+        call.err(f"ping: cannot resolve {host}: Unknown host\n")
+        return EX_NOHOST
     call.mac.traffic(host)
     call.out(f"PING {host} ({host}): 56 data bytes\n")
     answered = int(bool(call.mac.tunnel))

@@ -24,6 +24,7 @@ from ansible_collections.vwan.user_vpn.tests.lab.tunnel.profile import ProfileEr
 if TYPE_CHECKING:
     from ansible_collections.vwan.user_vpn.tests.lab.mac import Mac
 
+_PLUGIN = "plugin NEVPNTunnelPlugin(com.apple.NetworkExtension.IKEv2Provider[inactive])"
 _USER_STOP, _REMOVED, _ON_DEMAND = 1, 32, 39  # see STOP_REASONS
 
 
@@ -172,6 +173,11 @@ class VpnService:
             self._log("status changed to disconnecting")
             self._was_up = False
             self.client.disconnect()
+            # The plugin's own words for it are those of a refusal, too: see the row "Clean user stop" there.
+            if reason == _USER_STOP:
+                self._log(
+                    f"{_PLUGIN} disconnected with reason {STOP_REASONS[3]}", " in state NESMVPNSessionStateStopping"
+                )
             self._log(f"status changed to disconnected, last stop reason {STOP_REASONS[reason]}")
 
     def _remove(self) -> None:
@@ -186,8 +192,7 @@ class VpnService:
         jim-lake/VPNStatus NE_PRIVATE_VPN.md (the same on macOS 26, with stop reason and message for each code)."""
         if failure is None:
             return
-        plugin = "plugin NEVPNTunnelPlugin(com.apple.NetworkExtension.IKEv2Provider[inactive])"
-        self._log(f"{plugin} disconnected with reason {failure.stop_reason}", f" in state NESMVPNSessionState{state}")
+        self._log(f"{_PLUGIN} disconnected with reason {failure.stop_reason}", f" in state NESMVPNSessionState{state}")
         self._log(f"status changed to disconnected, last stop reason {failure.stop_reason}")
         if self._mac.console_user:  # the VPN menu of the desktop is one that watches the connection, and logs this
             words = f'Last disconnect error for {self._name} changed from "none" to "{failure.message}"'

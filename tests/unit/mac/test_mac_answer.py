@@ -52,7 +52,7 @@ def test_a_whole_answer() -> None:
     assert seen["console_user"] == "anna"
     assert seen["privileged"] is True
     assert seen["enrolment"] == {"mdm": True, "user_approved": True, "dep": False}
-    assert seen["tunnel"] == {"connected": True, "interface": "ipsec0", "address": "172.31.250.4"}
+    assert seen["tunnel"] == {"connected": True, "interface": "ipsec0", "address": "172.31.250.4", "others": []}
     assert seen["certificates"] == ["DF3C24F9BFD666761B268073FE06D1CC8D4F82A4"]
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import plistlib
 import subprocess
@@ -16,7 +17,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._connection import AUTO, WAYS, Wish, plan
+from ansible_collections.vwan.user_vpn.plugins.plugin_utils._connection import (
+    AUTO,
+    NO_TUNNEL,
+    WAYS,
+    Wish,
+    our_tunnel,
+    plan,
+    pools,
+)
 from ansible_collections.vwan.user_vpn.plugins.plugin_utils._disconnects import CAUSES, IKEV2, PHRASES, PLUGIN, explain
 from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mac import read_answer, script
 
@@ -85,7 +94,8 @@ wishes = st.builds(
     via=st.sampled_from(WAYS),
     connection_name=st.sampled_from(["", "Contoso VPN"]),
     shortcut=st.just("VPN on"),
-    probe=st.sampled_from(["", "10.20.0.4", "files.example.com", "2001:db8::1"]),
+    probe=st.sampled_from(["", "10.20.0.4", "files.example.com"]),
+    by_hand=st.booleans(),
 )
 macs = st.fixed_dictionaries(
     {
@@ -119,7 +129,8 @@ def test_every_mac_gets_a_way_or_a_sentence(wish: Wish, mac: dict[str, Any]) -> 
         ({"connection_name": "a\nb"}, "connection_name"),
         ({"probe": "-f"}, "probe"),
         ({"probe": "10.20.0.4; reboot"}, "probe"),
-        ({"probe": "files example"}, "host name or an IP address"),
+        ({"probe": "files example"}, "host name or an IPv4 address"),
+        ({"probe": "2001:db8::1"}, "IPv4"),
     ],
 )
 def test_words_that_a_command_could_misread_are_refused(options: dict[str, str], words: str) -> None:
@@ -196,6 +207,11 @@ PROFILE = {
 }
 
 
+HEAD = "nesessionmanager: [com.apple.networkextension:]"
+SESSION = f"{HEAD} NESMIKEv2VPNSession[Primary Tunnel:of & anna:F6CF:(null)]"
+REFUSED = "status changed to disconnected, last stop reason Plugin initiated"
+
+
 @pytest.fixture
 def mac(tmp_path: Path) -> Path:
     for name, body in STUBS.items():
@@ -228,11 +244,11 @@ def test_the_vpns_of_our_profile_and_their_on_demand_are_read(mac: Path) -> None
 
 def test_of_the_log_only_the_last_reason_leaves_the_mac(mac: Path) -> None:
     (mac / "log.txt").write_text(
-        "anna at gateway.example.com: Error Domain=NEVPNConnectionErrorDomainPlugin Code=21 anna's name\n"
-        'secret: Error Domain=IKEv2ProviderDisconnectionErrorDomain Code=3 "(null)" UserInfo={who=anna}\n'
-        "something else of gateway.example.com\n"
+        f"{SESSION} at gateway.example.com: Error Domain=NEVPNConnectionErrorDomainPlugin Code=21 anna's name\n"
+        f'{SESSION} secret: Error Domain=IKEv2ProviderDisconnectionErrorDomain Code=3 "(null)" UserInfo={{who=anna}}\n'
+        f"{SESSION} something else of gateway.example.com\n"
     )
-    answer = run(mac, "connect", IDENTIFIER, "System", "on_demand", "", "0", "")
+    answer = run(mac, "connect", IDENTIFIER, "System", "on_demand", "", "0", "", "")
     state = read_answer(answer, MARK)
     assert state.disconnect == "IKEv2ProviderDisconnectionErrorDomain 3"
     assert not any(word in answer for word in ("gateway.example", "secret", "anna's", "who="))
@@ -243,17 +259,113 @@ def test_of_the_log_only_the_last_reason_leaves_the_mac(mac: Path) -> None:
 
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_a_reason_in_words_is_understood(mac: Path, phrase: str) -> None:
-    (mac / "log.txt").write_text(
-        "nesessionmanager: [com.apple.networkextension:] NESMIKEv2VPNSession[Primary Tunnel:of anna:F6CF:(null)]: "
-        f"status changed to disconnected, last stop reason {phrase}\n"
-    )
-    state = read_answer(run(mac, "connect", IDENTIFIER, "System", "on_demand", "", "0", ""), MARK)
+    (mac / "log.txt").write_text(f"{SESSION}: status changed to disconnected, last stop reason {phrase}\n")
+    state = read_answer(run(mac, "connect", IDENTIFIER, "System", "on_demand", "", "0", "", ""), MARK)
     assert state.disconnect == phrase
     assert explain(state.disconnect).startswith(CAUSES[PHRASES[phrase]][0])
 
 
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        # another company's VPN, and another IKEv2 VPN whose name begins like ours
+        ([f"{HEAD} NESMVPNSession[Primary Tunnel:of & anna:F6CF:(null)]: {REFUSED}"], ""),
+        ([f"{HEAD} NESMIKEv2VPNSession[Primary Tunnel:of & anna 2:F6CF:(null)]: {REFUSED}"], ""),
+        # an error of something else, after our own reason
+        (
+            [
+                f"{SESSION}: status changed to disconnected, last stop reason Server is not responding",
+                f"{SESSION} cannot read: Error Domain=NSPOSIXErrorDomain Code=2",
+                f"{SESSION} cannot read: Error Domain=NEConfigurationErrorDomain Code=9",
+            ],
+            "Server is not responding",
+        ),
+        # somebody stopped it: the page names both phrases for that, and not which line has which
+        (
+            [
+                f"{SESSION}: status changed to connecting",
+                f"{SESSION}: status changed to connected",
+                f"{SESSION}: {REFUSED}",
+            ],
+            "",
+        ),
+        (
+            [
+                f"{SESSION}: status changed to disconnected, last stop reason Stop command received",
+                f"{SESSION}: {REFUSED}",
+            ],
+            "",
+        ),
+        (
+            [
+                f"{SESSION}: {REFUSED}",
+                f"{SESSION}: status changed to disconnected, last stop reason Stop command received",
+            ],
+            "",
+        ),
+        # a stop, then a new attempt that is refused
+        (
+            [
+                f"{SESSION}: status changed to connected",
+                f"{SESSION}: {REFUSED}",
+                f"{SESSION}: status changed to connecting",
+                f"{SESSION}: {REFUSED}",
+            ],
+            "Plugin initiated",
+        ),
+        # an attempt under way says nothing yet
+        (
+            [
+                f"{SESSION}: status changed to disconnected, last stop reason Server is not responding",
+                f"{SESSION}: status changed to connecting",
+            ],
+            "Server is not responding",
+        ),
+    ],
+)
+def test_only_what_ended_an_attempt_of_our_vpn_counts(mac: Path, lines: list[str], reason: str) -> None:
+    (mac / "log.txt").write_text("\n".join([*lines, ""]))
+    answer = run(mac, "connect", IDENTIFIER, "System", "on_demand", "", "0", "of & anna", "")
+    assert read_answer(answer, MARK).disconnect == reason
+
+
+def test_what_this_run_started_is_looked_for_since_then(mac: Path) -> None:
+    run(mac, "connect", IDENTIFIER, "System", "shortcut", "VPN on", "0", "of & anna", "")
+    asked = (mac / "asked").read_text().splitlines()
+    assert asked[:2] == ["show", "--start"]
+    began = datetime.datetime.strptime(asked[2], "%Y-%m-%d %H:%M:%S")
+    assert datetime.timedelta(0) <= datetime.datetime.now() - began < datetime.timedelta(minutes=1)
+
+
+def test_a_tunnel_that_is_not_ours_is_not_waited_for(mac: Path) -> None:
+    (mac / "up").write_text("ipsec0:\n\tinet 192.168.77.9 --> 192.168.77.9\n")
+    words = ("connect", IDENTIFIER, "System", "on_demand", "", "20", "", "192.168.77.9 192.168.77.10", "10.20.0.4")
+    assert read_answer(run(mac, *words), MARK).tunnels == (("ipsec0", "10.9.8.7"),)
+    assert (mac / "pings").exists()
+
+
+def test_our_tunnel_is_told_by_its_address() -> None:
+    others = [{"interface": "ipsec1", "address": "172.16.1.9"}]
+    tunnel = {"connected": True, "interface": "ipsec0", "address": "192.168.77.9", "others": others}
+    assert our_tunnel(tunnel, [])[0]["interface"] == "ipsec0"
+    assert our_tunnel(tunnel, pools(["172.16.0.0/24", "172.16.1.0/24"])) == (
+        {"connected": True, "interface": "ipsec1", "address": "172.16.1.9"},
+        ["192.168.77.9"],
+    )
+    assert our_tunnel(tunnel, pools(["10.0.0.0/8"])) == (NO_TUNNEL, ["192.168.77.9", "172.16.1.9"])
+    assert our_tunnel(NO_TUNNEL, []) == (NO_TUNNEL, [])
+    with pytest.raises(UserVpnError, match=r"address_pools: .* give networks"):
+        pools(["172.16.0.1/24"])
+
+
+def test_a_vpn_set_up_by_hand_needs_a_name() -> None:
+    bare = {"vpnutil": True, "profile": {}, "macos_version": "15.5"}
+    assert "connection_name" in plan(Wish(by_hand=True), bare).reason
+    assert plan(Wish(by_hand=True, connection_name="By hand"), bare).how == "vpnutil"
+
+
 def test_the_probe_is_sent_until_the_tunnel_is_up_and_not_again(mac: Path) -> None:
-    words = ("connect", IDENTIFIER, "System", "on_demand", "", "20", "10.20.0.4")
+    words = ("connect", IDENTIFIER, "System", "on_demand", "", "20", "", "", "10.20.0.4")
     assert read_answer(run(mac, *words), MARK).tunnels == (("ipsec0", "10.9.8.7"),)
     assert read_answer(run(mac, *words), MARK).tunnels == (("ipsec0", "10.9.8.7"),)
     assert (mac / "pings").read_text() == "-c 1 -t 1 10.20.0.4\n"
@@ -263,12 +375,13 @@ def test_the_probe_is_sent_until_the_tunnel_is_up_and_not_again(mac: Path) -> No
 def test_a_shortcut_that_asks_the_person_does_not_hold_up_the_run(mac: Path) -> None:
     os.mkfifo(mac / "asks")
     try:
-        state = read_answer(run(mac, "connect", IDENTIFIER, "System", "shortcut", "VPN on", "2", ""), MARK)
+        state = read_answer(run(mac, "connect", IDENTIFIER, "System", "shortcut", "VPN on", "2", "", ""), MARK)
         assert state.tunnels == ()
         assert state.stage == ""
         assert (mac / "runs").exists()
     finally:
         os.close(os.open(mac / "asks", os.O_RDWR | os.O_NONBLOCK))
     assert (
-        read_answer(run(mac, "connect", IDENTIFIER, "System", "shortcut", "VPN", "2", ""), MARK).stage == "no_shortcut"
+        read_answer(run(mac, "connect", IDENTIFIER, "System", "shortcut", "VPN", "2", "", ""), MARK).stage
+        == "no_shortcut"
     )
