@@ -26,10 +26,10 @@ _TEXTS = {"type": "list", "elements": "str"}
 
 class ActionModule(UserVpnAction):
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
-        "settings": {"type": "dict", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "settings": {"type": "dict"},
         "identity": {
             "type": "dict",
-            "required": True,
             "options": {
                 "pkcs12_path": {"type": "path"},
                 "password": {"type": "str", "no_log": True},
@@ -39,9 +39,9 @@ class ActionModule(UserVpnAction):
             "mutually_exclusive": [("pkcs12_path", "certificate_path"), ("password", "certificate_path")],
             "required_by": {"pkcs12_path": "password"},
         },
-        "dest": {"type": "path", "required": True},
-        "identifier": {"type": "str", "required": True},
-        "connection_name": {"type": "str", "required": True},
+        "dest": {"type": "path"},
+        "identifier": {"type": "str"},
+        "connection_name": {"type": "str"},
         "display_name": {"type": "str"},
         "organization": {"type": "str"},
         "description": {"type": "str"},
@@ -101,12 +101,21 @@ class ActionModule(UserVpnAction):
             },
         },
         "manifest": {"type": "path"},
+        "certificates": {"type": "list", "elements": "str"},
         "host": {"type": "str"},
         "serial_number": {"type": "str"},
     }
-    CONSTRAINTS: ClassVar[dict[str, Any]] = {"mutually_exclusive": [("algorithms", "ipsec_policy")]}
+    CONSTRAINTS: ClassVar[dict[str, Any]] = {
+        "mutually_exclusive": [("algorithms", "ipsec_policy")],
+        "required_if": [
+            ("state", "present", ("settings", "identity", "dest", "identifier", "connection_name")),
+            ("state", "absent", ("manifest", "certificates")),
+        ],
+    }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        if arguments["state"] == "absent":
+            return self._take_out(self.local_path(arguments["manifest"]), arguments["certificates"])
         dest, wish = self.local_path(arguments["dest"]), arguments["identity"]
         if wish["certificate_path"] is not None:
             _refuse_what_needs_the_key(arguments)
@@ -169,6 +178,13 @@ class ActionModule(UserVpnAction):
             return _files.would_write(dest, content)
         _files.ensure_private_folder(dest.parent)
         return _files.write_atomic(dest, content)
+
+    def _take_out(self, path: Path, certificates: list[str]) -> dict[str, Any]:
+        """Delete the profiles with these certificates."""
+        wanted = {value.replace(":", "").upper() for value in certificates}
+        hosts = manifest.take_out(path, wanted, check=self.check_mode)
+        answer = {"changed": bool(hosts), "removed": hosts}
+        return answer | {"diff": _difference(path, hosts, [])} if self.diff_mode else answer
 
     def _list(self, arguments: dict[str, Any], answer: dict[str, Any]) -> tuple[bool, list[dict[str, str]]]:
         """Keep this host's entry of the manifest; whether it changed, and how."""

@@ -75,6 +75,14 @@ def write_atomic(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
     return True
 
 
+def delete(path: Path) -> None:
+    """Delete a file, if it is there."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserVpnError(f"{path} cannot be deleted: {error.strerror}.") from None
+
+
 def sync_folder(path: Path) -> None:
     """Make a rename in this folder survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mobileconfig
-short_description: Render the configuration profile of one Mac
+short_description: Render the configuration profile of one Mac, or delete profiles that must not be used any more
 version_added: 1.0.0
 description:
   - Writes a C(.mobileconfig) that holds the gateway roots, one client identity and the IKEv2 connection, and checks it
@@ -40,18 +40,23 @@ attributes:
     details: A signature holds the time of signing, so a signed file is signed anew only when its content or the
       signing certificates change.
 options:
+  state:
+    description:
+      - V(present) renders a profile; it wants O(settings), O(identity), O(dest), O(identifier) and O(connection_name).
+      - V(absent) deletes the profiles in O(manifest) that hold one of O(certificates), on the controller alone.
+    type: str
+    choices: [present, absent]
+    default: present
   settings:
     description:
       - The settings of the profile package, as M(vwan.user_vpn.profile_package_info) and
         M(vwan.user_vpn.profile_package) return them.
       - Used are C(vpn_server), C(gateway_roots), C(dns_servers), C(routes) and C(ikev2).
     type: dict
-    required: true
   identity:
     description: >-
       The client certificate with its private key, or the certificate alone if its private key is on the Mac.
     type: dict
-    required: true
     suboptions:
       pkcs12_path:
         description:
@@ -73,18 +78,15 @@ options:
   dest:
     description: The file to write. A missing folder is made with mode V(0700).
     type: path
-    required: true
   identifier:
     description:
       - The identifier of the profile, a reverse-DNS name such as V(com.example.uservpn). Keep it for the life of this
         VPN.
       - A Mac replaces an installed profile of the same identifier; with another identifier it would have two.
     type: str
-    required: true
   connection_name:
     description: The name of the connection in System Settings > VPN.
     type: str
-    required: true
   display_name:
     description: The name of the profile in System Settings. Defaults to O(connection_name).
     type: str
@@ -304,6 +306,10 @@ options:
       - A C(manifest.json) in which this host's entry is kept, for an MDM or for the person who feeds it.
       - Hosts may be rendered in parallel.
     type: path
+  certificates:
+    description: SHA-1 fingerprints of client certificates, such as those that were revoked. With O(state=absent) only.
+    type: list
+    elements: str
   host:
     description: The name of the entry in O(manifest). Defaults to the inventory hostname.
     type: str
@@ -373,49 +379,62 @@ EXAMPLES = r"""
           key: signing/key.pem
           passphrase: "{{ signing_passphrase }}"
         dest: "profiles/{{ inventory_hostname }}.ondemand.mobileconfig"
+
+    - name: Delete the profiles with certificates that were revoked
+      vwan.user_vpn.mobileconfig:
+        state: absent
+        manifest: profiles/manifest.json
+        certificates: "{{ certificates.revoked | map(attribute='sha1') | list }}"
+      run_once: true
 """
 
 RETURN = r"""
 dest:
   description: The file.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: /srv/vpn/profiles/mac-01.mobileconfig
 identifier:
   description: The C(PayloadIdentifier) of the profile.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: com.example.uservpn
 profile_uuid:
   description: The C(PayloadUUID) of the profile, which a Mac shows as C(ProfileUUID). Empty in check mode as long as
     there is no client certificate.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
 sha256:
   description: The SHA-256 of the file, in lower case. Empty in check mode as long as there is no client certificate.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: 0f343b0931126a20f133d67c2b018a3b1d0a3d2bb2a8a5e9a34f3a1c1e9f3e0c
 certificate_sha1:
   description: The SHA-1 fingerprint of the client certificate, in upper case. Empty in check mode as long as there is
     none.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: 3F2504E04F8911D39A0C0305E82C33010A1B2C3D
 certificate_not_after:
   description: The end of its validity, in UTC. Empty in check mode as long as there is none.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: '2027-11-22T21:13:00Z'
 scope:
   description: The C(PayloadScope) of the profile.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: System
 display_name:
   description: The name of the profile in System Settings.
-  returned: success
+  returned: with O(state=present)
   type: str
   sample: Example VPN
+removed:
+  description: The hosts of O(manifest) whose profiles were deleted.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+  sample: [mac-042]
 """

@@ -20,8 +20,8 @@ description:
     both, issue the client certificates again, bring them to the Macs, and then retire the older generation with
     O(state=absent).
   - An enterprise root is taken in with O(certificate_source).
-  - The folder also holds the ledger, which knows every certificate ever issued, and needs a backup. The folder has to
-    be on a local file system.
+  - The folder also holds the ledger, which knows every certificate ever issued, and needs a backup. The file system of
+    the folder needs locks that work (local, or NFSv4).
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:

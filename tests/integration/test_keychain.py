@@ -129,6 +129,36 @@ def test_by_hand_from_check_mode_to_a_second_run(site: Site) -> None:
         assert_clean(mac)
 
 
+def test_connecting_is_the_persons_too_and_is_said_so(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    run = site.play()
+    assert_ended_well(run)
+    assert run.of("mac_connection", mac.name)["connected"] is False
+    assert "Nothing on this Mac can start" in run.of("mac_connection", mac.name)["msg"]
+    assert len(mac.execs) == 2
+    mac.tunnel = {"interface": "ipsec0", "address": "172.16.0.2"}
+    assert site.play("--tags", "connect").of("mac_connection", mac.name)["connected"] is True
+
+
+def test_a_revoked_identity_leaves_the_keychain(site: Site) -> None:
+    by_hand(site)
+    mac, other = site.lab.add_mac("mac-anna"), site.lab.add_mac("mac-ben")
+    assert_ended_well(site.play())
+    before = held(other)
+    revoke = ("-e", "user_vpn_revoke=mac-anna")
+    predicted = site.play("--check", *revoke, playbook="vwan.user_vpn.revoke")
+    assert_ended_well(predicted)
+    assert held(mac) != {root_sha1(site): False}
+    run = site.play(*revoke, playbook="vwan.user_vpn.revoke")
+    assert_ended_well(run)
+    assert predicted.changed() == run.changed()
+    assert held(mac) == {root_sha1(site): False}
+    assert held(other) == before
+    assert site.play(*revoke, playbook="vwan.user_vpn.revoke").changed() == set()
+    assert_clean(mac)
+
+
 def test_a_key_that_was_imported_cannot_be_exported(site: Site) -> None:
     by_hand(site)
     mac = site.lab.add_mac("mac-anna")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import sqlite3
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ansible_collections.vwan.user_vpn.tests.integration.azure_site import AzureSite, azure_site
+from ansible_collections.vwan.user_vpn.tests.lab.azure import certificates
 
 NAMES = ("mac1", "mac2", "mac3")
 
@@ -55,6 +58,7 @@ def test_a_lost_mac(site: AzureSite) -> None:
     issued = ledger(site, "issued")
     site.lab.macs["mac2"].offline()
     options = ("-e", "user_vpn_revoke=mac2", "-e", "user_vpn_revoke_reason='lost in a train'")
+    assert (site.profiles / "mac2.mobileconfig").exists()
     predicted = site.play("--check", *options, playbook="vwan.user_vpn.revoke")
     ended_well(predicted)
     assert (site.refused, ledger(site, "revoked")) == (set(), {})
@@ -64,6 +68,8 @@ def test_a_lost_mac(site: AzureSite) -> None:
     assert site.refused == {issued["mac2"]}
     assert ledger(site, "revoked") == {"mac2": issued["mac2"]}
     assert not list((site.pki / "clients/mac2").glob("*.p12"))
+    assert sorted(path.stem for path in site.profiles.glob("*.mobileconfig")) == ["mac1", "mac3"]
+    assert sorted(json.loads((site.profiles / "manifest.json").read_text())["profiles"]) == ["mac1", "mac3"]
     with sqlite3.connect(site.pki / "ledger.sqlite3") as database:
         assert "lost in a train" in str(database.execute("SELECT * FROM events").fetchall())
     # again: nothing to do, nothing written
@@ -103,6 +109,41 @@ def test_a_misspelt_name_does_nothing(site: AzureSite) -> None:
     assert "knows no certificate of a client" in run.output and "mack2" in run.output
     assert (site.refused, ledger(site, "revoked")) == (set(), {})
     assert len(on_mac(site, "mac1")) == 1
+
+
+def test_an_inventory_without_hosts_revokes_nobody_and_says_so(site: AzureSite) -> None:
+    run = site.play("-e", "user_vpn_revoke=mac1", "-e", "user_vpn_hosts=macs", playbook="vwan.user_vpn.revoke")
+    assert run.returncode != 0
+    assert "No host of the inventory matches macs" in run.output and "nobody was revoked" in run.output
+    assert ledger(site, "revoked") == {}
+
+
+def test_without_the_right_to_write_the_thumbprints_are_shown(site: AzureSite) -> None:
+    """Who keeps the configuration by hand sets user_vpn_publish_root to false; then no playbook writes there."""
+    issued = ledger(site, "issued")
+    site.variables["user_vpn_publish_root"] = False
+    site.azure.forget_requests()
+    revoked = site.play("-e", "user_vpn_revoke=mac1", playbook="vwan.user_vpn.revoke")
+    ended_well(revoked)
+    assert "Enter in the portal" in revoked.stdout and issued["mac1"] in revoked.stdout
+    ended_well(renew(site, user_vpn_revoke_superseded=True))
+    assert not [write for write in site.azure.writes if "vpnserverconfigurations" in write.path.lower()]
+
+
+def test_an_expired_root_need_not_keep_a_lost_mac_accepted(site: AzureSite) -> None:
+    """Azure refuses every change while one is listed."""
+    issued = ledger(site, "issued")
+    old = base64.b64encode(certificates.authority("Old root", days=-1).certificate.public_bytes(Encoding.DER)).decode()
+    site.configuration.properties["vpnClientRootCertificates"].append({"name": "old", "publicCertData": old})
+    refused = site.play("-e", "user_vpn_revoke=mac1", playbook="vwan.user_vpn.revoke")
+    assert refused.returncode != 0
+    assert "set remove_expired_roots" in refused.output
+    assert site.refused == set()
+    site.variables["user_vpn_remove_expired_roots"] = True
+    ended_well(site.play(playbook="vwan.user_vpn.revoke"))
+    assert site.refused == {issued["mac1"]}
+    names = [root["name"] for root in site.configuration.properties["vpnClientRootCertificates"]]
+    assert len(names) == 1 and "old" not in names
 
 
 def test_the_report(site: AzureSite) -> None:

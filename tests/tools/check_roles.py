@@ -106,14 +106,21 @@ def role_readme(role: Path) -> str:
     return "\n".join(lines)
 
 
+def meaning(variable: str, descriptions: dict[str, str]) -> str:
+    """What the first role variable of that name says: others may read it to conclude something from it."""
+    name = variable.removeprefix("user_vpn")
+    named = [text for option, text in descriptions.items() if option.endswith(name)]
+    return (named or list(descriptions.values()))[0]
+
+
 def variables(roles: list[Path]) -> str:
     """The list of fleet-wide variables, each with the role variables that read it."""
-    readers: dict[str, list[tuple[str, str]]] = {}
+    readers: dict[str, dict[str, str]] = {}
     for role in roles:
         for entry in load(role / "meta/argument_specs.yml")["argument_specs"].values():
             for option, rule in entry.get("options", {}).items():
                 for name in fleet_variables(role, option):
-                    readers.setdefault(name, []).append((option, sentences(rule["description"])))
+                    readers.setdefault(name, {})[option] = sentences(rule["description"])
     lines = [
         "# Fleet-wide variables",
         "",
@@ -123,8 +130,8 @@ def variables(roles: list[Path]) -> str:
         "|---|---|---|",
     ]
     for name in sorted(readers):
-        options = ", ".join(f"`{option}`" for option, _description in readers[name])
-        lines.append(f"| `{name}` | {readers[name][0][1]} | {options} |")
+        options = ", ".join(f"`{option}`" for option in readers[name])
+        lines.append(f"| `{name}` | {meaning(name, readers[name])} | {options} |")
     lines += [
         "",
         "Read by the playbooks only:",
@@ -132,6 +139,8 @@ def variables(roles: list[Path]) -> str:
         "* `user_vpn_azure`: the options by which the Azure modules sign in (`subscription_id`, `tenant`, `client_id`,",
         "  `secret`, ...), for those who do not keep them in the environment. See [azure.md](azure.md).",
         "* `user_vpn_hosts` (extra variable only): the hosts or groups the playbooks act on, `user_vpn` by default.",
+        "* `user_vpn_evidence`: the file that the playbook `evidence` writes, `user_vpn/evidence.txt` beside the",
+        "  inventory by default.",
         "",
     ]
     return "\n".join(lines)

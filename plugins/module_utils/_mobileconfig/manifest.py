@@ -12,7 +12,7 @@ Many hosts are rendered at once, each in a process of its own, and each changes 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,30 @@ def before_and_after(path: Path, host: str, fields: Mapping[str, Any]) -> tuple[
     return before, after
 
 
+def take_out(path: Path, certificates: Collection[str], *, check: bool = False) -> list[str]:
+    """Delete every profile with one of these client certificates (SHA-1, upper-case hex), file and entry.
+
+    Returns the hosts whose profiles these are. With `check` nothing is deleted.
+    """
+    if not path.exists():
+        return []
+    if check:
+        return _holders(_read(path), certificates)
+    with _files.locked(path.with_name(f".{path.name}.lock")):
+        profiles = _read(path)
+        hosts = _holders(profiles, certificates)
+        # The files first: whoever is killed here finds the entries again.
+        for host in hosts:
+            _files.delete(path.parent / str(profiles[host].get("file") or f"{host}.mobileconfig"))
+        if hosts:
+            _files.write_atomic(path, _document({name: e for name, e in profiles.items() if name not in hosts}))
+    return hosts
+
+
+def _holders(profiles: Mapping[str, dict[str, Any]], certificates: Collection[str]) -> list[str]:
+    return sorted(host for host, entry in profiles.items() if entry.get("certificate_sha1") in certificates)
+
+
 def _entry(profiles: Mapping[str, dict[str, Any]], host: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     known = profiles.get(host, {})
     serial_number = fields.get("serial_number") or known.get("serial_number")
@@ -55,9 +79,12 @@ def _entry(profiles: Mapping[str, dict[str, Any]], host: str, fields: Mapping[st
 
 def _updated(path: Path, host: str, fields: Mapping[str, Any]) -> tuple[bytes, bool]:
     profiles = _read(path)
-    document = {"version": VERSION, "profiles": {**profiles, host: _entry(profiles, host, fields)}}
-    content = (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
+    content = _document({**profiles, host: _entry(profiles, host, fields)})
     return content, _files.would_write(path, content)
+
+
+def _document(profiles: Mapping[str, dict[str, Any]]) -> bytes:
+    return (json.dumps({"version": VERSION, "profiles": profiles}, indent=2, sort_keys=True) + "\n").encode()
 
 
 def _read(path: Path) -> dict[str, Any]:

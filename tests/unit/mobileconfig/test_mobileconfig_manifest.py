@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.errors import ProfileError
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.manifest import before_and_after, update_entry
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.manifest import (
+    before_and_after,
+    take_out,
+    update_entry,
+)
 
 FIELDS = {"identifier": "com.example.uservpn", "profile_uuid": "A", "file": "mac-01.mobileconfig"}
 
@@ -80,6 +84,21 @@ def test_a_file_that_is_no_manifest_is_left_alone(path: Path, content: str) -> N
     with pytest.raises(ProfileError, match="no manifest"):
         update_entry(path, "mac-01", FIELDS)
     assert path.read_text(encoding="utf-8") == content
+
+
+def test_profiles_with_a_certificate_go_file_and_entry(path: Path) -> None:
+    assert take_out(path, {"AA"}) == []
+    assert list(path.parent.iterdir()) == []
+    for host, certificate in (("mac-01", "AA"), ("mac-02", "BB"), ("mac-03", "AA")):
+        (path.parent / f"{host}.mobileconfig").write_text("a private key")
+        update_entry(path, host, {"certificate_sha1": certificate, "file": f"{host}.mobileconfig"})
+    assert take_out(path, {"AA", "CC"}, check=True) == ["mac-01", "mac-03"]
+    assert len(list(path.parent.glob("*.mobileconfig"))) == 3
+    (path.parent / "mac-03.mobileconfig").unlink()  # a run that was killed between file and entry
+    assert take_out(path, {"AA", "CC"}) == ["mac-01", "mac-03"]
+    assert [found.name for found in path.parent.glob("*.mobileconfig")] == ["mac-02.mobileconfig"]
+    assert list(entries(path)) == ["mac-02"]
+    assert take_out(path, {"AA", "CC"}) == []
 
 
 def worker(path: Path, number: int) -> None:
