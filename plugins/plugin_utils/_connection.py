@@ -75,14 +75,18 @@ def our_tunnel(tunnel: Mapping[str, Any], wanted: Collection[Pool]) -> tuple[dic
 
     `tunnel` is what `_mac.facts` returns. Without pools every tunnel of the native client counts.
     """
-    ours, others = [], []
+    ours: list[dict[str, str]] = []
+    others: list[str] = []
     if tunnel["connected"]:
         for found in (tunnel, *tunnel.get("others", [])):
             address = ipaddress.ip_address(found["address"])
             inside = not wanted or any(address in pool for pool in wanted)
-            (ours if inside else others).append({"interface": found["interface"], "address": found["address"]})
+            if inside:
+                ours.append({"interface": found["interface"], "address": found["address"]})
+            else:
+                others.append(found["address"])
     chosen = {"connected": True, **ours[0]} if ours else dict(NO_TUNNEL)
-    return chosen, [found["address"] for found in others]
+    return chosen, others
 
 
 def plan(wish: Wish, known: Mapping[str, Any]) -> Plan:
