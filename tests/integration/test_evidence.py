@@ -45,8 +45,8 @@ def test_evidence_of_a_mac_in_use(site: Site, version: str) -> None:
     assert site.play().returncode == 0
     mac.tunnel = {"interface": "ipsec0", "address": "172.31.250.4", "dns": ["10.1.0.4"], "routes": ["10.1.0.0/16"]}
     mac.log_lines = [
-        f"{datetime.now()} nesessionmanager: [com.apple.networkextension:] anna@contoso.com left wan.0a1b.vpn.azure.com "
-        "(20.30.40.50): code 23"
+        f"{datetime.now()} nesessionmanager: [com.apple.networkextension:] anna@contoso.com left "
+        "wan.0a1b.vpn.azure.com (20.30.40.50): code 23"
     ]
     mac.clear_records()
     before = state_of(mac)
