@@ -249,6 +249,20 @@ def test_the_old_identity_stays_when_the_new_one_is_refused(site: Site, monkeypa
     assert_clean(mac)
 
 
+def test_a_root_that_a_person_trusts_is_trusted(site: Site) -> None:
+    by_hand(site)
+    mac = site.lab.add_mac("mac-anna")
+    site.variables |= {"user_vpn_keychain": "login", "user_vpn_keychain_password": mac.accounts["anna"].password}
+    first = site.play()
+    assert_ended_well(first)
+    assert "open Keychain Access > login > Certificates" in first.of("mac_certificate")["msg"]
+    mac.trusted["anna"] = {hashlib.sha256(site.roots[0]).hexdigest().upper()}
+    again = site.play()
+    assert again.of("mac_certificate")["untrusted_roots"] == []
+    assert again.changed() == set()
+    assert_clean(mac)
+
+
 @pytest.mark.soak
 def test_a_locked_login_keychain_is_explained(site: Site) -> None:
     by_hand(site)

@@ -9,6 +9,7 @@ import datetime
 import os
 import plistlib
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -362,6 +363,20 @@ def test_a_vpn_set_up_by_hand_needs_a_name() -> None:
     bare = {"vpnutil": True, "profile": {}, "macos_version": "15.5"}
     assert "connection_name" in plan(Wish(by_hand=True), bare).reason
     assert plan(Wish(by_hand=True, connection_name="By hand"), bare).how == "vpnutil"
+
+
+@pytest.mark.parametrize(("process", "seconds", "stays"), [("own", 60, True), ("own", -1, False), ("0", 60, False)])
+def test_a_staged_key_does_not_stay_because_another_process_has_its_number(
+    mac: Path, process: str, seconds: int, stays: bool
+) -> None:
+    folder = mac / "Library/Caches/vwan.user_vpn"
+    (folder / "profiles").mkdir(parents=True)
+    (folder / "profiles/a.mobileconfig").write_text("a private key")
+    number = os.getpid() if process == "own" else 4194304 + 1  # Linux numbers none so high
+    (folder / "staged").write_text(f"anna\t{number}\t{int(time.time()) + seconds}\n")
+    state = read_answer(run(mac, "know", IDENTIFIER, "System", "1"), MARK)
+    assert state.leftover == ("" if stays else "anna")
+    assert (folder / "profiles").exists() is stays
 
 
 def test_the_probe_is_sent_until_the_tunnel_is_up_and_not_again(mac: Path) -> None:
