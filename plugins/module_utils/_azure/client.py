@@ -57,11 +57,24 @@ class Azure:
                 pass
             return [item for page in pages for item in _object(page, what).get("value") or []]
 
-    def run(self, what: str, operation: str, *arguments: str, body: Json | None = None, etag: str | None = None) -> Any:
-        """Start a long-running operation and wait for its end. Returns the JSON result, None if there is none."""
+    def run(
+        self,
+        what: str,
+        operation: str,
+        *arguments: str,
+        body: Json | None = None,
+        etag: str | None = None,
+        once: bool = False,
+    ) -> Any:
+        """Start a long-running operation and wait for its end. Returns the JSON result, None if there is none.
+
+        With `once` the request goes out a single time, whatever comes back: for a body that may be out of date by then.
+        """
         started = Started()
         content = [] if body is None else [io.BytesIO(json.dumps(body).encode())]
         options: dict[str, Any] = {} if body is None else {"content_type": "application/json"}
+        if once:
+            options["retry_total"] = 0  # of the SDK's RetryPolicy, which knows only how to send the same again
         if etag:
             options["headers"] = {"If-Match": etag}
         with self._explained(what):

@@ -12,11 +12,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from . import errors
-from .errors import AzureError
+from .errors import AzureError, retry_after
 
 POLL_SECONDS = 5.0  # between two questions, where Azure names no time
 ZERO_SECONDS = 1.0  # where it names zero
@@ -125,18 +124,9 @@ def finish(first: Any, get: Callable[[str], Any], wait: Wait) -> Any:
     return parsed(first, wait.what)
 
 
-def retry_after(response: Any) -> float | None:
-    """The seconds that Azure asks to wait, in any form that azure-core knows, or None."""
-    for header in ("retry-after-ms", "x-ms-retry-after-ms"):
-        if str(response.headers.get(header) or "").isdigit():
-            return float(response.headers[header]) / 1000
-    text = str(response.headers.get("Retry-After") or "").strip()
-    if text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time()) if text else None
-    except (TypeError, ValueError):
-        return None
+def seconds_until_next(asked: float | None) -> float:
+    """How long to wait before asking again: as Azure asks, else as we think right."""
+    return POLL_SECONDS if asked is None else asked or ZERO_SECONDS
 
 
 def parsed(response: Any, what: str) -> Any:
@@ -167,7 +157,7 @@ def _poll(url: str, before: Any, get: Callable[[str], Any], wait: Wait, done: Ca
             broken, asked = broken + 1, None
             if error.code not in ("NoConnection", "BrokenAnswer") or broken >= BROKEN_POLLS:
                 raise
-        pause = POLL_SECONDS if asked is None else asked or ZERO_SECONDS
+        pause = seconds_until_next(asked)
 
 
 def _state_is_final(response: Any) -> bool:

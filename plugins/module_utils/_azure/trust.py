@@ -4,8 +4,9 @@
 """Private to this collection: change which roots a User VPN configuration trusts, and which certificates it refuses.
 
 Azure has no call for that: the whole configuration is read, edited and put back. So everything else in it goes back
-as it came, known or not; secrets that Azure does not show are fetched first; and the etag makes Azure refuse the PUT
-when somebody else was faster.
+as it came, known or not; secrets that Azure does not show are fetched first; and the etag asks Azure to refuse the PUT
+when somebody else was faster. Should Azure not honour it, every PUT follows at once upon reading: it is never sent
+again as it is.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from .certificates import Certificate, Stored, from_azure
 from .client import Azure
 from .configurations import Json
 from .errors import AzureError
-from .operations import POLL_SECONDS
+from .operations import seconds_until_next
 
 ROOTS_LIMIT = 20  # "Point-to-site VPN - Azure certificate authentication FAQ"
 _READ_ONLY = ("name", "type", "etag")
 _READ_ONLY_PROPERTIES = ("provisioningState", "p2SVpnGateways", "etag")
+_UNCLEAR_WRITES = 5  # in a row, before we give up
 _SECRETS_API = "2024-10-01"  # the first API version with listRadiusSecrets
 
 
@@ -82,6 +84,7 @@ class Result:
 def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: bool = False) -> Result:
     """Make the configuration fulfil the wish, with one accepted PUT at most, or none with `check`.
 
+    After a PUT that Azure refused for now, or whose end is unclear, the configuration is read and the plan made anew.
     `name` is a name in the resource group, or a resource id.
     """
     if name.startswith("/"):
@@ -90,7 +93,7 @@ def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: b
     first: Plan | None = None
     before: Json = {}
     secrets: list[Any] | None = None
-    written = False
+    written, unclear = False, 0
     while True:
         current = configurations.read(azure, resource_group, name)
         plan = make_plan(current, wish, datetime.now(UTC))
@@ -104,7 +107,7 @@ def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: b
                 "Overwritten",
             )
         if _is_updating(current):
-            patience.pause(POLL_SECONDS)
+            patience.pause(seconds_until_next(None))
             continue
         if secrets is None and _lacks_secrets(current):
             secrets = _radius_secrets(azure, current)
@@ -117,11 +120,13 @@ def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: b
                 name,
                 body=_body(plan.resource, secrets or []),
                 etag=current.get("etag"),
+                once=True,
             )
         except AzureError as error:
-            if not error.busy:
+            unclear = unclear + 1 if error.unclear else 0
+            if not (error.busy or error.unclear) or unclear >= _UNCLEAR_WRITES:
                 raise
-            patience.pause(POLL_SECONDS)
+            patience.pause(seconds_until_next(error.retry_after))
         else:
             written = True
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import errors, operations
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import errors
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.errors import AzureError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.operations import Wait, finish
 
@@ -183,14 +183,14 @@ def test_short_waits_are_silent_and_each_call_has_its_own_limit() -> None:
     ],
 )
 def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
-    assert operations.retry_after(Answer(headers=headers)) == expected
+    assert errors.retry_after(Answer(headers=headers)) == expected
 
 
 def test_retry_after_as_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    assert 55 < (operations.retry_after(Answer(headers={"Retry-After": later})) or 0) <= 60
+    assert 55 < (errors.retry_after(Answer(headers={"Retry-After": later})) or 0) <= 60
     past = format_datetime(datetime.now(UTC) - timedelta(seconds=60), usegmt=True)
-    assert operations.retry_after(Answer(headers={"Retry-After": past})) == 0
+    assert errors.retry_after(Answer(headers={"Retry-After": past})) == 0
 
 
 # --- errors ------------------------------------------------------------------------------------------------------
@@ -232,4 +232,24 @@ def test_advice_by_code_then_by_status() -> None:
     assert "run again in some minutes" in str(errors.refused("x", "Strange", "", 503))
     assert "custom role" in str(errors.refused("x", "", "", 403))
     assert str(errors.refused("x", "Strange", "Why not.", 418)) == "Azure refused to x (Strange): Why not."
-    assert [errors.refused("x", "", "", status).busy for status in (409, 412, 404)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "busy", "unclear"),
+    [
+        ("", 409, True, False),
+        ("", 412, True, False),
+        ("", 429, True, False),
+        ("AnotherOperationInProgress", None, True, False),
+        ("SubscriptionRequestsThrottled", 429, True, False),
+        ("MissingSubscriptionRegistration", 409, False, False),  # no waiting helps
+        ("ScopeLocked", 409, False, False),
+        ("", 404, False, False),
+        ("InternalServerError", 500, False, True),
+        ("", 503, False, True),
+        ("InternalServerError", None, False, False),  # the end of an operation
+    ],
+)
+def test_what_may_pass(code: str, status: int | None, busy: bool, unclear: bool) -> None:
+    error = errors.refused("x", code, "", status)
+    assert (error.busy, error.unclear) == (busy, unclear)
