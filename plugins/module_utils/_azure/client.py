@@ -50,12 +50,13 @@ class Azure:
         pages: list[Any] = []
 
         def keep(response: Any) -> None:
-            pages.append(response.http_response)
+            if response.http_response.status_code == 200:  # not what the SDK asked for again
+                pages.append(response.http_response)
 
         with self._explained(what):
             for _model in self._operation(operation)(*arguments, raw_response_hook=keep):
                 pass
-            return [item for page in pages for item in _object(page, what).get("value") or []]
+            return [item for page in pages for item in _members(page, what)]
 
     def run(
         self,
@@ -179,5 +180,12 @@ def _raw(response: Any, _model: Any, _headers: Any) -> Any:
 def _object(response: Any, what: str) -> Json:
     body = parsed(response, what)
     if not isinstance(body, dict):
-        raise AzureError(f"Azure's answer to the request to {what} is not a JSON object; run again.", "BrokenAnswer")
+        raise errors.unexpected(what)
     return body
+
+
+def _members(response: Any, what: str) -> list[Json]:
+    found = _object(response, what).get("value") or []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise errors.unexpected(what)
+    return found

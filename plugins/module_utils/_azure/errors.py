@@ -186,6 +186,15 @@ def _body(response: Any) -> Any:
         return None
 
 
+def unexpected(what: str, how: str = "") -> AzureError:
+    """The error for an answer that is not what Azure documents."""
+    return AzureError(
+        f"Azure's answer to the request to {what} has an unexpected form{how}; run again, and look for a proxy that "
+        "changes answers.",
+        "BrokenAnswer",
+    )
+
+
 def explain(error: Exception, what: str) -> AzureError:
     """An SDK exception in our words. The caller raises it `from None`: the original's text may hold a signature."""
     core = load("azure.core.exceptions")
@@ -203,11 +212,7 @@ def explain(error: Exception, what: str) -> AzureError:
     if isinstance(error, core.AzureError):
         hint = _network_hint(error) or "the connection failed or broke off; check the network, and run again"
         return AzureError(f"Azure cannot be reached to {what}: {hint}.", "NoConnection")
-    return AzureError(
-        f"Azure's answer to the request to {what} has an unexpected form ({type(error).__name__}); run again, and "
-        "look for a proxy that changes answers.",
-        "BrokenAnswer",
-    )
+    return unexpected(what, f" ({type(error).__name__})")
 
 
 def _not_signed_in(error: Exception, what: str) -> AzureError:

@@ -266,10 +266,12 @@ def _body(resource: Json, secrets: list[Any]) -> Json:
     for name in _READ_ONLY_PROPERTIES:
         body["properties"].pop(name, None)
     by_address = {
-        item.get("radiusServerAddress"): item.get("radiusServerSecret") for item in secrets if isinstance(item, dict)
+        str(item.get("radiusServerAddress")): item.get("radiusServerSecret")
+        for item in secrets
+        if isinstance(item, dict)
     }
     for server in _servers_without_secret(body):
-        secret = by_address.get(server["radiusServerAddress"])
+        secret = by_address.get(str(server["radiusServerAddress"]))
         if not secret:
             raise UserVpnError(
                 f"Azure does not tell the RADIUS secret of {server['radiusServerAddress']}, so changing the User VPN "

@@ -148,7 +148,7 @@ def test_doubts_are_warnings() -> None:
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_what_azure_holds_is_never_an_error(content: bytes) -> None:
-    for data in (content.decode("latin-1"), base64.b64encode(content).decode(), None, content):
+    for data in (content.decode("latin-1"), base64.b64encode(content).decode(), None, content, "\ud800"):
         stored = certificates.from_azure({"name": "x", "publicCertData": data})
         assert stored.status(NOW) in ("unreadable", "ok", "broken", "expired")
     assert certificates.from_azure(None).status(NOW) == "unreadable"
