@@ -36,7 +36,7 @@ class AzureError(UserVpnError):
     @property
     def busy(self) -> bool:
         """Azure has refused it for now: somebody else is changing the same thing, or there were too many calls."""
-        return self.code in BUSY or (self.status in (409, 412, 429) and self.code not in ADVICE)
+        return self.code in BUSY or self.status in (412, 429)
 
     @property
     def unclear(self) -> bool:
@@ -46,6 +46,7 @@ class AzureError(UserVpnError):
 
 BUSY = (
     "AnotherOperationInProgress",
+    "Conflict",
     "RetryableError",
     "PreconditionFailed",
     "ReferencedResourceNotProvisioned",

@@ -51,13 +51,14 @@ class Wait:
         self._start = self._clock()
         self._said: float | None = None
 
-    def pause(self, seconds: float) -> None:
-        """Sleep; AzureError at once when the pause would go beyond the limit."""
+    def pause(self, seconds: float, because: str = "") -> None:
+        """Sleep; AzureError at once when that would go beyond the limit. `because` is Azure's word for the cause."""
         now = self._clock()
         if now - self._start + seconds > self._limit:
+            cause = f" ({because})" if because else ""
             raise AzureError(
-                f"Azure took more than {self._limit:.0f} seconds to {self.what}; it may still end well. Run again "
-                "later, or with a larger wait_timeout.",
+                f"Azure took more than {self._limit:.0f} seconds to {self.what}{cause}; it may still end well. Run "
+                "again later, or with a larger wait_timeout.",
                 "Timeout",
             )
         worth_a_line = self._said is None or now - self._said >= SAY_SECONDS
@@ -154,8 +155,8 @@ def _poll(url: str, before: Any, get: Callable[[str], Any], wait: Wait, done: Ca
                 return answer
             broken, asked = 0, retry_after(answer)
         except AzureError as error:
-            broken, asked = broken + 1, None
-            if error.code not in ("NoConnection", "BrokenAnswer") or broken >= BROKEN_POLLS:
+            broken, asked = broken + error.unclear, error.retry_after
+            if not (error.unclear or error.status == 429) or broken >= BROKEN_POLLS:
                 raise
         pause = seconds_until_next(asked)
 

@@ -23,7 +23,7 @@ from . import configurations
 from .certificates import Certificate, Stored, from_azure
 from .client import Azure
 from .configurations import Json
-from .errors import AzureError
+from .errors import ADVICE, AzureError
 from .operations import seconds_until_next
 
 ROOTS_LIMIT = 20  # "Point-to-site VPN - Azure certificate authentication FAQ"
@@ -124,9 +124,9 @@ def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: b
             )
         except AzureError as error:
             unclear = unclear + 1 if error.unclear else 0
-            if not (error.busy or error.unclear) or unclear >= _UNCLEAR_WRITES:
+            if not _may_pass(error) or unclear >= _UNCLEAR_WRITES:
                 raise
-            patience.pause(seconds_until_next(error.retry_after))
+            patience.pause(seconds_until_next(error.retry_after), error.code)
         else:
             written = True
 
@@ -254,6 +254,11 @@ def _plain_name(certificate: Certificate) -> str:
 def _free_name(name: str, fingerprint: str, taken: Iterable[str]) -> str:
     """The name, or the name with a piece of the fingerprint when another entry has it already: names are keys."""
     return f"{name}-{fingerprint[:8]}" if name.lower() in {other.lower() for other in taken} else name
+
+
+def _may_pass(error: AzureError) -> bool:
+    """Whether another try may succeed. All codes with which Azure refuses a write beside another are not documented."""
+    return error.busy or error.unclear or (error.status == 409 and error.code not in ADVICE)
 
 
 def _is_updating(resource: Json) -> bool:

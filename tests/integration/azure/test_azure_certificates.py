@@ -360,6 +360,7 @@ def test_an_update_under_way_is_waited_for(
 WRITE_HICCUPS = {
     "reset": faults.reset(),
     "409": faults.conflict(),
+    "409 with another code": faults.status(409, "SomethingIsGoingOn", "Later."),
     "409 with Retry-After": faults.status(409, "AnotherOperationInProgress", "Busy.", retry_after=0),
     "412": faults.etag_mismatch(),
     "429": faults.throttled(),

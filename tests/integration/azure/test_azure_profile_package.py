@@ -282,6 +282,8 @@ def test_a_failed_operation_keeps_the_old_file(
 
 
 HICCUPS = {
+    "409": faults.conflict(),
+    "429": faults.throttled(),
     "429 with Retry-After": faults.throttled(retry_after=0),
     "503 with Retry-After": faults.unavailable(retry_after=0),
     "503": faults.unavailable(),
@@ -292,18 +294,48 @@ PLACES = ["generate", "status", "result", "blob", "token"]
 
 @pytest.mark.parametrize(
     ("match", "fault"),
-    # Whether a POST was served before its connection broke is not known, so the SDK does not repeat it.
+    # Whether a POST was served before its connection broke is not known, so the SDK does not repeat it. 409 is ARM's.
     [
         pytest.param(place, fault, id=f"{place}, {name}")
         for place in PLACES
         for name, fault in HICCUPS.items()
-        if (place, name) != ("generate", "reset")
+        if (place, name) not in (("generate", "reset"), ("blob", "409"), ("token", "409"))
     ],
 )
 def test_one_hiccup_anywhere_is_overcome(match: str, fault: Any, azure: AzureLab, macs: Any, run: Run) -> None:
     azure.faults.add(match, fault)
     run.ok("profile_package", **HUB)
     assert azure.faults.unused == []
+
+
+BUSY = {faults.conflict: "AnotherOperationInProgress", faults.throttled: "SubscriptionRequestsThrottled"}
+
+
+@pytest.mark.parametrize(
+    ("match", "module", "arguments"),
+    [
+        ("generate", "profile_package", WAN),
+        ("health", "connection_health_info", {}),
+        ("POST */virtualWans/wan1/vpnServerConfigurations", "server_configuration_info", {"virtual_wan": "wan1"}),
+    ],
+)
+@pytest.mark.usefixtures("macs")
+def test_a_busy_azure_is_waited_for(
+    match: str, module: str, arguments: dict[str, Any], azure: AzureLab, run: Run
+) -> None:
+    for fault, code in BUSY.items():
+        azure.faults.clear()
+        azure.faults.add(match, fault(), times=8)
+        run.ok(module, **arguments)
+        azure.faults.add(match, fault(), times=1000)
+        message = run.fails(module, **arguments, wait_timeout=1)
+        assert "more than 1 seconds" in message and code in message
+
+
+def test_a_throttled_poll_does_not_generate_again(azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.faults.add("poll", faults.throttled(), times=5)
+    run.ok("profile_package", **HUB)
+    assert generated(azure) == 1
 
 
 @pytest.mark.parametrize("match", ["status", "result", "blob"])

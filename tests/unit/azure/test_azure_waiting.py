@@ -244,6 +244,7 @@ def test_advice_by_code_then_by_status() -> None:
         ("SubscriptionRequestsThrottled", 429, True, False),
         ("MissingSubscriptionRegistration", 409, False, False),  # no waiting helps
         ("ScopeLocked", 409, False, False),
+        ("Canceled", 409, False, False),  # the end of an operation, too
         ("", 404, False, False),
         ("InternalServerError", 500, False, True),
         ("", 503, False, True),
