@@ -148,10 +148,22 @@ def connect(options: Mapping[str, Any], environment: Mapping[str, str], say: Say
 
 
 def _transport(wait: Wait) -> Any:
-    """How requests go out. The SDK sleeps through it before it repeats one: those waits are limited and shown, too."""
-    module = sdk.load("azure.core.pipeline.transport")
+    """How requests go out. The SDK sleeps through it before it repeats one: those waits are limited and shown, too.
+
+    So is the wait for an answer: no request is sent, and no answer waited for, when the limit is over.
+    """
+    module, exceptions = sdk.load("azure.core.pipeline.transport"), sdk.load("azure.core.exceptions")
 
     class Transport(module.RequestsTransport):  # type: ignore[misc, name-defined]
+        def send(self, request: Any, **options: Any) -> Any:
+            for name, seconds in (("connection_timeout", CONNECT_TIMEOUT), ("read_timeout", READ_TIMEOUT)):
+                options[name] = wait.within(options.get(name, seconds))
+            try:
+                return super().send(request, **options)
+            except exceptions.ServiceResponseTimeoutError:
+                wait.within(READ_TIMEOUT)
+                raise
+
         def sleep(self, duration: float) -> None:
             wait.pause(duration)
 

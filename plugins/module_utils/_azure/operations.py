@@ -21,6 +21,7 @@ POLL_SECONDS = 5.0  # between two questions, where Azure names no time
 ZERO_SECONDS = 1.0  # where it names zero
 SAY_FROM = 2.0  # a shorter wait is not worth a line
 SAY_SECONDS = 30.0  # between two lines for whoever is watching
+LEAST_SECONDS = 3.0  # that an answer gets, however little is left
 BROKEN_POLLS = 5  # answers in a row that may be lost or garbled before we give up
 
 _FINAL = ("succeeded", "failed", "canceled", "cancelled")
@@ -51,16 +52,26 @@ class Wait:
         self._start = self._clock()
         self._said: float | None = None
 
+    def within(self, seconds: float) -> float:
+        """The time that one step of `seconds` may take by now; AzureError when the limit is over."""
+        left = self._limit - (self._clock() - self._start)
+        if left <= 0:
+            raise self._over()
+        return min(seconds, max(left, LEAST_SECONDS))
+
+    def _over(self, because: str = "") -> AzureError:
+        cause = f" ({because})" if because else ""
+        return AzureError(
+            f"Azure took more than {self._limit:.0f} seconds to {self.what}{cause}; it may still end well. Run again "
+            "later, or with a larger wait_timeout.",
+            "Timeout",
+        )
+
     def pause(self, seconds: float, because: str = "") -> None:
         """Sleep; AzureError at once when that would go beyond the limit. `because` is Azure's word for the cause."""
         now = self._clock()
         if now - self._start + seconds > self._limit:
-            cause = f" ({because})" if because else ""
-            raise AzureError(
-                f"Azure took more than {self._limit:.0f} seconds to {self.what}{cause}; it may still end well. Run "
-                "again later, or with a larger wait_timeout.",
-                "Timeout",
-            )
+            raise self._over(because)
         worth_a_line = self._said is None or now - self._said >= SAY_SECONDS
         if worth_a_line and now - self._start + seconds >= SAY_FROM:
             self._say(f"waiting for Azure to {self.what} ({now - self._start:.0f} s so far)")

@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 from cryptography import x509
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import client, fetch, operations, profiles
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.errors import AzureError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._package import read_package
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import GROUP, Run, killed_at
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, certificates, faults
@@ -253,6 +256,35 @@ def test_a_wait_has_a_limit(azure: AzureLab, macs: Any, run: Run, tmp_path: Path
     message = run.fails("profile_package", **HUB, wait_timeout=1)
     assert "more than 1 seconds" in message
     assert not (tmp_path / "package.zip").exists()
+
+
+@pytest.mark.parametrize("match", ["generate", "GET */vpnServerConfigurations/macs", "blob"])
+def test_an_answer_that_does_not_come_has_a_limit(match: str, azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.faults.add(match, faults.delay(10), times=3)
+    start = time.monotonic()
+    assert "more than 1 seconds" in run.fails("profile_package", **HUB, wait_timeout=1)
+    assert time.monotonic() - start < 8
+
+
+def test_a_package_that_trickles_has_a_limit() -> None:
+    class Trickle:
+        headers: ClassVar[dict[str, str]] = {}
+
+        def __enter__(self) -> Trickle:
+            return self
+
+        def __exit__(self, *_unused: object) -> None:
+            pass
+
+        def read1(self, _size: int) -> bytes:
+            time.sleep(0.1)
+            return b"x"
+
+    opener = SimpleNamespace(open=lambda _url, timeout: Trickle())
+    with pytest.raises(AzureError, match="more than 1 seconds to download"):
+        wait = operations.Wait(1, print)
+        wait.begin("download the package")
+        fetch._get(opener, "https://x.example", wait)
 
 
 def test_a_long_pause_that_azure_orders_is_not_slept_beyond_the_limit(azure: AzureLab, macs: Any, run: Run) -> None:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import errors
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import errors, operations
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.errors import AzureError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.operations import Wait, finish
 
@@ -159,6 +159,19 @@ def test_a_limit_and_a_line_every_half_minute() -> None:
     assert caught.value.code == "Timeout"
     assert clock.now == 100
     assert clock.said == [f"waiting for Azure to generate the package ({n} s so far)" for n in (0, 30, 60, 90)]
+
+
+def test_a_step_gets_what_is_left_but_never_too_little() -> None:
+    clock = Clock()
+    wait = clock.wait(limit=100)
+    assert wait.within(60) == 60
+    clock.now = 50
+    assert wait.within(60) == 50
+    clock.now = 99
+    assert wait.within(60) == operations.LEAST_SECONDS
+    clock.now = 100
+    with pytest.raises(AzureError, match="more than 100 seconds to generate the package"):
+        wait.within(60)
 
 
 def test_short_waits_are_silent_and_each_call_has_its_own_limit() -> None:
