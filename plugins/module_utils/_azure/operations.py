@@ -48,7 +48,7 @@ class Wait:
 
     def begin(self, what: str) -> None:
         """A new call, with its whole time before it. `what` completes "waiting for Azure to ..."."""
-        self.what = what
+        self.what, self._because = what, ""
         self._start = self._clock()
         self._said: float | None = None
 
@@ -59,8 +59,8 @@ class Wait:
             raise self._over()
         return min(seconds, max(left, LEAST_SECONDS))
 
-    def _over(self, because: str = "") -> AzureError:
-        cause = f" ({because})" if because else ""
+    def _over(self) -> AzureError:
+        cause = f" ({self._because})" if self._because else ""
         return AzureError(
             f"Azure took more than {self._limit:.0f} seconds to {self.what}{cause}; it may still end well. Run again "
             "later, or with a larger wait_timeout.",
@@ -69,9 +69,10 @@ class Wait:
 
     def pause(self, seconds: float, because: str = "") -> None:
         """Sleep; AzureError at once when that would go beyond the limit. `because` is Azure's word for the cause."""
+        self._because = because
         now = self._clock()
         if now - self._start + seconds > self._limit:
-            raise self._over(because)
+            raise self._over()
         worth_a_line = self._said is None or now - self._said >= SAY_SECONDS
         if worth_a_line and now - self._start + seconds >= SAY_FROM:
             self._say(f"waiting for Azure to {self.what} ({now - self._start:.0f} s so far)")
