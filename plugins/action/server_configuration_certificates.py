@@ -64,13 +64,18 @@ class ActionModule(AzureAction):
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
         # In check mode root_certificate says nothing of a root that a real run would make first.
-        unmade = [root for root in arguments["roots"] if self.check_mode and root.get("public_cert_data") == ""]
+        unmade = [
+            root
+            for root in arguments["roots"]
+            if self.check_mode and root.get("public_cert_data") == "" and root["state"] == "present"
+        ]
         wish = trust.Wish(
             roots=tuple(
                 self._root(number, entry)
                 for number, entry in enumerate(arguments["roots"], start=1)
                 if entry not in unmade
             ),
+            unmade=tuple(root.get("name") or "" for root in unmade),
             revoked=tuple(self._revoked(entry) for entry in arguments["revoked"]),
             purge_roots=arguments["purge_roots"],
             purge_revoked=arguments["purge_revoked"],
@@ -84,10 +89,9 @@ class ActionModule(AzureAction):
         for warning in done.warnings:
             self.warn(warning)
         now = datetime.now(UTC)
-        changes = [*done.changes, *(f"trust the root {root['name'] or 'that this run would make'}" for root in unmade)]
         result = {
-            "changed": bool(changes),
-            "changes": changes,
+            "changed": bool(done.changes),
+            "changes": list(done.changes),
             "id": str(done.after.get("id")),
             "roots": configurations.roots(done.after, now),
             "revoked": configurations.revoked(done.after),
@@ -95,7 +99,7 @@ class ActionModule(AzureAction):
         if self.diff_mode and done.changes:
             result["diff"] = {
                 "before": trust.describe(done.before, now),
-                "after": trust.describe(done.after, now),
+                "after": trust.describe(done.after, now, wish.unmade),
                 "before_header": result["id"],
                 "after_header": result["id"],
             }

@@ -120,7 +120,10 @@ options:
           - absent
         default: present
   purge_roots:
-    description: Remove all trusted roots that are not in O(roots). The last one stays, unless another takes its place.
+    description:
+      - Remove all trusted roots that are not in O(roots).
+      - It is an error if none would be left, since nobody could connect with a certificate then; not if the
+        configuration has other authentication methods only.
     type: bool
     default: false
   purge_revoked:
@@ -198,7 +201,9 @@ id:
   type: str
   sample: /subscriptions/0/resourceGroups/rg-vpn/providers/Microsoft.Network/vpnServerConfigurations/macs
 roots:
-  description: The trusted roots after the change, in Azure's order; in check mode, as they would be.
+  description:
+    - The trusted roots after the change, in Azure's order; in check mode, as they would be, without one that is still
+      to be made.
   returned: success
   type: list
   elements: dict

@@ -54,9 +54,10 @@ class RevokedWish:
 
 @dataclass(frozen=True)
 class Wish:
-    """All that is asked of a configuration."""
+    """All that is asked of a configuration. `unmade` are the names of roots that check mode cannot know yet."""
 
     roots: tuple[RootWish, ...] = ()
+    unmade: tuple[str, ...] = ()
     revoked: tuple[RevokedWish, ...] = ()
     purge_roots: bool = False
     purge_revoked: bool = False
@@ -138,7 +139,7 @@ def make_plan(resource: Json, wish: Wish, now: datetime) -> Plan:
     revoked = _plan_revoked(resource, wish, changes)
     if not changes:
         return Plan(resource, (), tuple(_warnings(resource, roots, now)))
-    _refuse_useless(resource, roots, now)
+    _refuse_useless(resource, roots, len(wish.unmade), now)
     planned = copy.deepcopy(resource)
     planned.setdefault("properties", {})
     planned["properties"]["vpnClientRootCertificates"] = [root.item for root in roots]
@@ -146,13 +147,14 @@ def make_plan(resource: Json, wish: Wish, now: datetime) -> Plan:
     return Plan(planned, tuple(changes), tuple(_warnings(planned, roots, now)))
 
 
-def describe(resource: Json, now: datetime) -> str:
+def describe(resource: Json, now: datetime, unmade: Iterable[str] = ()) -> str:
     """The certificates of a configuration, a line each, for a diff."""
     lines = [
         f"trusted root {root['name']}: {root['subject']}, SHA-1 {root['sha1']}, until {root['not_after']}, "
         f"{root['status']}"
         for root in configurations.roots(resource, now)
     ]
+    lines += [f"trusted root{f' {name}' if name else ''}: to be made" for name in unmade]
     lines += [f"revoked {item['name']}: {item['thumbprint']}" for item in configurations.revoked(resource)]
     return "".join(f"{line}\n" for line in lines)
 
@@ -178,6 +180,7 @@ def _plan_roots(resource: Json, wish: Wish, now: datetime, changes: list[str]) -
             name = _free_name(root.name or _plain_name(root.certificate), root.sha1, (old.name for old in kept))
             kept.append(from_azure({"name": name, "publicCertData": root.certificate.public_cert_data}))
             changes.append(f"trust the root {_label(kept[-1])}")
+    changes += [f"trust the root {name or 'that this run would make'}" for name in wish.unmade]
     return kept
 
 
@@ -201,12 +204,13 @@ def _plan_revoked(resource: Json, wish: Wish, changes: list[str]) -> list[Json]:
     return kept
 
 
-def _refuse_useless(resource: Json, roots: list[Stored], now: datetime) -> None:
+def _refuse_useless(resource: Json, roots: list[Stored], unmade: int, now: datetime) -> None:
     name = resource.get("name")
-    if len(roots) > ROOTS_LIMIT:
+    count = len(roots) + unmade
+    if count > ROOTS_LIMIT:
         raise UserVpnError(
-            f"The User VPN configuration {name} would trust {len(roots)} roots; Azure takes {ROOTS_LIMIT}. Remove "
-            "those that no client needs (state: absent, or purge_roots)."
+            f"The User VPN configuration {name} would trust {count} roots; Azure takes {ROOTS_LIMIT}. Remove those "
+            "that no client needs (state: absent, or purge_roots)."
         )
     expired = [root for root in roots if root.status(now) == "expired"]
     if expired:
@@ -215,7 +219,8 @@ def _refuse_useless(resource: Json, roots: list[Stored], now: datetime) -> None:
             "every change while one is listed: set remove_expired_roots to remove them with this change."
         )
     had_roots = bool(configurations.items(resource, "vpnClientRootCertificates"))
-    if had_roots and not roots and "Certificate" in configurations.items(resource, "vpnAuthenticationTypes"):
+    types = configurations.items(resource, "vpnAuthenticationTypes")
+    if had_roots and not roots and not unmade and (not types or "Certificate" in types):
         raise UserVpnError(
             f"The User VPN configuration {name} would trust no root any more, so nobody could connect with a "
             "certificate; give the root that should stay in roots."

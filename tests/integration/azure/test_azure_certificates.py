@@ -163,6 +163,47 @@ def test_check_mode_predicts_and_only_reads(azure: AzureLab, macs: Any, change: 
     assert not change(**wish, check=True)["changed"]
 
 
+@pytest.mark.parametrize(
+    ("state", "options"),
+    [
+        (["old"], {"purge_roots": True}),
+        (["expired"], {"remove_expired_roots": True}),
+        (["expired"], {}),
+        (["expired", "old"], {"purge_roots": True}),
+        ([f"r{number}" for number in range(20)], {}),
+        ([], {}),
+    ],
+)
+def test_check_mode_knows_that_a_root_is_still_to_be_made(
+    state: list[str], options: dict[str, Any], macs: Any, run: Run, make_root: Root
+) -> None:
+    days = {"expired": -1}
+    macs.properties["vpnClientRootCertificates"] = [
+        stored(name, make_root(name, days=days.get(name, 365))) for name in state
+    ]
+    wish = {"vpn_server_configuration": "macs", **options}
+    predicted = run(MODULE, check=True, roots=[{"name": "new", "public_cert_data": ""}], **wish)
+    real = run(MODULE, roots=[{"name": "new", "public_cert_data": one_line(make_root("new"))}], **wish)
+    assert (predicted["failed"], predicted["changed"]) == (real["failed"], real["changed"])
+    assert predicted.get("msg") == real.get("msg")
+    assert len(predicted.get("changes", [])) == len(real.get("changes", []))
+    if not real["failed"]:
+        assert "trusted root new: to be made\n" in predicted["diff"]["after"]
+        assert predicted["diff"]["after"].count("\n") == real["diff"]["after"].count("\n")
+
+
+def test_a_root_without_a_name_that_is_still_to_be_made(macs: Any, change: Any) -> None:
+    result = change(check=True, roots=[{"public_cert_data": ""}])
+    assert result["changes"] == ["trust the root that this run would make"]
+    assert result["diff"]["after"] == "trusted root: to be made\n"
+
+
+def test_without_certificate_authentication_no_root_needs_to_stay(macs: Any, change: Any, make_root: Root) -> None:
+    macs.properties["vpnClientRootCertificates"] = [stored("old", make_root("old"))]
+    macs.properties["vpnAuthenticationTypes"] = ["AAD"]
+    assert change(purge_roots=True)["roots"] == []
+
+
 # --- everything else stays ---------------------------------------------------------------------------------------
 
 

@@ -253,6 +253,18 @@ def test_a_configuration_without_certificate_authentication_is_a_warning() -> No
     assert "add Azure certificate" in plan.warnings[0].replace("\n", " ")
 
 
+def test_the_last_root_stays_where_clients_may_need_it() -> None:
+    for types in (["Certificate"], ["AAD", "Certificate"], [], None):
+        with pytest.raises(UserVpnError, match="trust no root any more"):
+            trust.make_plan(
+                resource([item(ROOTS[0], "a")], vpnAuthenticationTypes=types), trust.Wish(purge_roots=True), NOW
+            )
+    plan = trust.make_plan(
+        resource([item(ROOTS[0], "a")], vpnAuthenticationTypes=["AAD"]), trust.Wish(purge_roots=True), NOW
+    )
+    assert len(plan.changes) == 1
+
+
 def test_the_diff_is_readable() -> None:
     text = trust.describe(resource([item(ROOTS[0], "one"), broken(ROOTS[1], "two")], [{"thumbprint": "ab" * 20}]), NOW)
     assert text.count("\n") == 3
