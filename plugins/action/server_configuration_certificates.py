@@ -117,6 +117,8 @@ class ActionModule(AzureAction):
     def _root(self, number: int, entry: dict[str, Any]) -> trust.RootWish:
         where = f"roots[{number}]"
         present = entry["state"] == "present"
+        if not any(entry.get(option) for option in ("path", "public_cert_data", "sha1")):
+            raise UserVpnError(f"{where} is empty: give path or public_cert_data, or sha1 with state: absent.")
         name = entry.get("name") or ""
         if entry.get("sha1"):
             if present:
@@ -128,7 +130,7 @@ class ActionModule(AzureAction):
             path = self.local_path(entry["path"])
             where, content = str(path), _files.read(path, _FILE_LIMIT)
         else:
-            content = entry["public_cert_data"].encode()
+            content = entry["public_cert_data"].encode("utf-8", "replace")
         certificate = certificates.from_user(content, where)
         if present:
             for warning in certificates.check_root(certificate, where, datetime.now(UTC)):

@@ -64,6 +64,17 @@ class Wish:
     remove_expired: bool = False
     repair_broken: bool = False
 
+    def __post_init__(self) -> None:
+        for what, option, wanted in (
+            ("root", "roots", {(root.sha1, root.present) for root in self.roots}),
+            ("thumbprint", "revoked", {(entry.thumbprint, entry.present) for entry in self.revoked}),
+        ):
+            for sha1, present in wanted:
+                if present and (sha1, False) in wanted:
+                    raise UserVpnError(
+                        f"The {what} {sha1} is both present and absent in {option}; keep one of the two."
+                    )
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -322,10 +322,28 @@ def test_roots_that_no_client_could_use(
         ({"roots": [{"sha1": "A" * 40}]}, "state: absent"),
         ({"roots": [{"path": "nowhere.pem"}]}, "nowhere.pem"),
         ({"roots": [{"name": "nothing"}]}, "one of the following is required"),
+        ({"roots": [{"path": ""}]}, "roots[1] is empty"),
+        ({"roots": [{"public_cert_data": ""}]}, "roots[1] is empty"),
+        ({"roots": [{"public_cert_data": None}]}, "roots[1] is empty"),
+        ({"roots": [{"sha1": "", "state": "absent"}]}, "roots[1] is empty"),
+        ({"roots": [{"public_cert_data": "\ud800"}]}, "holds no certificate"),
+        ({"revoked": [{"thumbprint": ""}]}, "40 hex digits"),
+        (
+            {"revoked": [{"thumbprint": THUMBPRINT}, {"thumbprint": THUMBPRINT.lower(), "state": "absent"}]},
+            f"{THUMBPRINT} is both present and absent in revoked",
+        ),
     ],
 )
 def test_wishes_that_make_no_sense(wish: dict[str, Any], expected: str, azure: AzureLab, refuse: Any) -> None:
     assert expected in refuse(**wish)
+    assert azure.requests == []
+
+
+def test_a_root_both_present_and_absent(azure: AzureLab, refuse: Any, make_root: Root) -> None:
+    pem = make_root()
+    for entries in ([0, 1], [1, 0]):
+        roots = [{"public_cert_data": one_line(pem)}, {"sha1": sha1(pem), "state": "absent"}]
+        assert "both present and absent in roots" in refuse(roots=[roots[entry] for entry in entries])
     assert azure.requests == []
 
 

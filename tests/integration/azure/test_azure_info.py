@@ -18,6 +18,7 @@ from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
 
 INFO = "server_configuration_info"
 HEALTH = "connection_health_info"
+WAN_ID = "/subscriptions/S/resourceGroups/G/providers/Microsoft.Network/virtualWans/wan1"
 
 
 def test_one_configuration_with_gateways_and_hubs(
@@ -116,6 +117,31 @@ def test_health_comes_by_every_way(headers: str, azure: AzureLab, macs: Any, run
     assert gateway is not None
     azure.connect_client(gateway, "172.31.250.5")
     assert run.ok(HEALTH, p2s_vpn_gateway="gw1")["connections"] == 1
+
+
+@pytest.mark.parametrize("module", ["server_configuration_certificates", "profile_package", INFO])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"virtual_wan": "wan1", "resource_group": ""}, "resource_group is empty"),
+        ({"virtual_wan": "wan1", "resource_group": "../x"}, "resource_group must be the name alone"),
+        ({"p2s_vpn_gateway": ""}, "p2s_vpn_gateway is empty"),
+        ({"p2s_vpn_gateway": " "}, "p2s_vpn_gateway is empty"),
+        ({"virtual_wan": ""}, "virtual_wan is empty"),
+        ({"virtual_wan": "a/b c?x"}, "virtual_wan must be the name alone"),
+        ({"virtual_wan": ".."}, "virtual_wan must be the name alone"),
+        ({"virtual_wan": "wan1", "vpn_server_configuration": ""}, "vpn_server_configuration is empty"),
+        ({"virtual_wan": "wan1", "vpn_server_configuration": "/subscriptions/x"}, "must be a name, or a resource id"),
+        ({"virtual_wan": "wan1", "vpn_server_configuration": WAN_ID}, "must be a name, or a resource id"),
+    ],
+)
+def test_names_that_no_resource_has(
+    module: str, options: dict[str, str], expected: str, azure: AzureLab, run: Run
+) -> None:
+    dest = {"dest": "package.zip"} if module == "profile_package" else {}
+    assert expected in run.fails(module, **options, **dest)
+    assert "p2s_vpn_gateway is empty" in run.fails(HEALTH, p2s_vpn_gateway="")
+    assert azure.requests == []
 
 
 # --- answers that are not what Azure documents -------------------------------------------------------------------
