@@ -229,6 +229,27 @@ def test_check_mode_finds_what_is_not_there(azure: AzureLab, macs: Any, run: Run
     assert "ios" in run.fails("profile_package", **WAN, vpn_server_configuration="ios", check=True)
 
 
+@pytest.mark.parametrize(
+    ("dest", "expected"),
+    [
+        ("folder", "folder is a folder; give the name of a file in it"),
+        ("", "is a folder"),
+        ("file/package.zip", "file is not a folder"),
+        ("file/deeper/package.zip", "file is not a folder"),
+        ("nowhere-link/package.zip", "nowhere-link is not a folder"),
+    ],
+)
+def test_a_place_for_no_file_is_an_error_before_azure_is_asked(
+    dest: str, expected: str, azure: AzureLab, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere-link").symlink_to("nowhere")
+    for check in (True, False):
+        assert expected in run.fails("profile_package", virtual_wan="wan1", dest=dest, check=check)
+    assert azure.requests == []
+
+
 # --- how Azure answers -------------------------------------------------------------------------------------------
 
 
