@@ -64,13 +64,18 @@ class ActionModule(AzureAction):
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
         # In check mode root_certificate says nothing of a root that a real run would make first.
-        unmade = [root for root in arguments["roots"] if self.check_mode and root.get("public_cert_data") == ""]
+        unmade = [
+            root
+            for root in arguments["roots"]
+            if self.check_mode and root.get("public_cert_data") == "" and root["state"] == "present"
+        ]
         wish = trust.Wish(
             roots=tuple(
                 self._root(number, entry)
                 for number, entry in enumerate(arguments["roots"], start=1)
                 if entry not in unmade
             ),
+            unmade=tuple(root.get("name") or "" for root in unmade),
             revoked=tuple(self._revoked(entry) for entry in arguments["revoked"]),
             purge_roots=arguments["purge_roots"],
             purge_revoked=arguments["purge_revoked"],
@@ -84,10 +89,9 @@ class ActionModule(AzureAction):
         for warning in done.warnings:
             self.warn(warning)
         now = datetime.now(UTC)
-        changes = [*done.changes, *(f"trust the root {root['name'] or 'that this run would make'}" for root in unmade)]
         result = {
-            "changed": bool(changes),
-            "changes": changes,
+            "changed": bool(done.changes),
+            "changes": list(done.changes),
             "id": str(done.after.get("id")),
             "roots": configurations.roots(done.after, now),
             "revoked": configurations.revoked(done.after),
@@ -95,7 +99,7 @@ class ActionModule(AzureAction):
         if self.diff_mode and done.changes:
             result["diff"] = {
                 "before": trust.describe(done.before, now),
-                "after": trust.describe(done.after, now),
+                "after": trust.describe(done.after, now, wish.unmade),
                 "before_header": result["id"],
                 "after_header": result["id"],
             }
@@ -113,6 +117,8 @@ class ActionModule(AzureAction):
     def _root(self, number: int, entry: dict[str, Any]) -> trust.RootWish:
         where = f"roots[{number}]"
         present = entry["state"] == "present"
+        if not any(entry.get(option) for option in ("path", "public_cert_data", "sha1")):
+            raise UserVpnError(f"{where} is empty: give path or public_cert_data, or sha1 with state: absent.")
         name = entry.get("name") or ""
         if entry.get("sha1"):
             if present:
@@ -124,7 +130,7 @@ class ActionModule(AzureAction):
             path = self.local_path(entry["path"])
             where, content = str(path), _files.read(path, _FILE_LIMIT)
         else:
-            content = entry["public_cert_data"].encode()
+            content = entry["public_cert_data"].encode("utf-8", "replace")
         certificate = certificates.from_user(content, where)
         if present:
             for warning in certificates.check_root(certificate, where, datetime.now(UTC)):

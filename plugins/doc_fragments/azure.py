@@ -59,7 +59,9 @@ options:
       - Without it, E(AZURE_CLOUD_ENVIRONMENT) counts, then V(AzureCloud).
     type: str
   wait_timeout:
-    description: The seconds that one call to Azure may take, with all the waiting that Azure asks for.
+    description:
+      - The seconds that one call to Azure may take, with all the waiting that Azure asks for.
+      - An answer that is late may take a few seconds more.
     type: int
     default: 1800
 requirements:

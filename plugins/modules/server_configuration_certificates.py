@@ -16,7 +16,11 @@ description:
   - Azure can only replace a configuration as a whole. Everything else in it goes back as it came, also what the
     installed
     SDK does not know. RADIUS secrets, which Azure does not show with a configuration, are read first, so that they are
-    not lost. A change that somebody else makes at the same time is never overwritten.
+    not lost.
+  - Azure is asked (C(If-Match)) to refuse the write when somebody else changed the configuration after it was read.
+    Then, and after a write that failed or broke off, it is read again and the change is decided anew. Whether Azure
+    honours C(If-Match) here is not documented; if it does not, a change that somebody else makes between that reading
+    and the write, which follow each other at once, can be lost.
   - There is one write at most, and none when nothing changes.
   - Roots that Azure would take but that no client could use are refused; these are expired roots, certificates that are
     not those of a CA, RSA keys below 2048 bits, and more than 20 roots.
@@ -116,7 +120,10 @@ options:
           - absent
         default: present
   purge_roots:
-    description: Remove all trusted roots that are not in O(roots). The last one stays, unless another takes its place.
+    description:
+      - Remove all trusted roots that are not in O(roots).
+      - It is an error if none would be left, since nobody could connect with a certificate then; not if the
+        configuration has other authentication methods only.
     type: bool
     default: false
   purge_revoked:
@@ -194,7 +201,9 @@ id:
   type: str
   sample: /subscriptions/0/resourceGroups/rg-vpn/providers/Microsoft.Network/vpnServerConfigurations/macs
 roots:
-  description: The trusted roots after the change, in Azure's order; in check mode, as they would be.
+  description:
+    - The trusted roots after the change, in Azure's order; in check mode, as they would be, without one that is still
+      to be made.
   returned: success
   type: list
   elements: dict

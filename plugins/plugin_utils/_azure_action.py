@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..module_utils._azure import client
+from ..module_utils._azure import client, names
 from ..module_utils._azure.credentials import AUTH_SOURCES
 from ._action import UserVpnAction
 
@@ -27,10 +27,22 @@ AZURE_ARGUMENTS: dict[str, Any] = {
 }
 
 
+# Options that name a resource -> the kind of resource whose id they take instead.
+_NAMES = {
+    "resource_group": "",
+    "virtual_wan": "",
+    "p2s_vpn_gateway": "",
+    "vpn_server_configuration": "vpnServerConfigurations",
+}
+
+
 class AzureAction(UserVpnAction):
     """A subclass writes `ask`, which talks to Azure through `self.azure(arguments)`."""
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        for option, kind in _NAMES.items():
+            if arguments.get(option) is not None:
+                names.check(option, arguments[option], kind)
         with self._task_environment():
             return self.ask(arguments)
 

@@ -90,7 +90,7 @@ def from_azure(item: Any) -> Stored:
     """A member of vpnClientRootCertificates. Nothing in it is an error: it may have been there for years."""
     _need_cryptography()
     item = item if isinstance(item, dict) else {}
-    certificate, broken = _decode(str(item.get("publicCertData") or "").encode())
+    certificate, broken = _decode(str(item.get("publicCertData") or "").encode("utf-8", "replace"))
     return Stored(item, certificate, broken)
 
 

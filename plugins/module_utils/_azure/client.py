@@ -14,11 +14,11 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from . import clouds, credentials, errors, sdk
 from .errors import AzureError
-from .operations import Started, Wait, finish, parsed
+from .operations import Started, Wait, finish, parsed, seconds_until_next
 
 WAIT_TIMEOUT = 1800  # seconds; a change of a configuration in use has to reach every gateway
 CONNECT_TIMEOUT = 20
@@ -26,13 +26,14 @@ READ_TIMEOUT = 120
 
 Say = Callable[[str], None]
 Json = dict[str, Any]
+Answer = TypeVar("Answer")
 
 
 class Azure:
     """One subscription. Every method raises AzureError, and nothing else, when a call fails.
 
     `what` completes "Azure refused to ..."; `operation` names a method of the SDK's client, such as
-    "vpn_server_configurations.get".
+    "vpn_server_configurations.get". While Azure is busy a call is made again, as long as `wait` lasts.
     """
 
     def __init__(self, network: Any, subscription: str, wait: Wait) -> None:
@@ -42,43 +43,75 @@ class Azure:
 
     def read(self, what: str, operation: str, *arguments: str) -> Json:
         """GET one resource."""
-        with self._explained(what):
-            return _object(self._operation(operation)(*arguments, cls=_raw), what)
+        return self._call(what, lambda: _object(self._operation(operation)(*arguments, cls=_raw), what))
 
     def list(self, what: str, operation: str, *arguments: str) -> list[Json]:
         """GET a collection, all its pages."""
-        pages: list[Any] = []
 
-        def keep(response: Any) -> None:
-            pages.append(response.http_response)
+        def call() -> list[Json]:
+            pages: list[Any] = []
 
-        with self._explained(what):
+            def keep(response: Any) -> None:
+                if response.http_response.status_code == 200:  # not what the SDK asked for again
+                    pages.append(response.http_response)
+
             for _model in self._operation(operation)(*arguments, raw_response_hook=keep):
                 pass
-            return [item for page in pages for item in _object(page, what).get("value") or []]
+            return [item for page in pages for item in _members(page, what)]
 
-    def run(self, what: str, operation: str, *arguments: str, body: Json | None = None, etag: str | None = None) -> Any:
-        """Start a long-running operation and wait for its end. Returns the JSON result, None if there is none."""
-        started = Started()
-        content = [] if body is None else [io.BytesIO(json.dumps(body).encode())]
+        return self._call(what, call)
+
+    def run(
+        self,
+        what: str,
+        operation: str,
+        *arguments: str,
+        body: Json | None = None,
+        etag: str | None = None,
+        once: bool = False,
+    ) -> Any:
+        """Start a long-running operation and wait for its end. Returns the JSON result, None if there is none.
+
+        With `once` the request goes out a single time, whatever comes back: for a body that may be out of date by then.
+        """
         options: dict[str, Any] = {} if body is None else {"content_type": "application/json"}
+        if once:
+            options["retry_total"] = 0  # of the SDK's RetryPolicy, which knows only how to send the same again
         if etag:
             options["headers"] = {"If-Match": etag}
-        with self._explained(what):
+
+        def call() -> Any:
+            started = Started()
+            content = [] if body is None else [io.BytesIO(json.dumps(body).encode())]
             self._operation(operation)(*arguments, *content, polling=started, **options)
             started.response.read()
             return finish(started.response, lambda url: self._get(started.client, url), self.wait)
 
+        return self._call(what, call, once=once)
+
     def post(self, what: str, path: str, api_version: str) -> Json:
         """POST without a body to an operation that some of the SDK's releases do not know."""
-        request = sdk.load("azure.core.rest").HttpRequest("POST", path, params={"api-version": api_version})
         # The same method, made public on the way from AutoRest to TypeSpec.
         send = getattr(self._network, "send_request", None) or self._network._send_request
-        with self._explained(what):
-            response = send(request)
+
+        def call() -> Json:
+            response = send(sdk.load("azure.core.rest").HttpRequest("POST", path, params={"api-version": api_version}))
             if response.status_code >= 400:
                 raise errors.from_response(response, what)
             return _object(response, what)
+
+        return self._call(what, call)
+
+    def _call(self, what: str, call: Callable[[], Answer], *, once: bool = False) -> Answer:
+        self.wait.begin(what)
+        while True:
+            try:
+                with self._translated(what):
+                    return call()
+            except AzureError as error:
+                if once or not error.busy:
+                    raise
+                self.wait.pause(seconds_until_next(error.retry_after), error.code)
 
     def _operation(self, name: str) -> Any:
         target = self._network
@@ -93,12 +126,6 @@ class Azure:
             if response.status_code >= 400:
                 raise errors.from_response(response, self.wait.what)
             return response
-
-    @contextmanager
-    def _explained(self, what: str) -> Iterator[None]:
-        self.wait.begin(what)
-        with self._translated(what):
-            yield
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:
@@ -121,10 +148,22 @@ def connect(options: Mapping[str, Any], environment: Mapping[str, str], say: Say
 
 
 def _transport(wait: Wait) -> Any:
-    """How requests go out. The SDK sleeps through it before it repeats one: those waits are limited and shown, too."""
-    module = sdk.load("azure.core.pipeline.transport")
+    """How requests go out. The SDK sleeps through it before it repeats one: those waits are limited and shown, too.
+
+    So is the wait for an answer: no request is sent, and no answer waited for, when the limit is over.
+    """
+    module, exceptions = sdk.load("azure.core.pipeline.transport"), sdk.load("azure.core.exceptions")
 
     class Transport(module.RequestsTransport):  # type: ignore[misc, name-defined]
+        def send(self, request: Any, **options: Any) -> Any:
+            for name, seconds in (("connection_timeout", CONNECT_TIMEOUT), ("read_timeout", READ_TIMEOUT)):
+                options[name] = wait.within(options.get(name, seconds))
+            try:
+                return super().send(request, **options)
+            except exceptions.ServiceResponseTimeoutError:
+                wait.within(READ_TIMEOUT)
+                raise
+
         def sleep(self, duration: float) -> None:
             wait.pause(duration)
 
@@ -166,5 +205,12 @@ def _raw(response: Any, _model: Any, _headers: Any) -> Any:
 def _object(response: Any, what: str) -> Json:
     body = parsed(response, what)
     if not isinstance(body, dict):
-        raise AzureError(f"Azure's answer to the request to {what} is not a JSON object; run again.", "BrokenAnswer")
+        raise errors.unexpected(what)
     return body
+
+
+def _members(response: Any, what: str) -> list[Json]:
+    found = _object(response, what).get("value") or []
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise errors.unexpected(what)
+    return found

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from .._errors import UserVpnError
-from . import certificates, names
+from . import certificates, errors, names
 from .client import Azure
 
 Json = dict[str, Any]
@@ -36,7 +36,8 @@ def read(azure: Azure, resource_group: str, name: str) -> Json:
     """A configuration by its name in the resource group, or by its resource id."""
     if name.startswith("/"):
         _unused, resource_group, name = own_place(azure, name)
-    return azure.read(f"read the User VPN configuration {name}", "vpn_server_configurations.get", resource_group, name)
+    what = f"read the User VPN configuration {name}"
+    return _whole(azure.read(what, "vpn_server_configurations.get", resource_group, name), what)
 
 
 def own_place(azure: Azure, resource_id: str) -> names.ResourceName:
@@ -75,20 +76,26 @@ def find(azure: Azure, resource_group: str, virtual_wan: str = "", name: str = "
 
 def of_gateway(azure: Azure, resource_group: str, gateway: str) -> Json:
     """The configuration of a P2S VPN gateway."""
-    return read(
-        azure, resource_group, reference(read_gateway(azure, resource_group, gateway), "vpnServerConfiguration")
-    )
+    found = reference(read_gateway(azure, resource_group, gateway), "vpnServerConfiguration")
+    if not found:
+        raise UserVpnError(f"The P2S VPN gateway {gateway} has no User VPN configuration; give it one in Azure.")
+    return read(azure, resource_group, found)
 
 
 def ids_in_use(azure: Azure, resource_group: str, virtual_wan: str) -> list[str]:
     """The ids of the configurations that the P2S VPN gateways of a Virtual WAN use, by name."""
+    what = f"list the User VPN configurations of the Virtual WAN {virtual_wan}"
     answer = azure.run(
-        f"list the User VPN configurations of the Virtual WAN {virtual_wan}",
+        what,
         "vpn_server_configurations_associated_with_virtual_wan.begin_list",
         resource_group,
         virtual_wan,
     )
     ids = answer.get("vpnServerConfigurationResourceIds") if isinstance(answer, dict) else None
+    if not isinstance(ids or [], list):
+        raise errors.unexpected(what)
+    for value in ids or []:
+        names.parse(value)
     return sorted({str(value) for value in ids or []}, key=str.lower)
 
 
@@ -103,13 +110,22 @@ def read_all(azure: Azure, resource_group: str) -> list[Json]:
 
 
 def read_gateway(azure: Azure, resource_group: str, name: str) -> Json:
-    return azure.read(f"read the P2S VPN gateway {name}", "p2_svpn_gateways.get", resource_group, name)
+    what = f"read the P2S VPN gateway {name}"
+    return _whole(azure.read(what, "p2_svpn_gateways.get", resource_group, name), what)
 
 
 def gateways(azure: Azure, resource: Json) -> list[Json]:
     """The P2S VPN gateways that use a configuration, summed up."""
     found = (names.parse(gateway_id) for gateway_id in gateway_ids(resource))
     return [gateway_summary(read_gateway(azure, where.group, where.name)) for where in found]
+
+
+def _whole(resource: Json, what: str) -> Json:
+    """The resource, if it has an id and properties: what is read may be put back, and then half of it would be lost."""
+    names.parse(resource.get("id"))
+    if not isinstance(resource.get("properties"), dict):
+        raise errors.unexpected(what)
+    return resource
 
 
 def properties(resource: Json) -> Json:
@@ -233,7 +249,8 @@ def gateway_summary(gateway: Json) -> Json:
     pools: list[str] = []
     for item in items(gateway, "p2SConnectionConfigurations"):
         pool = properties(item).get("vpnClientAddressPool") if isinstance(item, dict) else None
-        pools += [str(prefix) for prefix in (pool or {}).get("addressPrefixes") or []]
+        prefixes = pool.get("addressPrefixes") if isinstance(pool, dict) else None
+        pools += [str(prefix) for prefix in prefixes] if isinstance(prefixes, list) else []
     return {
         "id": str(gateway.get("id")),
         "name": str(gateway.get("name") or where.name),

@@ -10,6 +10,7 @@ that tries everything would be slower, and its errors would speak of things nobo
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,6 +113,8 @@ def _service_principal(
 
 def credential(login: Login, cloud: Cloud, transport: Any = None) -> Any:
     """The azure-identity credential for a login. Nothing is sent yet. `transport` is azure-core's; the CLI has none."""
+    if login.tenant and not re.fullmatch(r"[A-Za-z0-9.-]+", login.tenant):
+        raise UserVpnError(f"tenant must be the directory's id or one of its domain names, not {login.tenant[:100]!r}.")
     identity = load("azure.identity")
     if login.kind == "cli":
         return identity.AzureCliCredential(tenant_id=login.tenant)
@@ -123,19 +126,22 @@ def credential(login: Login, cloud: Cloud, transport: Any = None) -> Any:
         "disable_instance_discovery": not cloud.known,
         "transport": transport,
     }
+    if login.kind == "secret":
+        return identity.ClientSecretCredential(login.tenant, login.client_id, login.secret, **hosts)
     try:
-        if login.kind == "secret":
-            return identity.ClientSecretCredential(login.tenant, login.client_id, login.secret, **hosts)
         return identity.CertificateCredential(
             login.tenant, login.client_id, login.certificate, password=login.password or None, **hosts
         )
+    except OSError as error:
+        raise UserVpnError(f"x509_certificate_path: {login.certificate} cannot be read: {error.strerror}.") from None
+    except TypeError:  # of cryptography: a password that is missing, or one too many
+        wrong = "has no password, so unset" if login.password else "has a password; set"
+        raise UserVpnError(f"x509_certificate_path: {login.certificate} {wrong} {CERTIFICATE_PASSWORD}.") from None
     except ValueError:
-        if login.kind == "certificate":
-            hint = f"{login.certificate} must hold the certificate and its private key in PEM or PKCS#12 form"
-            raise UserVpnError(
-                f"x509_certificate_path: {hint}, and {CERTIFICATE_PASSWORD} its password if it has one."
-            ) from None
-        raise UserVpnError("tenant must be the directory's id or one of its domain names.") from None
+        hint = f"{login.certificate} must hold the certificate and its RSA private key in PEM or PKCS#12 form"
+        raise UserVpnError(
+            f"x509_certificate_path: {hint}, and {CERTIFICATE_PASSWORD} its password if it has one."
+        ) from None
 
 
 def subscription(options: Mapping[str, Any], environment: Mapping[str, str]) -> str:

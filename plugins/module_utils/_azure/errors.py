@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .._errors import UserVpnError
@@ -20,20 +22,37 @@ MESSAGE_LIMIT = 600
 
 
 class AzureError(UserVpnError):
-    """A call to Azure failed. `code` is Azure's own word, `status` the HTTP status; either may be missing."""
+    """A call to Azure failed. `code` is Azure's own word, `status` the HTTP status; either may be missing.
 
-    def __init__(self, text: str, code: str = "", status: int | None = None) -> None:
+    `retry_after` is the number of seconds that Azure asks to wait, if it does.
+    """
+
+    def __init__(self, text: str, code: str = "", status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(text)
         self.code = code
         self.status = status
+        self.retry_after = retry_after
 
     @property
     def busy(self) -> bool:
-        """Somebody else is changing the same thing: read it again and decide anew."""
-        return self.status in (409, 412) or self.code in BUSY
+        """Azure has refused it for now: somebody else is changing the same thing, or there were too many calls."""
+        return self.code in BUSY or self.status in (412, 429)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether Azure did it is not known: a server's fault, a lost connection, a garbled answer."""
+        return self.status in (500, 502, 503, 504) or self.code in ("NoConnection", "BrokenAnswer")
 
 
-BUSY = ("AnotherOperationInProgress", "RetryableError", "PreconditionFailed", "ReferencedResourceNotProvisioned")
+BUSY = (
+    "AnotherOperationInProgress",
+    "Conflict",
+    "RetryableError",
+    "PreconditionFailed",
+    "ReferencedResourceNotProvisioned",
+    "TooManyRequests",
+    "SubscriptionRequestsThrottled",
+)
 
 _PERMISSION = (
     "give the identity a role with this action on the resource group, as in the custom role of docs/azure.md; a new "
@@ -110,7 +129,9 @@ def scrub(text: str) -> str:
     return text if len(text) <= MESSAGE_LIMIT else f"{text[:MESSAGE_LIMIT]}..."
 
 
-def refused(what: str, code: str, message: str, status: int | None = None) -> AzureError:
+def refused(
+    what: str, code: str, message: str, status: int | None = None, retry_after: float | None = None
+) -> AzureError:
     """The error for a refusal that Azure put into words."""
     fallback = _BY_STATUS.get(status or 0, ("", ""))
     code = code or fallback[0] or (f"HTTP status {status}" if status else "no code")
@@ -119,14 +140,31 @@ def refused(what: str, code: str, message: str, status: int | None = None) -> Az
         advice = "this is Azure's own trouble; run again in some minutes"
     said = f": {scrub(message).rstrip('.')}" if message else ""
     return AzureError(
-        f"Azure refused to {what} ({code}){said}." + (f" What to do: {advice}." if advice else ""), code, status
+        f"Azure refused to {what} ({code}){said}." + (f" What to do: {advice}." if advice else ""),
+        code,
+        status,
+        retry_after,
     )
 
 
 def from_response(response: Any, what: str) -> AzureError:
     """The error in an HTTP answer of the management API."""
     code, message = details(_body(response))
-    return refused(what, code, message, int(response.status_code))
+    return refused(what, code, message, int(response.status_code), retry_after(response))
+
+
+def retry_after(response: Any) -> float | None:
+    """The seconds that Azure asks to wait, in any form that azure-core knows, or None."""
+    for header in ("retry-after-ms", "x-ms-retry-after-ms"):
+        if str(response.headers.get(header) or "").isdigit():
+            return float(response.headers[header]) / 1000
+    text = str(response.headers.get("Retry-After") or "").strip()
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time()) if text else None
+    except (TypeError, ValueError):
+        return None
 
 
 def details(body: Any) -> tuple[str, str]:
@@ -149,6 +187,15 @@ def _body(response: Any) -> Any:
         return None
 
 
+def unexpected(what: str, how: str = "") -> AzureError:
+    """The error for an answer that is not what Azure documents."""
+    return AzureError(
+        f"Azure's answer to the request to {what} has an unexpected form{how}; run again, and look for a proxy that "
+        "changes answers.",
+        "BrokenAnswer",
+    )
+
+
 def explain(error: Exception, what: str) -> AzureError:
     """An SDK exception in our words. The caller raises it `from None`: the original's text may hold a signature."""
     core = load("azure.core.exceptions")
@@ -166,11 +213,7 @@ def explain(error: Exception, what: str) -> AzureError:
     if isinstance(error, core.AzureError):
         hint = _network_hint(error) or "the connection failed or broke off; check the network, and run again"
         return AzureError(f"Azure cannot be reached to {what}: {hint}.", "NoConnection")
-    return AzureError(
-        f"Azure's answer to the request to {what} has an unexpected form ({type(error).__name__}); run again, and "
-        "look for a proxy that changes answers.",
-        "BrokenAnswer",
-    )
+    return unexpected(what, f" ({type(error).__name__})")
 
 
 def _not_signed_in(error: Exception, what: str) -> AzureError:

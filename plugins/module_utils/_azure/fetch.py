@@ -24,6 +24,7 @@ from .operations import Wait
 from .sdk import load
 
 LIMIT = 64 * 1024 * 1024  # a package has a few hundred kilobytes
+PIECE = 64 * 1024
 TRIES = 4
 PAUSE = 2.0
 TIMEOUT = 60.0
@@ -47,7 +48,7 @@ def fetch(url: str, wait: Wait) -> bytes:
     while True:
         attempt += 1
         try:
-            return _get(opener, url)
+            return _get(opener, url, wait)
         except urllib.error.HTTPError as error:
             with error:
                 again, problem = _refusal(error)
@@ -58,15 +59,18 @@ def fetch(url: str, wait: Wait) -> bytes:
         wait.pause(PAUSE * attempt)
 
 
-def _get(opener: urllib.request.OpenerDirector, url: str) -> bytes:
-    with opener.open(url, timeout=TIMEOUT) as response:  # proxies come from the environment
+def _get(opener: urllib.request.OpenerDirector, url: str, wait: Wait) -> bytes:
+    content = bytearray()
+    with opener.open(url, timeout=wait.within(TIMEOUT)) as response:  # proxies come from the environment
         declared = response.headers.get("Content-Length")
-        content: bytes = response.read(LIMIT + 1)
+        while len(content) <= LIMIT and (piece := response.read1(PIECE)):
+            content += piece
+            wait.within(TIMEOUT)  # a server that sends a byte now and then has a limit, too
     if len(content) > LIMIT:
         raise AzureError(f"The package is larger than {LIMIT >> 20} MB, which no package is.", "Download")
     if declared and declared.isdigit() and len(content) != int(declared):
         raise http.client.IncompleteRead(b"")
-    return content
+    return bytes(content)
 
 
 def _trust() -> ssl.SSLContext:

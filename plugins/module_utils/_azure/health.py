@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import configurations, names
+from . import configurations, errors, names
 from .client import Azure
 from .configurations import Json
 
@@ -28,8 +28,9 @@ def gateways(azure: Azure, resource_group: str, name: str = "") -> list[Json]:
 def read(azure: Azure, gateway: Json) -> Json:
     """The gateway's summary with its connections now."""
     where = names.parse(gateway.get("id"))
+    what = f"count the connections of the P2S VPN gateway {where.name}"
     answer = azure.run(
-        f"count the connections of the P2S VPN gateway {where.name}",
+        what,
         "p2_svpn_gateways.begin_get_p2_s_vpn_connection_health",
         where.group,
         where.name,
@@ -41,8 +42,16 @@ def read(azure: Azure, gateway: Json) -> Json:
     addresses = health.get("allocatedIpAddresses")
     return {
         **configurations.gateway_summary(gateway),
-        "connections": int(health.get("vpnClientConnectionsCount") or 0),
+        "connections": _count(health, "vpnClientConnectionsCount", what),
         "addresses": sorted(map(str, addresses)) if isinstance(addresses, list) else [],
-        "ingress_bytes": int(health.get("totalIngressBytesTransferred") or 0),
-        "egress_bytes": int(health.get("totalEgressBytesTransferred") or 0),
+        "ingress_bytes": _count(health, "totalIngressBytesTransferred", what),
+        "egress_bytes": _count(health, "totalEgressBytesTransferred", what),
     }
+
+
+def _count(health: Json, name: str, what: str) -> int:
+    """A number; a missing one is 0."""
+    try:
+        return int(health.get(name) or 0)
+    except (TypeError, ValueError, OverflowError):
+        raise errors.unexpected(what) from None

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
+from .._errors import UserVpnError
 from .errors import AzureError
 
 
@@ -28,6 +30,28 @@ def parse(resource_id: Any) -> ResourceName:
     if len(parts) < 8 or fixed != ["subscriptions", "resourcegroups", "providers"]:
         raise AzureError("Azure's answer names a resource by an id of an unknown form; run again.", "BrokenAnswer")
     return ResourceName(parts[1], parts[3], parts[-1])
+
+
+def check(option: str, value: str, kind: str = "") -> None:
+    """UserVpnError unless the value of an option can be a name, or the id of a resource of the `kind` if there is one.
+
+    What Azure allows ("Naming rules and restrictions for Azure resources") is narrower still, but has no `/` either.
+    """
+    if re.fullmatch(r"[\w.()-]*[\w()-]", value):
+        return
+    if not value.strip():
+        raise UserVpnError(
+            f"{option} is empty; give a name, or leave the option out if another one says what is meant."
+        )
+    if not kind:
+        raise UserVpnError(f"{option} must be the name alone, without a path, not {value[:200]!r}.")
+    if not re.fullmatch(
+        rf"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/[^/]+/{kind}/[^/]+", value, re.IGNORECASE
+    ):
+        raise UserVpnError(
+            f"{option} must be a name, or a resource id (/subscriptions/ID/resourceGroups/GROUP/providers/"
+            f"Microsoft.Network/{kind}/NAME), not {value[:200]!r}."
+        )
 
 
 def same(one: Any, other: Any) -> bool:

@@ -12,16 +12,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from . import errors
-from .errors import AzureError
+from .errors import AzureError, retry_after
 
 POLL_SECONDS = 5.0  # between two questions, where Azure names no time
 ZERO_SECONDS = 1.0  # where it names zero
 SAY_FROM = 2.0  # a shorter wait is not worth a line
 SAY_SECONDS = 30.0  # between two lines for whoever is watching
+LEAST_SECONDS = 3.0  # that an answer gets, however little is left
 BROKEN_POLLS = 5  # answers in a row that may be lost or garbled before we give up
 
 _FINAL = ("succeeded", "failed", "canceled", "cancelled")
@@ -48,19 +48,31 @@ class Wait:
 
     def begin(self, what: str) -> None:
         """A new call, with its whole time before it. `what` completes "waiting for Azure to ..."."""
-        self.what = what
+        self.what, self._because = what, ""
         self._start = self._clock()
         self._said: float | None = None
 
-    def pause(self, seconds: float) -> None:
-        """Sleep; AzureError at once when the pause would go beyond the limit."""
+    def within(self, seconds: float) -> float:
+        """The time that one step of `seconds` may take by now; AzureError when the limit is over."""
+        left = self._limit - (self._clock() - self._start)
+        if left <= 0:
+            raise self._over()
+        return min(seconds, max(left, LEAST_SECONDS))
+
+    def _over(self) -> AzureError:
+        cause = f" ({self._because})" if self._because else ""
+        return AzureError(
+            f"Azure took more than {self._limit:.0f} seconds to {self.what}{cause}; it may still end well. Run again "
+            "later, or with a larger wait_timeout.",
+            "Timeout",
+        )
+
+    def pause(self, seconds: float, because: str = "") -> None:
+        """Sleep; AzureError at once when that would go beyond the limit. `because` is Azure's word for the cause."""
+        self._because = because
         now = self._clock()
         if now - self._start + seconds > self._limit:
-            raise AzureError(
-                f"Azure took more than {self._limit:.0f} seconds to {self.what}; it may still end well. Run again "
-                "later, or with a larger wait_timeout.",
-                "Timeout",
-            )
+            raise self._over()
         worth_a_line = self._said is None or now - self._said >= SAY_SECONDS
         if worth_a_line and now - self._start + seconds >= SAY_FROM:
             self._say(f"waiting for Azure to {self.what} ({now - self._start:.0f} s so far)")
@@ -125,18 +137,9 @@ def finish(first: Any, get: Callable[[str], Any], wait: Wait) -> Any:
     return parsed(first, wait.what)
 
 
-def retry_after(response: Any) -> float | None:
-    """The seconds that Azure asks to wait, in any form that azure-core knows, or None."""
-    for header in ("retry-after-ms", "x-ms-retry-after-ms"):
-        if str(response.headers.get(header) or "").isdigit():
-            return float(response.headers[header]) / 1000
-    text = str(response.headers.get("Retry-After") or "").strip()
-    if text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time()) if text else None
-    except (TypeError, ValueError):
-        return None
+def seconds_until_next(asked: float | None) -> float:
+    """How long to wait before asking again: as Azure asks, else as we think right."""
+    return POLL_SECONDS if asked is None else asked or ZERO_SECONDS
 
 
 def parsed(response: Any, what: str) -> Any:
@@ -164,10 +167,10 @@ def _poll(url: str, before: Any, get: Callable[[str], Any], wait: Wait, done: Ca
                 return answer
             broken, asked = 0, retry_after(answer)
         except AzureError as error:
-            broken, asked = broken + 1, None
-            if error.code not in ("NoConnection", "BrokenAnswer") or broken >= BROKEN_POLLS:
+            broken, asked = broken + error.unclear, error.retry_after
+            if not (error.unclear or error.status == 429) or broken >= BROKEN_POLLS:
                 raise
-        pause = POLL_SECONDS if asked is None else asked or ZERO_SECONDS
+        pause = seconds_until_next(asked)
 
 
 def _state_is_final(response: Any) -> bool:

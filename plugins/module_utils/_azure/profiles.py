@@ -57,6 +57,7 @@ class Download:
 
 def download(azure: Azure, source: Source, dest: Path) -> Download:
     """Generate the package, fetch it, check it, and put it in the old one's place if its settings differ."""
+    _check_place(dest)
     configuration = configurations.find(
         azure, source.resource_group, source.virtual_wan, source.configuration, source.gateway
     )
@@ -86,6 +87,7 @@ def download(azure: Azure, source: Source, dest: Path) -> Download:
 
 def predict(azure: Azure, source: Source, dest: Path) -> Download:
     """What can be known without generating a package: whether Azure has what is named, and whether a file is there."""
+    _check_place(dest)
     configuration = configurations.find(
         azure, source.resource_group, source.virtual_wan, source.configuration, source.gateway
     )
@@ -186,6 +188,19 @@ def _fetched(azure: Azure, what: str, operation: str, *arguments: str, body: dic
         )
     azure.wait.begin("download the package")
     return fetch(url, azure.wait)
+
+
+def _check_place(dest: Path) -> None:
+    """UserVpnError when no file can be at `dest`, before Azure generates one in vain."""
+    try:
+        there = next(place for place in (dest, *dest.parents) if place.exists() or place.is_symlink())
+        is_folder = there.is_dir()
+    except OSError as error:
+        raise UserVpnError(f"dest: {dest} cannot be reached: {error.strerror}.") from None
+    if there == dest and is_folder:
+        raise UserVpnError(f"dest: {dest} is a folder; give the name of a file in it.")
+    if there != dest and not is_folder:
+        raise UserVpnError(f"dest: {there} is not a folder, so {dest} cannot be a file; choose another place.")
 
 
 def _existing(dest: Path) -> dict[str, Any] | None:

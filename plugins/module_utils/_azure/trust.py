@@ -4,8 +4,9 @@
 """Private to this collection: change which roots a User VPN configuration trusts, and which certificates it refuses.
 
 Azure has no call for that: the whole configuration is read, edited and put back. So everything else in it goes back
-as it came, known or not; secrets that Azure does not show are fetched first; and the etag makes Azure refuse the PUT
-when somebody else was faster.
+as it came, known or not; secrets that Azure does not show are fetched first; and the etag asks Azure to refuse the PUT
+when somebody else was faster. Should Azure not honour it, every PUT follows at once upon reading: it is never sent
+again as it is.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from . import configurations
 from .certificates import Certificate, Stored, from_azure
 from .client import Azure
 from .configurations import Json
-from .errors import AzureError
-from .operations import POLL_SECONDS
+from .errors import ADVICE, AzureError
+from .operations import seconds_until_next
 
 ROOTS_LIMIT = 20  # "Point-to-site VPN - Azure certificate authentication FAQ"
 _READ_ONLY = ("name", "type", "etag")
 _READ_ONLY_PROPERTIES = ("provisioningState", "p2SVpnGateways", "etag")
+_UNCLEAR_WRITES = 5  # in a row, before we give up
 _SECRETS_API = "2024-10-01"  # the first API version with listRadiusSecrets
 
 
@@ -52,14 +54,26 @@ class RevokedWish:
 
 @dataclass(frozen=True)
 class Wish:
-    """All that is asked of a configuration."""
+    """All that is asked of a configuration. `unmade` are the names of roots that check mode cannot know yet."""
 
     roots: tuple[RootWish, ...] = ()
+    unmade: tuple[str, ...] = ()
     revoked: tuple[RevokedWish, ...] = ()
     purge_roots: bool = False
     purge_revoked: bool = False
     remove_expired: bool = False
     repair_broken: bool = False
+
+    def __post_init__(self) -> None:
+        for what, option, wanted in (
+            ("root", "roots", {(root.sha1, root.present) for root in self.roots}),
+            ("thumbprint", "revoked", {(entry.thumbprint, entry.present) for entry in self.revoked}),
+        ):
+            for sha1, present in wanted:
+                if present and (sha1, False) in wanted:
+                    raise UserVpnError(
+                        f"The {what} {sha1} is both present and absent in {option}; keep one of the two."
+                    )
 
 
 @dataclass(frozen=True)
@@ -82,6 +96,7 @@ class Result:
 def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: bool = False) -> Result:
     """Make the configuration fulfil the wish, with one accepted PUT at most, or none with `check`.
 
+    After a PUT that Azure refused for now, or whose end is unclear, the configuration is read and the plan made anew.
     `name` is a name in the resource group, or a resource id.
     """
     if name.startswith("/"):
@@ -90,7 +105,7 @@ def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: b
     first: Plan | None = None
     before: Json = {}
     secrets: list[Any] | None = None
-    written = False
+    written, unclear = False, 0
     while True:
         current = configurations.read(azure, resource_group, name)
         plan = make_plan(current, wish, datetime.now(UTC))
@@ -104,7 +119,7 @@ def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: b
                 "Overwritten",
             )
         if _is_updating(current):
-            patience.pause(POLL_SECONDS)
+            patience.pause(seconds_until_next(None))
             continue
         if secrets is None and _lacks_secrets(current):
             secrets = _radius_secrets(azure, current)
@@ -117,11 +132,13 @@ def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: b
                 name,
                 body=_body(plan.resource, secrets or []),
                 etag=current.get("etag"),
+                once=True,
             )
         except AzureError as error:
-            if not error.busy:
+            unclear = unclear + 1 if error.unclear else 0
+            if not _may_pass(error) or unclear >= _UNCLEAR_WRITES:
                 raise
-            patience.pause(POLL_SECONDS)
+            patience.pause(seconds_until_next(error.retry_after), error.code)
         else:
             written = True
 
@@ -133,7 +150,7 @@ def make_plan(resource: Json, wish: Wish, now: datetime) -> Plan:
     revoked = _plan_revoked(resource, wish, changes)
     if not changes:
         return Plan(resource, (), tuple(_warnings(resource, roots, now)))
-    _refuse_useless(resource, roots, now)
+    _refuse_useless(resource, roots, len(wish.unmade), now)
     planned = copy.deepcopy(resource)
     planned.setdefault("properties", {})
     planned["properties"]["vpnClientRootCertificates"] = [root.item for root in roots]
@@ -141,13 +158,14 @@ def make_plan(resource: Json, wish: Wish, now: datetime) -> Plan:
     return Plan(planned, tuple(changes), tuple(_warnings(planned, roots, now)))
 
 
-def describe(resource: Json, now: datetime) -> str:
+def describe(resource: Json, now: datetime, unmade: Iterable[str] = ()) -> str:
     """The certificates of a configuration, a line each, for a diff."""
     lines = [
         f"trusted root {root['name']}: {root['subject']}, SHA-1 {root['sha1']}, until {root['not_after']}, "
         f"{root['status']}"
         for root in configurations.roots(resource, now)
     ]
+    lines += [f"trusted root{f' {name}' if name else ''}: to be made" for name in unmade]
     lines += [f"revoked {item['name']}: {item['thumbprint']}" for item in configurations.revoked(resource)]
     return "".join(f"{line}\n" for line in lines)
 
@@ -173,6 +191,7 @@ def _plan_roots(resource: Json, wish: Wish, now: datetime, changes: list[str]) -
             name = _free_name(root.name or _plain_name(root.certificate), root.sha1, (old.name for old in kept))
             kept.append(from_azure({"name": name, "publicCertData": root.certificate.public_cert_data}))
             changes.append(f"trust the root {_label(kept[-1])}")
+    changes += [f"trust the root {name or 'that this run would make'}" for name in wish.unmade]
     return kept
 
 
@@ -196,12 +215,13 @@ def _plan_revoked(resource: Json, wish: Wish, changes: list[str]) -> list[Json]:
     return kept
 
 
-def _refuse_useless(resource: Json, roots: list[Stored], now: datetime) -> None:
+def _refuse_useless(resource: Json, roots: list[Stored], unmade: int, now: datetime) -> None:
     name = resource.get("name")
-    if len(roots) > ROOTS_LIMIT:
+    count = len(roots) + unmade
+    if count > ROOTS_LIMIT:
         raise UserVpnError(
-            f"The User VPN configuration {name} would trust {len(roots)} roots; Azure takes {ROOTS_LIMIT}. Remove "
-            "those that no client needs (state: absent, or purge_roots)."
+            f"The User VPN configuration {name} would trust {count} roots; Azure takes {ROOTS_LIMIT}. Remove those "
+            "that no client needs (state: absent, or purge_roots)."
         )
     expired = [root for root in roots if root.status(now) == "expired"]
     if expired:
@@ -210,7 +230,8 @@ def _refuse_useless(resource: Json, roots: list[Stored], now: datetime) -> None:
             "every change while one is listed: set remove_expired_roots to remove them with this change."
         )
     had_roots = bool(configurations.items(resource, "vpnClientRootCertificates"))
-    if had_roots and not roots and "Certificate" in configurations.items(resource, "vpnAuthenticationTypes"):
+    types = configurations.items(resource, "vpnAuthenticationTypes")
+    if had_roots and not roots and not unmade and (not types or "Certificate" in types):
         raise UserVpnError(
             f"The User VPN configuration {name} would trust no root any more, so nobody could connect with a "
             "certificate; give the root that should stay in roots."
@@ -251,6 +272,11 @@ def _free_name(name: str, fingerprint: str, taken: Iterable[str]) -> str:
     return f"{name}-{fingerprint[:8]}" if name.lower() in {other.lower() for other in taken} else name
 
 
+def _may_pass(error: AzureError) -> bool:
+    """Whether another try may succeed. All codes with which Azure refuses a write beside another are not documented."""
+    return error.busy or error.unclear or (error.status == 409 and error.code not in ADVICE)
+
+
 def _is_updating(resource: Json) -> bool:
     return str(configurations.properties(resource).get("provisioningState")).lower() == "updating"
 
@@ -261,10 +287,12 @@ def _body(resource: Json, secrets: list[Any]) -> Json:
     for name in _READ_ONLY_PROPERTIES:
         body["properties"].pop(name, None)
     by_address = {
-        item.get("radiusServerAddress"): item.get("radiusServerSecret") for item in secrets if isinstance(item, dict)
+        str(item.get("radiusServerAddress")): item.get("radiusServerSecret")
+        for item in secrets
+        if isinstance(item, dict)
     }
     for server in _servers_without_secret(body):
-        secret = by_address.get(server["radiusServerAddress"])
+        secret = by_address.get(str(server["radiusServerAddress"]))
         if not secret:
             raise UserVpnError(
                 f"Azure does not tell the RADIUS secret of {server['radiusServerAddress']}, so changing the User VPN "

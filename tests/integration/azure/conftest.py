@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import trust
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import operations
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.configurations import GOOD_POLICY
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import Run
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, certificates
@@ -60,7 +60,7 @@ def run(
     tmp_path: Path, azure: AzureLab, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Run]:
     """Runs actions. Afterwards no secret may stand in what they returned, said, logged or wrote."""
-    monkeypatch.setattr(trust, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(operations, "POLL_SECONDS", 0.05)
     caplog.set_level(logging.DEBUG)
     runner = Run(tmp_path)
     yield runner

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils import _errors
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import errors
@@ -68,6 +69,31 @@ def test_login_by_options_alone(azure: AzureLab, macs: Any, run: Run, monkeypatc
     }
     assert run.ok(INFO, secret=azure.client_secret, **common)["configurations"]
     assert run.ok(INFO, x509_certificate_path=str(azure.client_certificate()), **common)["configurations"]
+
+
+def test_a_certificate_that_cannot_be_used_is_told_from_a_wrong_tenant(
+    azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plain, locked = azure.client_certificate(), tmp_path / "azure/locked.pem"
+    key = serialization.load_pem_private_key(plain.read_bytes(), None)
+    sealed = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret-pw"),
+    )
+    start = plain.read_bytes().index(b"-----BEGIN CERTIFICATE")
+    locked.write_bytes(sealed + plain.read_bytes()[start:])
+    sign_in_as(azure, "certificate", monkeypatch)
+    for name in ("AZURE_X509_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    assert "has a password; set AZURE_CLIENT_CERTIFICATE_PASSWORD" in run.fails(INFO, x509_certificate_path=str(locked))
+    assert "/proc/self/mem cannot be read" in run.fails(INFO, x509_certificate_path="/proc/self/mem")
+    for login in ({"x509_certificate_path": str(plain)}, {"secret": "s"}, {"auth_source": "cli"}):
+        assert "tenant must be the directory's id" in run.fails(INFO, tenant="not a tenant!", **login)
+    monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PASSWORD", "wrong")
+    assert "has no password, so unset" in run.fails(INFO, x509_certificate_path=str(plain))
+    assert "must hold the certificate and its RSA private key" in run.fails(INFO, x509_certificate_path=str(locked))
+    assert azure.requests == []
 
 
 def test_login_by_the_azure_cli(

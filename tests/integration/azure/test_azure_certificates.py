@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import certificates, client, trust
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import GROUP, Run, killed_at
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
+from ansible_collections.vwan.user_vpn.tests.lab.azure.faults import Fault
 
 MODULE = "server_configuration_certificates"
 THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
@@ -162,6 +163,47 @@ def test_check_mode_predicts_and_only_reads(azure: AzureLab, macs: Any, change: 
     assert not change(**wish, check=True)["changed"]
 
 
+@pytest.mark.parametrize(
+    ("state", "options"),
+    [
+        (["old"], {"purge_roots": True}),
+        (["expired"], {"remove_expired_roots": True}),
+        (["expired"], {}),
+        (["expired", "old"], {"purge_roots": True}),
+        ([f"r{number}" for number in range(20)], {}),
+        ([], {}),
+    ],
+)
+def test_check_mode_knows_that_a_root_is_still_to_be_made(
+    state: list[str], options: dict[str, Any], macs: Any, run: Run, make_root: Root
+) -> None:
+    days = {"expired": -1}
+    macs.properties["vpnClientRootCertificates"] = [
+        stored(name, make_root(name, days=days.get(name, 365))) for name in state
+    ]
+    wish = {"vpn_server_configuration": "macs", **options}
+    predicted = run(MODULE, check=True, roots=[{"name": "new", "public_cert_data": ""}], **wish)
+    real = run(MODULE, roots=[{"name": "new", "public_cert_data": one_line(make_root("new"))}], **wish)
+    assert (predicted["failed"], predicted["changed"]) == (real["failed"], real["changed"])
+    assert predicted.get("msg") == real.get("msg")
+    assert len(predicted.get("changes", [])) == len(real.get("changes", []))
+    if not real["failed"]:
+        assert "trusted root new: to be made\n" in predicted["diff"]["after"]
+        assert predicted["diff"]["after"].count("\n") == real["diff"]["after"].count("\n")
+
+
+def test_a_root_without_a_name_that_is_still_to_be_made(macs: Any, change: Any) -> None:
+    result = change(check=True, roots=[{"public_cert_data": ""}])
+    assert result["changes"] == ["trust the root that this run would make"]
+    assert result["diff"]["after"] == "trusted root: to be made\n"
+
+
+def test_without_certificate_authentication_no_root_needs_to_stay(macs: Any, change: Any, make_root: Root) -> None:
+    macs.properties["vpnClientRootCertificates"] = [stored("old", make_root("old"))]
+    macs.properties["vpnAuthenticationTypes"] = ["AAD"]
+    assert change(purge_roots=True)["roots"] == []
+
+
 # --- everything else stays ---------------------------------------------------------------------------------------
 
 
@@ -280,10 +322,28 @@ def test_roots_that_no_client_could_use(
         ({"roots": [{"sha1": "A" * 40}]}, "state: absent"),
         ({"roots": [{"path": "nowhere.pem"}]}, "nowhere.pem"),
         ({"roots": [{"name": "nothing"}]}, "one of the following is required"),
+        ({"roots": [{"path": ""}]}, "roots[1] is empty"),
+        ({"roots": [{"public_cert_data": ""}]}, "roots[1] is empty"),
+        ({"roots": [{"public_cert_data": None}]}, "roots[1] is empty"),
+        ({"roots": [{"sha1": "", "state": "absent"}]}, "roots[1] is empty"),
+        ({"roots": [{"public_cert_data": "\ud800"}]}, "holds no certificate"),
+        ({"revoked": [{"thumbprint": ""}]}, "40 hex digits"),
+        (
+            {"revoked": [{"thumbprint": THUMBPRINT}, {"thumbprint": THUMBPRINT.lower(), "state": "absent"}]},
+            f"{THUMBPRINT} is both present and absent in revoked",
+        ),
     ],
 )
 def test_wishes_that_make_no_sense(wish: dict[str, Any], expected: str, azure: AzureLab, refuse: Any) -> None:
     assert expected in refuse(**wish)
+    assert azure.requests == []
+
+
+def test_a_root_both_present_and_absent(azure: AzureLab, refuse: Any, make_root: Root) -> None:
+    pem = make_root()
+    for entries in ([0, 1], [1, 0]):
+        roots = [{"public_cert_data": one_line(pem)}, {"sha1": sha1(pem), "state": "absent"}]
+        assert "both present and absent in roots" in refuse(roots=[roots[entry] for entry in entries])
     assert azure.requests == []
 
 
@@ -356,14 +416,66 @@ def test_an_update_under_way_is_waited_for(
     assert len(puts(azure)) == 1
 
 
+WRITE_HICCUPS = {
+    "reset": faults.reset(),
+    "409": faults.conflict(),
+    "409 with another code": faults.status(409, "SomethingIsGoingOn", "Later."),
+    "409 with Retry-After": faults.status(409, "AnotherOperationInProgress", "Busy.", retry_after=0),
+    "412": faults.etag_mismatch(),
+    "429": faults.throttled(),
+    "429 with Retry-After": faults.throttled(retry_after=0),
+    "500": faults.internal_error(),
+    "502": faults.raw(502, b"<html>"),
+    "503": faults.unavailable(),
+    "503 with Retry-After": faults.unavailable(retry_after=0),
+    "504": faults.raw(504, b""),
+}
+
+
 @pytest.mark.parametrize(
-    "fault", [faults.reset(), faults.reset(served=True), faults.unavailable()], ids=lambda fault: fault.name
+    "fault", [*WRITE_HICCUPS.values(), faults.reset(served=True)], ids=[*WRITE_HICCUPS, "reset when served"]
 )
 def test_a_hiccup_of_the_write(fault: Any, azure: AzureLab, macs: Any, change: Any) -> None:
     azure.faults.add("put", fault)
     result = change(revoked=[{"thumbprint": THUMBPRINT}])
     assert result["changed"]
     assert [item["thumbprint"] for item in macs.properties["vpnClientRevokedCertificates"]] == [THUMBPRINT]
+
+
+@pytest.mark.parametrize("fault", WRITE_HICCUPS.values(), ids=WRITE_HICCUPS)
+def test_a_change_before_a_repeated_write_is_kept_even_if_the_etag_counts_for_nothing(
+    fault: Any, azure: AzureLab, macs: Any, change: Any, make_root: Root
+) -> None:
+    def colleague(request: Any) -> Any:
+        macs.properties["vpnClientRootCertificates"] = [stored("theirs", make_root("theirs"))]
+        return fault.before(request)
+
+    def forget_the_etag(request: Any) -> None:
+        for name in [name for name in request.headers if name.lower() == "if-match"]:
+            del request.headers[name]
+
+    azure.faults.add("put", Fault("a colleague, then a hiccup", before=colleague))
+    azure.faults.add("put", faults.call(forget_the_etag), times=10)
+    change(roots=[{"name": "ours", "public_cert_data": one_line(make_root("ours"))}])
+    assert [root["name"] for root in macs.properties["vpnClientRootCertificates"]] == ["theirs", "ours"]
+    assert len(puts(azure)) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [(faults.unavailable(), "ServiceUnavailable"), (faults.reset(), "cannot be reached")],
+    ids=["503", "reset"],
+)
+def test_a_write_that_never_succeeds_is_an_error_soon(fault: Any, expected: str, azure: AzureLab, refuse: Any) -> None:
+    azure.faults.add("put", fault, times=1000)
+    assert expected in refuse(revoked=[{"thumbprint": THUMBPRINT}])
+    assert len(puts(azure)) == 5
+
+
+def test_a_refusal_that_no_waiting_helps_is_an_error_at_once(azure: AzureLab, refuse: Any) -> None:
+    azure.faults.add("put", faults.status(409, "ScopeLocked", "Locked."), times=1000)
+    assert "a lock protects the resource" in refuse(revoked=[{"thumbprint": THUMBPRINT}])
+    assert len(puts(azure)) == 1
 
 
 def test_a_failed_operation_is_an_error(azure: AzureLab, macs: Any, refuse: Any) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
 
 INFO = "server_configuration_info"
 HEALTH = "connection_health_info"
+WAN_ID = "/subscriptions/S/resourceGroups/G/providers/Microsoft.Network/virtualWans/wan1"
 
 
 def test_one_configuration_with_gateways_and_hubs(
@@ -115,3 +117,99 @@ def test_health_comes_by_every_way(headers: str, azure: AzureLab, macs: Any, run
     assert gateway is not None
     azure.connect_client(gateway, "172.31.250.5")
     assert run.ok(HEALTH, p2s_vpn_gateway="gw1")["connections"] == 1
+
+
+@pytest.mark.parametrize("module", ["server_configuration_certificates", "profile_package", INFO])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"virtual_wan": "wan1", "resource_group": ""}, "resource_group is empty"),
+        ({"virtual_wan": "wan1", "resource_group": "../x"}, "resource_group must be the name alone"),
+        ({"p2s_vpn_gateway": ""}, "p2s_vpn_gateway is empty"),
+        ({"p2s_vpn_gateway": " "}, "p2s_vpn_gateway is empty"),
+        ({"virtual_wan": ""}, "virtual_wan is empty"),
+        ({"virtual_wan": "a/b c?x"}, "virtual_wan must be the name alone"),
+        ({"virtual_wan": ".."}, "virtual_wan must be the name alone"),
+        ({"virtual_wan": "wan1", "vpn_server_configuration": ""}, "vpn_server_configuration is empty"),
+        ({"virtual_wan": "wan1", "vpn_server_configuration": "/subscriptions/x"}, "must be a name, or a resource id"),
+        ({"virtual_wan": "wan1", "vpn_server_configuration": WAN_ID}, "must be a name, or a resource id"),
+    ],
+)
+def test_names_that_no_resource_has(
+    module: str, options: dict[str, str], expected: str, azure: AzureLab, run: Run
+) -> None:
+    dest = {"dest": "package.zip"} if module == "profile_package" else {}
+    assert expected in run.fails(module, **options, **dest)
+    assert "p2s_vpn_gateway is empty" in run.fails(HEALTH, p2s_vpn_gateway="")
+    assert azure.requests == []
+
+
+# --- answers that are not what Azure documents -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.unavailable(), faults.raw(503, b""), faults.raw(503, b"<html>"), faults.unavailable(retry_after=0)],
+    ids=["json", "empty", "html", "Retry-After"],
+)
+def test_a_list_that_comes_at_the_second_try_is_read(fault: Any, azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.faults.add("GET */vpnServerConfigurations", fault)
+    azure.faults.add("GET */p2svpnGateways", fault)
+    assert [found["name"] for found in run.ok(INFO)["configurations"]] == ["macs"]
+    assert [found["name"] for found in run.ok(HEALTH)["gateways"]] == ["gw1"]
+    assert azure.faults.unused == []
+
+
+USES = {
+    "configuration": ("GET */vpnServerConfigurations/macs", INFO, {"vpn_server_configuration": "macs"}),
+    "trust": (
+        "GET */vpnServerConfigurations/macs",
+        "server_configuration_certificates",
+        {"vpn_server_configuration": "macs", "revoked": [{"thumbprint": "A" * 40}]},
+    ),
+    "package": (
+        "GET */vpnServerConfigurations/macs",
+        "profile_package",
+        {"vpn_server_configuration": "macs", "virtual_wan": "wan1", "dest": "package.zip"},
+    ),
+    "gateway": ("GET */p2svpnGateways/gw1", "profile_package", {"p2s_vpn_gateway": "gw1", "dest": "package.zip"}),
+    "configurations": ("GET */vpnServerConfigurations", INFO, {}),
+    "gateways": ("GET */p2svpnGateways", HEALTH, {}),
+    "health": ("health", HEALTH, {"p2s_vpn_gateway": "gw1"}),
+    "in use": ("POST */virtualWans/wan1/vpnServerConfigurations", INFO, {"virtual_wan": "wan1"}),
+}
+WRONG = {
+    "configuration": [b"{}", b"[]", b"null", b'{"id": 5, "properties": {}}', b'{"id": "/subscriptions/x"}'],
+    "configurations": [b"[]", b'{"value": [1]}', b'{"value": "ab"}', b'{"value": {"a": 1}}', b'{"value": [{}]}'],
+    "health": [b'{"properties": {"vpnClientConnectionHealth": {"vpnClientConnectionsCount": %s}}}' % odd for odd in
+               (b'"x"', b"[1]", b"NaN", b"1e999")],
+    "in use": [b'{"vpnServerConfigurationResourceIds": 5}', b'{"vpnServerConfigurationResourceIds": ["x"]}'],
+}  # fmt: skip
+WRONG |= {"trust": WRONG["configuration"], "package": WRONG["configuration"], "gateway": WRONG["configuration"]}
+WRONG |= {"gateways": WRONG["configurations"]}
+
+
+@pytest.mark.parametrize(("use", "answer"), [(use, answer) for use, answers in WRONG.items() for answer in answers])
+def test_a_wrong_answer_is_an_error_and_changes_nothing(
+    use: str, answer: bytes, azure: AzureLab, macs: Any, run: Run
+) -> None:
+    match, module, arguments = USES[use]
+    azure.plan.headers = "direct"
+    azure.faults.add(match, faults.body(answer, "application/json"), times=math.inf)
+    assert "run again" in run.fails(module, **arguments)
+    assert azure.faults.unused == []
+    assert azure.writes == []
+
+
+def test_a_configuration_without_all_its_parts_is_not_put_back(azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.faults.add("GET */vpnServerConfigurations/macs", faults.body(b'{"id": "%s"}' % macs.id.encode()))
+    wish = {"vpn_server_configuration": "macs", "revoked": [{"thumbprint": "A" * 40}]}
+    assert "unexpected form" in run.fails("server_configuration_certificates", **wish)
+    assert azure.writes == []
+
+
+def test_a_gateway_without_configuration(azure: AzureLab, macs: Any, run: Run) -> None:
+    gateway = azure.subscription.get("p2sVpnGateways", "rg-vpn", "gw1")
+    assert gateway is not None
+    gateway.properties.pop("vpnServerConfiguration")
+    assert "has no User VPN configuration" in run.fails(INFO, p2s_vpn_gateway="gw1")

@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 from cryptography import x509
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import client, fetch, operations, profiles
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.errors import AzureError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._package import read_package
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import GROUP, Run, killed_at
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, certificates, faults
@@ -226,6 +229,27 @@ def test_check_mode_finds_what_is_not_there(azure: AzureLab, macs: Any, run: Run
     assert "ios" in run.fails("profile_package", **WAN, vpn_server_configuration="ios", check=True)
 
 
+@pytest.mark.parametrize(
+    ("dest", "expected"),
+    [
+        ("folder", "folder is a folder; give the name of a file in it"),
+        ("", "is a folder"),
+        ("file/package.zip", "file is not a folder"),
+        ("file/deeper/package.zip", "file is not a folder"),
+        ("nowhere-link/package.zip", "nowhere-link is not a folder"),
+    ],
+)
+def test_a_place_for_no_file_is_an_error_before_azure_is_asked(
+    dest: str, expected: str, azure: AzureLab, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere-link").symlink_to("nowhere")
+    for check in (True, False):
+        assert expected in run.fails("profile_package", virtual_wan="wan1", dest=dest, check=check)
+    assert azure.requests == []
+
+
 # --- how Azure answers -------------------------------------------------------------------------------------------
 
 
@@ -255,6 +279,35 @@ def test_a_wait_has_a_limit(azure: AzureLab, macs: Any, run: Run, tmp_path: Path
     assert not (tmp_path / "package.zip").exists()
 
 
+@pytest.mark.parametrize("match", ["generate", "GET */vpnServerConfigurations/macs", "blob"])
+def test_an_answer_that_does_not_come_has_a_limit(match: str, azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.faults.add(match, faults.delay(10), times=3)
+    start = time.monotonic()
+    assert "more than 1 seconds" in run.fails("profile_package", **HUB, wait_timeout=1)
+    assert time.monotonic() - start < 8
+
+
+def test_a_package_that_trickles_has_a_limit() -> None:
+    class Trickle:
+        headers: ClassVar[dict[str, str]] = {}
+
+        def __enter__(self) -> Trickle:
+            return self
+
+        def __exit__(self, *_unused: object) -> None:
+            pass
+
+        def read1(self, _size: int) -> bytes:
+            time.sleep(0.1)
+            return b"x"
+
+    opener = SimpleNamespace(open=lambda _url, timeout: Trickle())
+    with pytest.raises(AzureError, match="more than 1 seconds to download"):
+        wait = operations.Wait(1, print)
+        wait.begin("download the package")
+        fetch._get(opener, "https://x.example", wait)
+
+
 def test_a_long_pause_that_azure_orders_is_not_slept_beyond_the_limit(azure: AzureLab, macs: Any, run: Run) -> None:
     azure.faults.add("generate", faults.throttled(retry_after=3600))
     assert "more than 5 seconds" in run.fails("profile_package", **HUB, wait_timeout=5)
@@ -282,6 +335,8 @@ def test_a_failed_operation_keeps_the_old_file(
 
 
 HICCUPS = {
+    "409": faults.conflict(),
+    "429": faults.throttled(),
     "429 with Retry-After": faults.throttled(retry_after=0),
     "503 with Retry-After": faults.unavailable(retry_after=0),
     "503": faults.unavailable(),
@@ -292,18 +347,48 @@ PLACES = ["generate", "status", "result", "blob", "token"]
 
 @pytest.mark.parametrize(
     ("match", "fault"),
-    # Whether a POST was served before its connection broke is not known, so the SDK does not repeat it.
+    # Whether a POST was served before its connection broke is not known, so the SDK does not repeat it. 409 is ARM's.
     [
         pytest.param(place, fault, id=f"{place}, {name}")
         for place in PLACES
         for name, fault in HICCUPS.items()
-        if (place, name) != ("generate", "reset")
+        if (place, name) not in (("generate", "reset"), ("blob", "409"), ("token", "409"))
     ],
 )
 def test_one_hiccup_anywhere_is_overcome(match: str, fault: Any, azure: AzureLab, macs: Any, run: Run) -> None:
     azure.faults.add(match, fault)
     run.ok("profile_package", **HUB)
     assert azure.faults.unused == []
+
+
+BUSY = {faults.conflict: "AnotherOperationInProgress", faults.throttled: "SubscriptionRequestsThrottled"}
+
+
+@pytest.mark.parametrize(
+    ("match", "module", "arguments"),
+    [
+        ("generate", "profile_package", WAN),
+        ("health", "connection_health_info", {}),
+        ("POST */virtualWans/wan1/vpnServerConfigurations", "server_configuration_info", {"virtual_wan": "wan1"}),
+    ],
+)
+@pytest.mark.usefixtures("macs")
+def test_a_busy_azure_is_waited_for(
+    match: str, module: str, arguments: dict[str, Any], azure: AzureLab, run: Run
+) -> None:
+    for fault, code in BUSY.items():
+        azure.faults.clear()
+        azure.faults.add(match, fault(), times=8)
+        run.ok(module, **arguments)
+        azure.faults.add(match, fault(), times=1000)
+        message = run.fails(module, **arguments, wait_timeout=1)
+        assert "more than 1 seconds" in message and code in message
+
+
+def test_a_throttled_poll_does_not_generate_again(azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.faults.add("poll", faults.throttled(), times=5)
+    run.ok("profile_package", **HUB)
+    assert generated(azure) == 1
 
 
 @pytest.mark.parametrize("match", ["status", "result", "blob"])

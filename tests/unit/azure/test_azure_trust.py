@@ -148,7 +148,7 @@ def test_doubts_are_warnings() -> None:
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_what_azure_holds_is_never_an_error(content: bytes) -> None:
-    for data in (content.decode("latin-1"), base64.b64encode(content).decode(), None, content):
+    for data in (content.decode("latin-1"), base64.b64encode(content).decode(), None, content, "\ud800"):
         stored = certificates.from_azure({"name": "x", "publicCertData": data})
         assert stored.status(NOW) in ("unreadable", "ok", "broken", "expired")
     assert certificates.from_azure(None).status(NOW) == "unreadable"
@@ -251,6 +251,18 @@ def test_properties_may_be_missing_or_null() -> None:
 def test_a_configuration_without_certificate_authentication_is_a_warning() -> None:
     plan = trust.make_plan(resource(vpnAuthenticationTypes=["AAD"]), trust.Wish(), NOW)
     assert "add Azure certificate" in plan.warnings[0].replace("\n", " ")
+
+
+def test_the_last_root_stays_where_clients_may_need_it() -> None:
+    for types in (["Certificate"], ["AAD", "Certificate"], [], None):
+        with pytest.raises(UserVpnError, match="trust no root any more"):
+            trust.make_plan(
+                resource([item(ROOTS[0], "a")], vpnAuthenticationTypes=types), trust.Wish(purge_roots=True), NOW
+            )
+    plan = trust.make_plan(
+        resource([item(ROOTS[0], "a")], vpnAuthenticationTypes=["AAD"]), trust.Wish(purge_roots=True), NOW
+    )
+    assert len(plan.changes) == 1
 
 
 def test_the_diff_is_readable() -> None:

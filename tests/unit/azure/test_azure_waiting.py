@@ -161,6 +161,19 @@ def test_a_limit_and_a_line_every_half_minute() -> None:
     assert clock.said == [f"waiting for Azure to generate the package ({n} s so far)" for n in (0, 30, 60, 90)]
 
 
+def test_a_step_gets_what_is_left_but_never_too_little() -> None:
+    clock = Clock()
+    wait = clock.wait(limit=100)
+    assert wait.within(60) == 60
+    clock.now = 50
+    assert wait.within(60) == 50
+    clock.now = 99
+    assert wait.within(60) == operations.LEAST_SECONDS
+    clock.now = 100
+    with pytest.raises(AzureError, match="more than 100 seconds to generate the package"):
+        wait.within(60)
+
+
 def test_short_waits_are_silent_and_each_call_has_its_own_limit() -> None:
     clock = Clock()
     wait = clock.wait(limit=3)
@@ -183,14 +196,14 @@ def test_short_waits_are_silent_and_each_call_has_its_own_limit() -> None:
     ],
 )
 def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
-    assert operations.retry_after(Answer(headers=headers)) == expected
+    assert errors.retry_after(Answer(headers=headers)) == expected
 
 
 def test_retry_after_as_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    assert 55 < (operations.retry_after(Answer(headers={"Retry-After": later})) or 0) <= 60
+    assert 55 < (errors.retry_after(Answer(headers={"Retry-After": later})) or 0) <= 60
     past = format_datetime(datetime.now(UTC) - timedelta(seconds=60), usegmt=True)
-    assert operations.retry_after(Answer(headers={"Retry-After": past})) == 0
+    assert errors.retry_after(Answer(headers={"Retry-After": past})) == 0
 
 
 # --- errors ------------------------------------------------------------------------------------------------------
@@ -232,4 +245,25 @@ def test_advice_by_code_then_by_status() -> None:
     assert "run again in some minutes" in str(errors.refused("x", "Strange", "", 503))
     assert "custom role" in str(errors.refused("x", "", "", 403))
     assert str(errors.refused("x", "Strange", "Why not.", 418)) == "Azure refused to x (Strange): Why not."
-    assert [errors.refused("x", "", "", status).busy for status in (409, 412, 404)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "busy", "unclear"),
+    [
+        ("", 409, True, False),
+        ("", 412, True, False),
+        ("", 429, True, False),
+        ("AnotherOperationInProgress", None, True, False),
+        ("SubscriptionRequestsThrottled", 429, True, False),
+        ("MissingSubscriptionRegistration", 409, False, False),  # no waiting helps
+        ("ScopeLocked", 409, False, False),
+        ("Canceled", 409, False, False),  # the end of an operation, too
+        ("", 404, False, False),
+        ("InternalServerError", 500, False, True),
+        ("", 503, False, True),
+        ("InternalServerError", None, False, False),  # the end of an operation
+    ],
+)
+def test_what_may_pass(code: str, status: int | None, busy: bool, unclear: bool) -> None:
+    error = errors.refused("x", code, "", status)
+    assert (error.busy, error.unclear) == (busy, unclear)
