@@ -96,6 +96,9 @@ CREATE TRIGGER deliveries_keep BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(AB
 """
 
 
+REBUILT = "rebuilt"  # the reason of a certificate of which the files alone told
+
+
 class LostLedgerError(PkiError):
     """The ledger is missing or damaged. See rebuilding.py."""
 

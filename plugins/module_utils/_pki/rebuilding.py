@@ -5,7 +5,8 @@
 
 The files tell which certificates there are, whose they are, and which identity each client has now. They do not tell
 what has been revoked (Azure's own list does), why and when anything happened, and what was seen on the Macs (the next
-run sees it again). So a certificate without its key counts as removed: still valid, and nobody's current one.
+run sees it again). So a certificate without its key counts as superseded: nobody's current one, but still valid, and
+perhaps on a Mac that made its own key.
 
 A ledger that is whole only gets what it does not know: after an old backup, what has been issued since.
 """
@@ -27,13 +28,11 @@ from ._base import SMALL_FILE, PkiError, sha256_hex
 from .ending import ENDS, normal_thumbprint
 from .folder import Folder
 from .issuing import Issuance
-from .ledger import Ledger, LostLedgerError, Row, by_client, reading, replacing, writing
+from .ledger import REBUILT, Ledger, LostLedgerError, Row, by_client, reading, replacing, writing
 from .roots import generations
 
 if TYPE_CHECKING:
     from cryptography import x509
-
-REASON = "rebuilt"
 
 
 @dataclass(frozen=True)
@@ -103,13 +102,13 @@ def _known(folder: Folder) -> list[Row] | None:
 def _enter(ledger: Ledger, found: _Found, now: datetime) -> None:
     with ledger.transaction():
         for row in found.rebuilt.revoked:
-            ledger.set_state(row, "revoked", REASON, now)
+            ledger.set_state(row, "revoked", REBUILT, now)
         for issuance in found.issuances:
             row = issuance.row
             if row.kind == "client" and row.state == "issued":
                 for older in ledger.rows_of_client(row.name):
                     if older.state == "issued":
-                        ledger.set_state(older, "superseded", REASON, now)
+                        ledger.set_state(older, "superseded", REBUILT, now)
             ledger.write_down(row, issuance.pem, issuance.chain, now)
 
 
@@ -209,17 +208,13 @@ class _Scan:
         identities = [i.row for i in found if i.row.private_sha256]
         known_current = [row for row in history if row.state == "issued"]
         newest = max([*known_current, *identities], key=lambda row: row.not_before, default=None)
-        return [replace(i, row=replace(i.row, state=self._state(i.row, newest, found[-1].row))) for i in found]
+        return [replace(i, row=replace(i.row, state=self._state(i.row, newest))) for i in found]
 
-    def _state(self, row: Row, newest: Row | None, last: Row) -> str:
-        """`newest` is the youngest certificate that has its key here, `last` the youngest of all."""
+    def _state(self, row: Row, newest: Row | None) -> str:
+        """`newest` is the youngest certificate that has its key here."""
         if row.sha1 in self.revoked:
             return "revoked"
-        if newest is None:
-            return "removed" if row is last else "superseded"
-        if row is newest:
-            return "issued"
-        return "superseded" if row.not_before <= newest.not_before else "removed"
+        return "issued" if row is newest else "superseded"
 
     def _client_row(
         self,
@@ -292,6 +287,6 @@ def _row(certificate: x509.Certificate, kind: str, name: str, root_sha1: str, **
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         state="issued",
-        reason=REASON,
+        reason=REBUILT,
         **more,
     )

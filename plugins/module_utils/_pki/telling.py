@@ -189,6 +189,11 @@ class Summary:
             valid = any(row.state == "revoked" and row.not_after > self.now for row in history)
             refuse = "See that Azure refuses it, and take" if valid else "Take"
             return "revoked", f"{refuse} the profile off the Mac." if held else "See that Azure refuses it."
+        if all(row.state in {"superseded", "abandoned"} for row in history):
+            return (
+                "removed",
+                "Run the playbook site if it is still managed, or revoke it; a rebuilt ledger cannot tell.",
+            )
         return "removed", "Nothing; revoke it if nobody is to connect with its certificate any more."
 
     def _behind(self, mac: OnMac, held: Row | None) -> tuple[str, str]:

@@ -414,7 +414,7 @@ def test_what_the_files_do_not_tell(rooted: Pki) -> None:
     lose(rooted, "missing")
     done = rebuild(rooted, pkcs12_password=None, revoked=["AB" * 20])
     assert {entry["name"]: entry["state"] for entry in done["added"]} == {
-        "P2SRootCert": "issued", "mac-01": "issued", "mac-02": "removed",
+        "P2SRootCert": "issued", "mac-01": "issued", "mac-02": "superseded",
     }  # fmt: skip
     assert (done["unopened"], done["unknown"]) == (["mac-01"], ["AB" * 20])
     assert len(done["warnings"]) == 2
