@@ -14,7 +14,9 @@ A ledger that is whole only gets what it does not know: after an old backup, wha
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -174,16 +176,31 @@ class _Scan:
         )  # fmt: skip
 
     def _numbered(self, roots: Sequence[Issuance], known: Sequence[Row], alive: set[str]) -> list[Issuance]:
-        """In the order in which they begin. All but the last without a key are retired, unless a client needs them."""
-        first = max(generations(known), default=0) + 1
+        """By the numbers that their folders tell; where one tells none, in the order in which they begin.
+
+        All but the last without a key are retired, unless a client needs them.
+        """
         ordered = sorted(roots, key=lambda issuance: (issuance.row.not_before, issuance.row.sha1))
+        taken = dict.fromkeys(generations(known), "")
+        for issuance in ordered:
+            if number := self._told_number(issuance.row):
+                taken.setdefault(number, issuance.row.sha1)
+        free = (number for number in itertools.count(max(generations(known), default=0) + 1) if number not in taken)
+        number_of = {sha1: number for number, sha1 in taken.items()}
+        numbers = {i.row.sha1: number_of.get(i.row.sha1) or next(free) for i in ordered}
+        last = max(numbers.values(), default=0)
         numbered = []
-        for number, issuance in enumerate(ordered, first):
-            row = issuance.row
-            kept = row.private_sha256 or row.sha1 in alive or issuance is ordered[-1]
-            row = replace(row, generation=number, state="issued" if kept else "retired")
-            numbered.append(replace(issuance, row=row))
+        for issuance in sorted(ordered, key=lambda issuance: numbers[issuance.row.sha1]):
+            row = replace(issuance.row, generation=numbers[issuance.row.sha1])
+            kept = row.private_sha256 or row.sha1 in alive or row.generation == last
+            numbered.append(replace(issuance, row=replace(row, state="issued" if kept else "retired")))
         return numbered
+
+    def _told_number(self, root: Row) -> int:
+        """What the folder of a root tells; 0 when it tells nothing."""
+        file = root.files(self.folder).generation
+        content = file.read_bytes() if file and file.is_file() else b""
+        return int(content) if re.fullmatch(b"[1-9][0-9]{0,8}\n", content) else 0
 
     # -- clients
 

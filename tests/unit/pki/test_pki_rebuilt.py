@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import certificates
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.rebuilding import Rebuilt, rebuild
-from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSWORD, Pki, keys
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import Source
+from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSPHRASE, PASSWORD, Pki, keys
 from ansible_collections.vwan.user_vpn.tests.unit.pki.test_pki_csr import request, wish
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -82,3 +84,75 @@ def test_a_client_that_was_removed_lets_go_of_its_root_once_it_is_revoked(rooted
     assert needed(rooted) == [["mac-01"]]
     assert rooted.end("mac-01").changed
     assert needed(rooted) == [[]]
+
+
+# -- the numbers of the roots
+
+
+def numbers(pki: Pki) -> list[tuple[Any, ...]]:
+    return pki.sql("SELECT sha1, generation, state FROM certificates WHERE kind = 'root' ORDER BY generation")
+
+
+def test_a_folder_that_began_with_another_generation(pki: Pki) -> None:
+    pki.root(generation=3)
+    pki.issue("mac-01")
+    before = numbers(pki)
+    lost(pki)
+    assert numbers(pki) == before
+    assert not pki.root(generation=3).changed
+    assert not pki.issue("mac-01", generation=3).changed
+
+
+def test_an_enterprise_root_that_is_older_than_the_root_it_follows(pki: Pki) -> None:
+    pki.root()
+    old = certificates.make_root(keys()[0], "Corp", pki.now - 2000 * DAY, 9000)
+    certificate, key = pki.path.parent / "corp.pem", pki.path.parent / "corp.key"
+    certificate.write_bytes(certificates.pem(old))
+    key.write_bytes(certificates.encrypt_key(keys()[0], PASSPHRASE))
+    source = Source(certificate, key, PASSPHRASE)
+    pki.root(generation=2, source=source)
+    pki.issue("mac-01")
+    before = numbers(pki)
+    lost(pki)
+    assert numbers(pki) == before
+    assert not pki.root(generation=2, source=source).changed
+    assert not pki.issue("mac-01", generation=2).changed
+
+
+@pytest.mark.parametrize("content", [None, b"", b"0\n", b"-1\n", b"two\n", b"\xff", b"1\n"])
+def test_a_number_that_is_missing_or_wrong_follows_from_the_order(pki: Pki, content: bytes | None) -> None:
+    pki.root()
+    pki.now += DAY
+    pki.root(generation=2)
+    before = numbers(pki)
+    file = pki.path / "roots" / before[1][0] / "generation"
+    file.unlink() if content is None else file.write_bytes(content)
+    lost(pki)
+    assert numbers(pki) == before
+    assert pki.root(generation=2, check=True).changed
+    assert pki.root(generation=2).changed
+    assert file.read_bytes() == b"2\n"
+    assert not pki.root(generation=2).changed
+
+
+def test_a_folder_of_the_release_before_gets_its_numbers(pki: Pki) -> None:
+    pki.root(generation=2)
+    pki.root(generation=4)
+    pki.retire(2)
+    before = numbers(pki)
+    for file in pki.path.glob("roots/*/generation"):
+        file.unlink()
+    assert pki.root(generation=4).changed
+    lost(pki)
+    assert numbers(pki) == before
+
+
+def test_after_an_old_backup_a_new_root_keeps_its_number(pki: Pki) -> None:
+    pki.root()
+    backup = pki.path.parent / "backup.sqlite3"
+    shutil.copy(pki.path / "ledger.sqlite3", backup)
+    pki.root(generation=5)
+    before = numbers(pki)
+    shutil.copy(backup, pki.path / "ledger.sqlite3")
+    rebuild(pki.folder, now=pki.now, password=PASSWORD)
+    assert numbers(pki) == before
