@@ -69,6 +69,11 @@ class OnMac:
     holds: str
     client: str
 
+    @property
+    def bare(self) -> bool:
+        """Whether a profile that the Mac once had is gone."""
+        return self.verified is not None and not self.last.shown_uuid
+
 
 def on_macs(deliveries: Iterable[Delivery], rows: Sequence[Row]) -> list[OnMac]:
     """One for each Mac and identifier, the one that was seen last at the end."""
