@@ -84,9 +84,13 @@ def rebuild(
         return foreseen
     with folder.writing():
         known = _known(folder)  # another process may have done it while we waited for the lock
-        lost = known is None
-        with replacing(folder, now) if lost else writing(folder) as ledger:
-            found = _Scan(folder, now, thumbprints, password).of(known or [], ledger.salt(), lost=lost)
+        if known is not None:
+            with contextlib.suppress(LostLedgerError), writing(folder) as ledger:  # damage may show only now
+                found = _Scan(folder, now, thumbprints, password).of(known, ledger.salt(), lost=False)
+                _enter(ledger, found, now)
+                return found.rebuilt
+        with replacing(folder, now) as ledger:
+            found = _Scan(folder, now, thumbprints, password).of([], ledger.salt(), lost=True)
             _enter(ledger, found, now)
     return found.rebuilt
 
