@@ -32,6 +32,7 @@ class ActionModule(UserVpnAction):
         "renew_before_days": {"type": "int", "default": 30},
         "key_size": {"type": "int", "choices": [2048, 3072, 4096], "default": 2048},
         "renew_batch": {"type": "int", "default": 0},
+        "defer": {"type": "list", "elements": "str", "default": []},
         "generation": {"type": "int"},
         "state": {"type": "str", "choices": ["present", "revoked", "absent"], "default": "present"},
     }
@@ -56,6 +57,7 @@ class ActionModule(UserVpnAction):
                 renew_before_days=arguments["renew_before_days"],
                 key_size=arguments["key_size"],
                 renew_batch=arguments["renew_batch"],
+                defer=frozenset(arguments["defer"]),
                 generation=arguments["generation"],
             )
             outcome = ensure_clients(

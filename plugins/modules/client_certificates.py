@@ -104,9 +104,18 @@ options:
       - Renew at most so many certificates in one call, those that end first. The others are named in RV(deferred), and
         keep their identities until a later run; so every run changes something until all are renewed.
       - A client that has no certificate, or none that is valid and opens with the password, is served at once.
+      - A client that O(csrs) names without a CSR counts as soon as it wants a new key, and keeps its place until its
+        CSR has come. One whose CSR is for a new key is served at once.
       - With V(0) all are renewed at once.
     type: int
     default: 0
+  defer:
+    description:
+      - Names of clients whose renewal waits as well, whatever O(renew_batch) is. What RV(deferred) of the first call of
+        a run has named, for a second one in which CSRs have come.
+    type: list
+    elements: str
+    default: []
   key_size:
     description: The size of the RSA keys in bits. When it changes, all clients get new certificates.
     type: int

@@ -17,7 +17,9 @@ description:
     is whole gets the certificates that it does not know, as after the restore of an old backup.
   - The files do not tell everything. When and why a certificate changed its state is lost. So is what was seen on the
     Macs, until the next run sees it again. What has been revoked is lost too, unless O(revoked) tells. A certificate
-    whose PKCS#12 file is gone gets the state C(removed), which means that it is nobody's current one and still valid.
+    whose PKCS#12 file is gone gets the state C(superseded), since it is nobody's current one, but still valid, and
+    perhaps on a Mac that made its own key. So its root counts as needed until it ends, is revoked, or its successor was
+    seen.
   - Restoring the PKI folder from its backup is better, where there is one.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
@@ -119,7 +121,7 @@ added:
       type: str
       returned: success
     state:
-      description: V(issued), V(superseded), V(removed), V(revoked) or V(retired).
+      description: V(issued), V(superseded), V(revoked) or V(retired).
       type: str
       returned: success
   sample:

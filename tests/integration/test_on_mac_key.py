@@ -268,6 +268,43 @@ def test_what_needs_a_new_certificate_gets_a_new_key(site: Site) -> None:
     assert states == ["superseded"] * 5 + ["issued"]
 
 
+def test_renewals_a_few_at_a_time(site: Site) -> None:
+    """The choice is made before any key is: who is put off keeps its key, and is not even written to."""
+    macs = [site.lab.add_mac(f"mac-{number}") for number in range(3)]
+    here = site.lab.add_mac("mac-here")
+    site.host_variables[here.name] = {"user_vpn_mac_key": "controller"}
+    macs.append(here)
+    assert_ended_well(site.play())
+    for mac in macs:
+        expire(site, mac.name)
+        mac.clear_records()
+    site.variables["user_vpn_renew_batch"] = 2
+    before = {mac.name: mac.installed_profiles() for mac in macs}
+
+    def renewed() -> set[str]:
+        return {mac.name for mac in macs if mac.installed_profiles() != before[mac.name]}
+
+    first = site.play("--diff")
+    assert_ended_well(first)
+    assert renewed() == {"mac-0", "mac-1"}
+    assert [entry["name"] for entry in first.of("client_certificates")["deferred"]] == ["mac-2", "mac-here"]
+    assert {host for host, _task in first.changed() if host in {"mac-2", "mac-here"}} == set()
+    assert [len(mac.execs) for mac in macs] == [4, 4, 2, 1]
+
+    # Every profile has to change now: each of these Macs needs a new key for it, whoever's turn it is.
+    site.variables |= {"user_vpn_renew_batch": 1, "user_vpn_authentication": "eap_tls"}
+    second = site.play()
+    assert_ended_well(second)
+    assert {status(second, mac) for mac in macs} == {"installed"}
+    assert renewed() == {mac.name for mac in macs}
+    assert second.of("client_certificates")["failures"] == []
+    assert len(issued(site, "mac-2")) == 2
+    assert_ended_well(site.play())
+    assert reason(site, here.name) == "expiring"
+    for mac in macs:
+        assert_clean(mac)
+
+
 @pytest.mark.soak
 def test_from_the_controller_to_the_mac_and_back(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")

@@ -45,9 +45,14 @@ def file_has(path: Path, digest: str) -> bool:
 def pem_file_has(path: Path, digest: str) -> bool:
     """Whether `path` holds one PEM certificate whose DER has this SHA-256. Needs no X.509 parser."""
     try:
-        lines = path.read_bytes().split(b"\n")
-        if lines[0] != b"-----BEGIN CERTIFICATE-----" or lines[-2:] != [b"-----END CERTIFICATE-----", b""]:
-            return False
-        return sha256_hex(base64.b64decode(b"".join(lines[1:-2]), validate=True)) == digest
+        return sha256_hex(der_of_pem(path.read_bytes())) == digest
     except (OSError, ValueError):
         return False
+
+
+def der_of_pem(content: bytes) -> bytes:
+    """Of one PEM certificate, in the form in which we write it; ValueError for anything else."""
+    lines = content.split(b"\n")
+    if lines[0] != b"-----BEGIN CERTIFICATE-----" or lines[-2:] != [b"-----END CERTIFICATE-----", b""]:
+        raise ValueError("no PEM certificate")
+    return base64.b64decode(b"".join(lines[1:-2]), validate=True)

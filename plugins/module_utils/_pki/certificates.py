@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ._base import PkiError, sha256_hex
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     Key = rsa.RSAPrivateKey
     NewKey = Callable[[int], Key]
+
+E = TypeVar("E", bound="x509.ExtensionType")
 
 KEY_SIZES = (2048, 3072, 4096)
 
@@ -288,16 +290,21 @@ def check_client(certificate: x509.Certificate, name: str, now: datetime) -> Non
     """Raise PkiError unless a gateway and a Mac would take this certificate for the client `name`."""
     check_strength(certificate)
     check_time(certificate, now)
-    extensions = certificate.extensions
     if common_name(certificate) != name or name not in dns_names(certificate):
         raise PkiError(
             f"{describe(certificate)} does not have {name} as its common name and as a DNS alternative name; "
             "the Mac's IKE identity is checked against both, so issue it again."
         )
-    try:
-        usages = list(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-    except x509.ExtensionNotFound:
-        usages = []
+    constraints = _extension(certificate, x509.BasicConstraints)
+    if constraints and constraints.ca:
+        raise PkiError(f"{describe(certificate)} is that of a CA, not of a client; issue one with CA:FALSE.")
+    key_usage = _extension(certificate, x509.KeyUsage)  # RFC 5280 makes it optional: then nothing is forbidden
+    if key_usage and not key_usage.digital_signature:
+        raise PkiError(
+            f"{describe(certificate)} has a key usage without digitalSignature, with which a client logs in; "
+            "issue it again."
+        )
+    usages = list(_extension(certificate, x509.ExtendedKeyUsage) or [])
     if usages[:1] != [ExtendedKeyUsageOID.CLIENT_AUTH]:
         raise PkiError(
             f"{describe(certificate)} does not have clientAuth as its first extended key usage; issue it again."
@@ -335,6 +342,13 @@ def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:

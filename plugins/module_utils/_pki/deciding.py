@@ -19,7 +19,7 @@ from .issuing import Issuance, leftovers, settled
 from .ledger import Ledger, Row, by_client
 from .outcome import Entry, entry_of
 from .requests import ClientRequest, refusals
-from .roots import MOST_DAYS, current_root
+from .roots import MOST_DAYS, current_root, generations
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -35,6 +35,7 @@ class Settings:
     renew_before_days: int = 30
     key_size: int = 2048
     renew_batch: int = 0  # at most so many renewals in one call; 0 for any number
+    defer: frozenset[str] = frozenset()  # clients whose renewal an earlier call has deferred already
     generation: int | None = None  # of the root that has to sign; None for whichever is the current one
 
     @property
@@ -90,6 +91,7 @@ class Plan:
     deferred: list[dict[str, str]] = field(default_factory=list)
     unsettled: bool = False
     keys: dict[str, str] = field(default_factory=dict)  # by fingerprint: the client whose key it is or was
+    chains: dict[str, str] = field(default_factory=dict)  # by a root's SHA-1: the file with the CAs below it
 
     @property
     def work(self) -> bool:
@@ -121,6 +123,11 @@ class Decider:
                 )
             authority = None  # the one that is wanted does not exist yet: it will issue everything anew
         plan = Plan(authority, pkcs12.PasswordChecks(ledger.salt()), unsettled=bool(found))
+        plan.chains = {
+            root.sha1: str(root.files(self.folder).chain)
+            for root in generations(rows).values()
+            if ledger.texts(root.sha1)[1]
+        }
         if any(request.csr for request in requests):
             plan.keys = {key: row.name for row in rows if row.kind == "client" and (key := key_of(row))}
         history = by_client(rows)
@@ -143,24 +150,33 @@ class Decider:
     def _defer(self, plan: Plan, history: Mapping[str, Sequence[Row]]) -> None:
         """Leave all but the most urgent renewals to later runs: each is work for the person at the Mac.
 
-        A client without an identity that works, with the password that is wanted, is never put off.
+        A client without an identity that works, with the password that is wanted, is never put off. Nor is one whose
+        new key has been made: its Mac could not complete the old profile any more.
         """
-        if not self.settings.renew_batch:
+        batch, named = self.settings.renew_batch, self.settings.defer
+        if not (batch or named):
             return
-        passwords = {request.name: plan.checks.of(request.password or "") for request in plan.make}
-        passwords |= {issuance.row.name: issuance.row.password_check for issuance in plan.adopt}
+        # By name: the password check of an identity that works, and whether its key was made elsewhere.
+        works = {r.name: (plan.checks.of(r.password or ""), False) for r in plan.make if r.csr is None}
+        works |= {issuance.row.name: (issuance.row.password_check, False) for issuance in plan.adopt}
+        works |= {name: ("", True) for name, entry in plan.entries.items() if entry.key_wanted}
         working = [
             row
-            for name, password in passwords.items()
+            for name, work in works.items()
             if (row := current_of(history.get(name, ())))
             and plan.entries[name].reason != "missing"
             and row.not_after > self.now
-            and row.password_check == password
+            and (row.password_check, bool(key_of(row))) == work
         ]
-        for row in sorted(working, key=lambda row: (row.not_after, row.name))[self.settings.renew_batch :]:
-            reason = plan.entries[row.name].reason
-            plan.deferred.append({"name": row.name, "reason": reason, "not_after": utc_text(row.not_after)})
-            plan.entries[row.name] = plan.before[row.name]
+        working.sort(key=lambda row: (row.not_after, row.name))
+        due = [row for row in working if row.name not in named]
+        first = due[:batch] if batch else due
+        for row in (row for row in working if row not in first):
+            entry = plan.entries[row.name]
+            plan.deferred.append({"name": row.name, "reason": entry.reason, "not_after": utc_text(row.not_after)})
+            spent = tuple(key for key in entry.spent_keys if key != key_of(row))
+            plan.entries[row.name] = replace(plan.before[row.name], spent_keys=spent)
+            self._restored(plan, row)
         put_off = {client["name"] for client in plan.deferred}
         plan.make = [request for request in plan.make if request.name not in put_off]
         plan.adopt = [issuance for issuance in plan.adopt if issuance.row.name not in put_off]
@@ -198,14 +214,14 @@ class Decider:
         name, current = request.name, current_of(history)
         reason = self._reason(plan, request, history, (self.made_of(request, key_of(current)), ""))
         spent = tuple(key for row in history if (row is not current or reason) and (key := key_of(row)))
-        plan.entries[name] = replace(plan.entries[name], key_wanted=bool(reason), spent_keys=spent)
+        entry = plan.entries[name]
+        plan.entries[name] = replace(entry, key_wanted=bool(reason), spent_keys=spent, reason=entry.reason or reason)
         if current and not reason:
             self._restored(plan, current)
         if not request.csr:
-            plan.entries[name] = replace(plan.entries[name], reason=plan.entries[name].reason or reason)
             return
         key = csr.fingerprint(csr.public_key(request.csr, name, self.settings.key_size))
-        if current and not reason and key == key_of(current):
+        if current and key == key_of(current) and (not reason or name in self.settings.defer):
             return
         if plan.keys.get(key, name) != name:
             raise PkiError(f"The CSR of {name} is for the key of {plan.keys[key]}; make a key for each Mac.")
@@ -311,9 +327,7 @@ class Decider:
         return self.now >= row.not_after - self.settings.renew_before
 
     def _entry(self, plan: Plan, row: Row | None) -> Entry:
-        authority = plan.authority
-        same_root = row is not None and authority is not None and authority.row.sha1 == row.root_sha1
-        return entry_of(self.folder, row, authority.chain_path if authority and same_root else "")
+        return entry_of(self.folder, row, plan.chains.get(row.root_sha1, "") if row else "")
 
 
 def current_of(history: Sequence[Row]) -> Row | None:

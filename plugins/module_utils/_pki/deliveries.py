@@ -14,7 +14,7 @@ from datetime import datetime
 
 from ._base import PkiError
 from .folder import Folder
-from .ledger import Delivery, Ledger, Row, by_client, reading, writing
+from .ledger import REBUILT, Delivery, Ledger, Row, by_client, reading, writing
 
 
 def require_folder(folder: Folder) -> None:
@@ -69,6 +69,11 @@ class OnMac:
     holds: str
     client: str
 
+    @property
+    def bare(self) -> bool:
+        """Whether a profile that the Mac once had is gone."""
+        return self.verified is not None and not self.last.shown_uuid
+
 
 def on_macs(deliveries: Iterable[Delivery], rows: Sequence[Row]) -> list[OnMac]:
     """One for each Mac and identifier, the one that was seen last at the end."""
@@ -97,7 +102,8 @@ def macs_of_clients(macs: Iterable[OnMac]) -> dict[str, OnMac]:
 def replaced(rows: Iterable[Row], macs: Iterable[OnMac], now: datetime) -> list[Row]:
     """The superseded certificates that may be revoked: a newer one has been verified on the client's Mac.
 
-    Before that the Mac still relies on the old one, which stays valid for it. What has ended needs no revoking.
+    Before that the Mac still relies on the old one, which stays valid for it. What has ended needs no revoking. One
+    that was supplied anew is current though it is old; but what a rebuilt ledger calls superseded may be the newest.
     """
     mac_of = macs_of_clients(macs)
     found = []
@@ -108,7 +114,8 @@ def replaced(rows: Iterable[Row], macs: Iterable[OnMac], now: datetime) -> list[
         place = {row.sha1: number for number, row in enumerate(history)}
         states = {row.sha1: row.state for row in history}
         for row in history:
-            newer = states.get(mac.holds) == "issued" or place.get(mac.holds, -1) > place[row.sha1]
+            newer = place.get(mac.holds, -1) > place[row.sha1]
+            newer |= states.get(mac.holds) == "issued" and row.reason != REBUILT
             if row.state == "superseded" and row.not_after > now and newer:
                 found.append(row)
     return found

@@ -9,6 +9,7 @@
     roots/<SHA-1>/root.pem       a client root, the certificate that Azure trusts
     roots/<SHA-1>/chain.pem      the CAs between this root and its clients, the issuing one first, if there are any
     roots/<SHA-1>/root.key       the key that signs clients, PKCS#8, encrypted with the passphrase
+    roots/<SHA-1>/generation     its number, which the ledger knows and no certificate tells
     clients/<name>/<SHA-1>.pem   every certificate ever issued to this client
     clients/<name>/<SHA-1>.p12   its current identity, encrypted with the PKCS#12 password
 
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._files import PRIVATE_FOLDER, ensure_private_folder, locked, write_atomic
-from ._base import SMALL_FILE, PkiError
+from ._base import SMALL_FILE, PkiError, file_has, sha256_hex
 
 FORMAT = 1
 MARKER = "pki.json"
@@ -39,6 +40,11 @@ class Files:
     certificate: Path
     private: Path
     chain: Path | None = None
+    generation: Path | None = None
+
+    def has_generation(self, number: int) -> bool:
+        """Whether the folder of a root tells its number; True for a client, which has none."""
+        return self.generation is None or file_has(self.generation, sha256_hex(b"%d\n" % number))
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Folder:
 
     def root_files(self, sha1: str) -> Files:
         folder = self.path / "roots" / sha1
-        return Files(folder / "root.pem", folder / "root.key", folder / "chain.pem")
+        return Files(folder / "root.pem", folder / "root.key", folder / "chain.pem", folder / "generation")
 
     def client_files(self, name: str, sha1: str) -> Files:
         folder = self.path / "clients" / name

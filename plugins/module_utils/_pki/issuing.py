@@ -57,6 +57,8 @@ def _write_files(folder: Folder, issuance: Issuance) -> None:
         ensure_private_folder(place)
     if issuance.chain and files.chain:
         write_atomic(files.chain, issuance.chain)
+    if files.generation:
+        write_atomic(files.generation, b"%d\n" % issuance.row.generation)
     write_atomic(files.certificate, issuance.pem)
     if issuance.private:
         write_atomic(files.private, issuance.private)
@@ -131,7 +133,7 @@ def settle(folder: Folder, ledger: Ledger, now: datetime) -> tuple[Row, ...]:
         return ()
     for row in found.abandon:
         files = row.files(folder)
-        for file in (files.private, files.certificate, files.chain):
+        for file in (files.private, files.certificate, files.chain, files.generation):
             if file:
                 file.unlink(missing_ok=True)
     for place in {row.files(folder).certificate.parent for row in (*found.finish, *found.abandon)}:

@@ -13,22 +13,30 @@ Writers also hold the folder's lock, so they never meet.
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
+import json
 import os
+import re
 import secrets
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from .._files import sync_folder
-from ._base import PkiError, utc_moment, utc_text
+from ._base import PkiError, der_of_pem, sha256_hex, utc_moment, utc_text
 from .folder import Files, Folder
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 VERSION = 2  # 1 had no deliveries
+NEWEST = 99  # no release will ever write a higher one
 
 # A certificate's states:
 #   intended    written down, its files perhaps not complete; no other process may rely on it
@@ -94,6 +102,9 @@ CREATE INDEX deliveries_by_host ON deliveries (host, identifier);
 CREATE TRIGGER deliveries_stay BEFORE DELETE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries are only added'); END;
 CREATE TRIGGER deliveries_keep BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(ABORT, 'deliveries are only added'); END;
 """
+
+
+REBUILT = "rebuilt"  # the reason of a certificate of which the files alone told
 
 
 class LostLedgerError(PkiError):
@@ -178,6 +189,20 @@ class Delivery:
 DELIVERY_COLUMNS = tuple(Delivery.__slots__)
 COLUMNS = tuple(Row.__slots__)
 MOMENTS = ("not_before", "not_after")
+EARLIEST = 1950  # the first year in a certificate (RFC 5280, 4.1.2.5); sums of days stay within datetime
+
+
+def _legible(read: Callable[P, T]) -> Callable[P, T]:
+    """What cannot be understood is damaged, though SQLite itself finds nothing wrong, or cannot say it in UTF-8."""
+
+    @functools.wraps(read)
+    def reader(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise sqlite3.DatabaseError(str(error)) from None
+
+    return reader
 
 
 class Ledger:
@@ -188,25 +213,37 @@ class Ledger:
 
     # -- reading
 
+    @_legible
     def rows(self) -> list[Row]:
         """All certificates, in the order in which they were written down."""
         found = self._connection.execute(f"SELECT {', '.join(COLUMNS)} FROM certificates ORDER BY id")  # noqa: S608
         return [_row(values) for values in found]
 
+    @_legible
     def texts(self, sha1: str) -> tuple[bytes, bytes]:
         """A certificate and its chain, both PEM; the chain may be empty."""
-        pem, chain = self._connection.execute("SELECT pem, chain FROM certificates WHERE sha1 = ?", (sha1,)).fetchone()
-        return bytes(pem), bytes(chain)
+        pem, chain, sha256, options = self._connection.execute(
+            "SELECT pem, chain, sha256, options FROM certificates WHERE sha1 = ?", (sha1,)
+        ).fetchone()
+        der, chain_digest = der_of_pem(pem), sha256_hex(chain) if chain else ""
+        same = sha256_hex(der) == sha256 and hashlib.sha1(der, usedforsecurity=False).hexdigest().upper() == sha1
+        if not same or chain_digest != _options(options).get("chain", ""):
+            raise ValueError(f"what it holds of {sha1} is not that certificate")
+        return pem, chain
 
+    @_legible
     def salt(self) -> bytes:
         """Random bytes of this folder, the same for its whole life."""
         (value,) = self._connection.execute("SELECT value FROM facts WHERE name = 'salt'").fetchone()
         return bytes.fromhex(value)
 
+    @_legible
     def events(self) -> list[Event]:
         """All events, oldest first."""
-        return [Event(*v) for v in self._connection.execute("SELECT time, sha1, what, reason FROM events ORDER BY id")]
+        found = self._connection.execute("SELECT time, sha1, what, reason FROM events ORDER BY id")
+        return [Event(*_texts(values)) for values in found]
 
+    @_legible
     def sha1_of(self, sha256: str) -> str:
         """Of the certificate with this fingerprint; empty when it is not known."""
         found = self._connection.execute("SELECT sha1 FROM certificates WHERE sha256 = ?", (sha256,)).fetchone()
@@ -220,16 +257,22 @@ class Ledger:
         where = "WHERE host = ? AND identifier = ? ORDER BY id DESC LIMIT 1"
         return next(iter(self._deliveries(where, host, identifier)), None)
 
+    @_legible
     def _deliveries(self, which: str, *values: str) -> list[Delivery]:
         columns = ", ".join(DELIVERY_COLUMNS)
         found = self._connection.execute(f"SELECT {columns} FROM deliveries {which}", values)  # noqa: S608
         return [_delivery(row) for row in found]
 
+    @_legible
     def check(self) -> None:
         """Raise LostLedgerError (through `reading`) when the file is damaged anywhere, which a query may not notice."""
         (verdict,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(str(verdict))
+        for read in (self.salt, self.events, self.deliveries):
+            read()
+        for row in self.rows():
+            self.texts(row.sha1)
 
     # -- writing
 
@@ -267,6 +310,7 @@ class Ledger:
                     self.set_state(older, "superseded", row.reason, now)
         self.set_state(row, "issued", row.reason, now)
 
+    @_legible
     def rows_of_client(self, name: str) -> list[Row]:
         found = self._connection.execute(
             f"SELECT {', '.join(COLUMNS)} FROM certificates WHERE kind = 'client' AND name = ? ORDER BY id",  # noqa: S608
@@ -296,11 +340,38 @@ class Ledger:
 
 def _row(values: tuple[Any, ...]) -> Row:
     named = dict(zip(COLUMNS, values, strict=True))
-    return Row(**named | {column: utc_moment(named[column]) for column in MOMENTS})
+    _texts([value for column, value in named.items() if column != "generation"])
+    _options(named["options"])
+    row = Row(**named | {column: utc_moment(named[column]) for column in MOMENTS})
+    whole = (
+        isinstance(row.generation, int)
+        and row.kind in ("root", "client")
+        and row.state in STATES
+        and re.fullmatch("[0-9A-F]{40}", row.sha1)  # this and a client's name become paths
+        and (row.kind == "root" or not {"/", "\0"} & set(row.name))
+        and min(row.not_before, row.not_after).year >= EARLIEST
+    )
+    if not whole:
+        raise ValueError("a row is not as it was written")
+    return row
+
+
+def _texts(values: Sequence[Any]) -> Sequence[str]:
+    """The same values; SQLite itself does not care what a column holds."""
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError("a value is no text")
+    return values
+
+
+def _options(text: str) -> dict[str, Any]:
+    options = json.loads(text or "{}")
+    if not isinstance(options, dict):
+        raise TypeError("a row has no options")
+    return options
 
 
 def _delivery(values: tuple[Any, ...]) -> Delivery:
-    named = dict(zip(DELIVERY_COLUMNS, values, strict=True))
+    named: dict[str, Any] = dict(zip(DELIVERY_COLUMNS, _texts(values), strict=True))
     return Delivery(**named | {"gateway_roots": tuple(named["gateway_roots"].split())})
 
 
@@ -321,6 +392,7 @@ def writing(folder: Folder) -> Iterator[Ledger]:
             connection.execute("PRAGMA synchronous = EXTRA")  # also the removal of the journal survives a power cut
             version = _version(connection)
             if not version:
+                _refuse_a_lost_ledger(folder, there=False)
                 _create(connection)
             elif version < VERSION:
                 connection.executescript(_whole(DELIVERIES_SCHEMA))
@@ -358,6 +430,7 @@ def _open_to_read(folder: Folder, stack: contextlib.ExitStack) -> sqlite3.Connec
     try:
         if _readable(connection):
             return connection
+        _refuse_a_lost_ledger(folder, there=False)
     except sqlite3.OperationalError as error:
         connection.close()
         if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
@@ -374,11 +447,15 @@ def _open_to_read(folder: Folder, stack: contextlib.ExitStack) -> sqlite3.Connec
     return _empty()
 
 
-def _refuse_a_lost_ledger(folder: Folder) -> None:
-    """A new ledger beside old certificates would forget what can still be revoked."""
-    there = folder.ledger.is_file() and folder.ledger.stat().st_size
+def _refuse_a_lost_ledger(folder: Folder, *, there: bool | None = None) -> None:
+    """A new ledger beside old certificates would forget what can still be revoked.
+
+    `there` tells whether anything is in it, where that is known; else its size does.
+    """
+    if there is None:
+        there = folder.ledger.is_file() and folder.ledger.stat().st_size > 0
     if not there and any(any((folder.path / kind).glob("*")) for kind in ("roots", "clients")):
-        raise LostLedgerError(f"{folder.ledger} is missing, but certificates have been issued; {REMEDY}.")
+        raise LostLedgerError(f"{folder.ledger} is missing or empty, but certificates have been issued; {REMEDY}.")
 
 
 def _connect(path: Path, mode: str = "?mode=rw") -> sqlite3.Connection:
@@ -391,9 +468,12 @@ def _empty() -> sqlite3.Connection:
     return connection
 
 
+@_legible
 def _version(connection: sqlite3.Connection) -> int:
     """0 for a file that a killed run left before its first transaction. PkiError when a newer release wrote it."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not 0 <= version <= NEWEST:
+        raise sqlite3.DatabaseError(f"its version would be {version}")
     if version > VERSION:
         raise PkiError(
             f"The ledger has version {version}, this release knows {VERSION}; use the release that wrote it last."
@@ -423,10 +503,13 @@ def _whole(statements: str) -> str:
 def _clear_errors(folder: Folder) -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise PkiError(f"The ledger {folder.ledger} cannot be used: {error}.") from None
     except sqlite3.DatabaseError as error:
-        raise LostLedgerError(f"The ledger {folder.ledger} is damaged ({error}); {REMEDY}.") from None
+        said = "".join(c if c.isprintable() else " " for c in str(error).split("\n")[0][:100])
+        # SQLITE_ERROR: a table or a column is gone; without a code: a text is no UTF-8.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
+            raise PkiError(f"The ledger {folder.ledger} cannot be used: {said}.") from None
+        raise LostLedgerError(f"The ledger {folder.ledger} is damaged ({said}); {REMEDY}.") from None
     except OSError as error:
         raise PkiError(f"{error.filename or folder.ledger} cannot be used: {error.strerror}.") from None
 

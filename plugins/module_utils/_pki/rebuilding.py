@@ -5,7 +5,8 @@
 
 The files tell which certificates there are, whose they are, and which identity each client has now. They do not tell
 what has been revoked (Azure's own list does), why and when anything happened, and what was seen on the Macs (the next
-run sees it again). So a certificate without its key counts as removed: still valid, and nobody's current one.
+run sees it again). So a certificate without its key counts as superseded: nobody's current one, but still valid, and
+perhaps on a Mac that made its own key.
 
 A ledger that is whole only gets what it does not know: after an old backup, what has been issued since.
 """
@@ -13,7 +14,9 @@ A ledger that is whole only gets what it does not know: after an old backup, wha
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,13 +30,11 @@ from ._base import SMALL_FILE, PkiError, sha256_hex
 from .ending import ENDS, normal_thumbprint
 from .folder import Folder
 from .issuing import Issuance
-from .ledger import Ledger, LostLedgerError, Row, by_client, reading, replacing, writing
+from .ledger import REBUILT, Ledger, LostLedgerError, Row, by_client, reading, replacing, writing
 from .roots import generations
 
 if TYPE_CHECKING:
     from cryptography import x509
-
-REASON = "rebuilt"
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,13 @@ def rebuild(
         return foreseen
     with folder.writing():
         known = _known(folder)  # another process may have done it while we waited for the lock
-        lost = known is None
-        with replacing(folder, now) if lost else writing(folder) as ledger:
-            found = _Scan(folder, now, thumbprints, password).of(known or [], ledger.salt(), lost=lost)
+        if known is not None:
+            with contextlib.suppress(LostLedgerError), writing(folder) as ledger:  # damage may show only now
+                found = _Scan(folder, now, thumbprints, password).of(known, ledger.salt(), lost=False)
+                _enter(ledger, found, now)
+                return found.rebuilt
+        with replacing(folder, now) as ledger:
+            found = _Scan(folder, now, thumbprints, password).of([], ledger.salt(), lost=True)
             _enter(ledger, found, now)
     return found.rebuilt
 
@@ -103,13 +108,13 @@ def _known(folder: Folder) -> list[Row] | None:
 def _enter(ledger: Ledger, found: _Found, now: datetime) -> None:
     with ledger.transaction():
         for row in found.rebuilt.revoked:
-            ledger.set_state(row, "revoked", REASON, now)
+            ledger.set_state(row, "revoked", REBUILT, now)
         for issuance in found.issuances:
             row = issuance.row
             if row.kind == "client" and row.state == "issued":
                 for older in ledger.rows_of_client(row.name):
                     if older.state == "issued":
-                        ledger.set_state(older, "superseded", REASON, now)
+                        ledger.set_state(older, "superseded", REBUILT, now)
             ledger.write_down(row, issuance.pem, issuance.chain, now)
 
 
@@ -175,16 +180,31 @@ class _Scan:
         )  # fmt: skip
 
     def _numbered(self, roots: Sequence[Issuance], known: Sequence[Row], alive: set[str]) -> list[Issuance]:
-        """In the order in which they begin. All but the last without a key are retired, unless a client needs them."""
-        first = max(generations(known), default=0) + 1
+        """By the numbers that their folders tell; where one tells none, in the order in which they begin.
+
+        All but the last without a key are retired, unless a client needs them.
+        """
         ordered = sorted(roots, key=lambda issuance: (issuance.row.not_before, issuance.row.sha1))
+        taken = dict.fromkeys(generations(known), "")
+        for issuance in ordered:
+            if number := self._told_number(issuance.row):
+                taken.setdefault(number, issuance.row.sha1)
+        free = (number for number in itertools.count(max(generations(known), default=0) + 1) if number not in taken)
+        number_of = {sha1: number for number, sha1 in taken.items()}
+        numbers = {i.row.sha1: number_of.get(i.row.sha1) or next(free) for i in ordered}
+        last = max(numbers.values(), default=0)
         numbered = []
-        for number, issuance in enumerate(ordered, first):
-            row = issuance.row
-            kept = row.private_sha256 or row.sha1 in alive or issuance is ordered[-1]
-            row = replace(row, generation=number, state="issued" if kept else "retired")
-            numbered.append(replace(issuance, row=row))
+        for issuance in sorted(ordered, key=lambda issuance: numbers[issuance.row.sha1]):
+            row = replace(issuance.row, generation=numbers[issuance.row.sha1])
+            kept = row.private_sha256 or row.sha1 in alive or row.generation == last
+            numbered.append(replace(issuance, row=replace(row, state="issued" if kept else "retired")))
         return numbered
+
+    def _told_number(self, root: Row) -> int:
+        """What the folder of a root tells; 0 when it tells nothing."""
+        file = root.files(self.folder).generation
+        content = file.read_bytes() if file and file.is_file() else b""
+        return int(content) if re.fullmatch(b"[1-9][0-9]{0,8}\n", content) else 0
 
     # -- clients
 
@@ -209,17 +229,13 @@ class _Scan:
         identities = [i.row for i in found if i.row.private_sha256]
         known_current = [row for row in history if row.state == "issued"]
         newest = max([*known_current, *identities], key=lambda row: row.not_before, default=None)
-        return [replace(i, row=replace(i.row, state=self._state(i.row, newest, found[-1].row))) for i in found]
+        return [replace(i, row=replace(i.row, state=self._state(i.row, newest))) for i in found]
 
-    def _state(self, row: Row, newest: Row | None, last: Row) -> str:
-        """`newest` is the youngest certificate that has its key here, `last` the youngest of all."""
+    def _state(self, row: Row, newest: Row | None) -> str:
+        """`newest` is the youngest certificate that has its key here."""
         if row.sha1 in self.revoked:
             return "revoked"
-        if newest is None:
-            return "removed" if row is last else "superseded"
-        if row is newest:
-            return "issued"
-        return "superseded" if row.not_before <= newest.not_before else "removed"
+        return "issued" if row is newest else "superseded"
 
     def _client_row(
         self,
@@ -292,6 +308,6 @@ def _row(certificate: x509.Certificate, kind: str, name: str, root_sha1: str, **
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
         state="issued",
-        reason=REASON,
+        reason=REBUILT,
         **more,
     )

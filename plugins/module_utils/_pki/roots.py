@@ -117,7 +117,8 @@ def ensure_root(
             issuance = _foresee(rows, request, now) or _make(request, now, make_key or certificates.new_key)
             issue(folder, ledger, [issuance], now)
         elif work == "damaged":
-            restore_public_files(folder, ledger, generations(rows)[request.generation])
+            for row in generations(rows).values():
+                restore_public_files(folder, ledger, row)
         after = describe_roots(folder, ledger, ledger.rows())
     return _result(before, after, request, now, changed=changed or bool(work))
 
@@ -161,7 +162,9 @@ def _work(folder: Folder, rows: Sequence[Row], request: RootRequest) -> str:
     whole = pem_file_has(files.certificate, row.sha256) and (
         not chain or files.chain is None or file_has(files.chain, chain)
     )
-    return "" if whole else "damaged"
+    # An older release wrote no numbers into the folder.
+    numbered = all(root.files(folder).has_generation(root.generation) for root in known.values())
+    return "" if whole and numbered else "damaged"
 
 
 def _check_same(row: Row, request: RootRequest) -> None:

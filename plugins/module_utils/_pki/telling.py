@@ -31,6 +31,11 @@ CSV_COLUMNS = (
     "root_sha1", "not_before", "not_after",
 )  # fmt: skip
 
+NEVER_DELIVERED = (
+    "Bring the profile onto the Mac with the playbook site, and have it approved; a Mac with its certificates in a "
+    "keychain has no profile and needs nothing."
+)
+
 Events = Mapping[tuple[str, str], Event]
 
 
@@ -133,7 +138,7 @@ class Summary:
     def of(self, name: str) -> dict[str, Any]:
         history, mac = self.history[name], self.macs.get(name)
         current = current_of(history)
-        held = next((row for row in history if mac and row.sha1 == mac.holds), None)
+        held = next((row for row in history if mac and not mac.bare and row.sha1 == mac.holds), None)
         status, next_step = self._status(history, current, mac, held)
         last, verified = (mac.last, mac.verified) if mac else (None, None)
         shown = current or history[-1]
@@ -163,6 +168,9 @@ class Summary:
     def _generation(self, row: Row) -> int:
         return next((root.generation for root in generations(self.rows).values() if root.sha1 == row.root_sha1), 0)
 
+    def _withdrawn(self, row: Row) -> bool:
+        return any(root.sha1 == row.root_sha1 and root.state == "retired" for root in self.rows)
+
     def _status(
         self, history: Sequence[Row], current: Row | None, mac: OnMac | None, held: Row | None
     ) -> tuple[str, str]:
@@ -171,13 +179,16 @@ class Summary:
         if current.not_after <= self.now:
             return "expired", f"Renew it: its certificate ended at {utc_text(current.not_after)}."
         if mac is None or mac.verified is None:
-            return "never_delivered", "Bring the profile onto the Mac with the playbook site, and have it approved."
+            status, next_step = self._to_renew(current)  # certificates in a keychain are never delivered, yet used
+            return ("never_delivered", NEVER_DELIVERED) if status == "current" else (status, next_step)
         if held is not current or mac.last.status != "installed":
             return self._behind(mac, held)
         return self._to_renew(current)
 
     def _to_renew(self, current: Row) -> tuple[str, str]:
         root = current_root(self.rows)
+        if self._withdrawn(current):
+            return "old_root", "Renew it: its root has been withdrawn, so it cannot connect."
         if root and current.root_sha1 != root.sha1:
             return "old_root", f"Renew it: its root is no longer the current one, {root.name}."
         if self.now >= current.not_after - self.renew_before:
@@ -188,13 +199,19 @@ class Summary:
         if any(row.state == "revoked" for row in history):
             valid = any(row.state == "revoked" and row.not_after > self.now for row in history)
             refuse = "See that Azure refuses it, and take" if valid else "Take"
-            return "revoked", f"{refuse} the profile off the Mac." if held else "See that Azure refuses it."
+            done = "See that Azure refuses it." if valid else "Nothing; its certificates have ended."
+            return "revoked", f"{refuse} the profile off the Mac." if held else done
+        if all(row.state in {"superseded", "abandoned"} for row in history):
+            return (
+                "removed",
+                "Run the playbook site if it is still managed, or revoke it; a rebuilt ledger cannot tell.",
+            )
         return "removed", "Nothing; revoke it if nobody is to connect with its certificate any more."
 
     def _behind(self, mac: OnMac, held: Row | None) -> tuple[str, str]:
         if mac.last.status == "removed":
             return "removed_from_mac", "Run the playbook site to bring the profile back, or end the client."
-        return "behind", self._catch_up(mac, held)
+        return "removed_from_mac" if mac.bare else "behind", self._catch_up(mac, held)
 
     def _catch_up(self, mac: OnMac, held: Row | None) -> str:
         wait = {
@@ -206,6 +223,8 @@ class Summary:
             return f"{wait}."
         if held.state == "revoked":
             return f"{wait}; the certificate on it has been revoked."
+        if self._withdrawn(held):
+            return f"{wait}; the root of the certificate on it has been withdrawn, so it cannot connect."
         if held.not_after <= self.now:
             return f"{wait}; the certificate on it ended at {utc_text(held.not_after)}, so it cannot connect."
         return f"{wait}; until {utc_text(held.not_after)} it connects with the certificate that is on it."

@@ -153,6 +153,8 @@ def test_after_a_rotation_it_has_to_be_issued_anew(ca: Ca, pki: Pki) -> None:
             {},
             "clientAuth as its first extended key usage",
         ),
+        ({"extensions": f"{GOOD}keyUsage=keyEncipherment\n"}, {}, "a key usage without digitalSignature"),
+        ({"extensions": f"{GOOD}basicConstraints=critical,CA:TRUE\n"}, {}, "that of a CA, not of a client"),
         ({"digest": "-sha1"}, {}, "not signed with SHA-256 or better"),
         ({}, {"source_password": "guess"}, "source_password is wrong"),
         ({}, {"pkcs12_source": "nowhere.p12"}, "cannot be read"),
@@ -165,6 +167,11 @@ def test_identities_that_are_refused(ca: Ca, pki: Pki, how: dict[str, Any], item
     outcome = pki.issue(client(ca.pkcs12(**how), **item))
     assert words in outcome.entries["mac-01"].msg
     assert pki.tree() == before
+
+
+def test_usages_of_a_client_are_taken(ca: Ca, pki: Pki) -> None:
+    usages = f"{GOOD}keyUsage=critical,digitalSignature,keyEncipherment\nbasicConstraints=CA:FALSE\n"
+    assert pki.issue(client(ca.pkcs12(extensions=usages))).entries["mac-01"].reason == "missing"
 
 
 def test_a_key_that_belongs_to_another_certificate(ca: Ca, pki: Pki, place: Path) -> None:

@@ -298,3 +298,56 @@ def test_the_action_takes_the_requests_by_name(rooted: Pki) -> None:
     assert signed["changed"]
     options = json.loads(rooted.sql("SELECT options FROM certificates WHERE kind = 'client'")[0][0])
     assert options == {"key_size": 2048, "sans": [], "key": csr.fingerprint(keys()[0].public_key())}
+
+
+# -- batches
+
+
+def test_a_batch_is_decided_before_the_keys_are_made(rooted: Pki) -> None:
+    names = ["a", "b", "c"]
+    wish(rooted, {name: request(key) for name, key in zip(names, keys(), strict=True)})
+    rooted.now += 340 * DAY
+    first = wish(rooted, dict.fromkeys(names, ""), renew_batch=1)
+    assert {name: (e.key_wanted, e.changed) for name, e in first.entries.items()} == {
+        "a": (True, False), "b": (False, False), "c": (False, False),
+    }  # fmt: skip
+    assert [(d["name"], d["reason"]) for d in first.deferred] == [("b", "expiring"), ("c", "expiring")]
+    assert all(e.sha1 and e.certificate_path for e in first.entries.values())
+    assert [len(first.entries[name].spent_keys) for name in names] == [1, 0, 0]
+
+    # The key of b waits on its Mac for somebody to approve the profile; c has made a new one, as its profile changes.
+    new = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _unused in range(2)]
+    csrs = {"a": request(new[0]), "b": request(keys()[1]), "c": request(new[1])}
+    later = frozenset(d["name"] for d in first.deferred)
+    for check in (True, False):
+        second = wish(rooted, csrs, renew_batch=1, defer=later, check=check)
+        assert {name for name, e in second.entries.items() if e.changed} == {"a", "c"}
+        assert [d["name"] for d in second.deferred] == ["b"]
+        assert second.failures == []
+    assert second.entries["b"] == first.entries["b"]
+
+
+def test_the_second_call_of_a_run_keeps_to_the_choice_of_the_first(rooted: Pki) -> None:
+    names = ["a", "b", "c"]
+    rooted.issue(*names)
+    rooted.now += 340 * DAY
+    first = rooted.issue(*names, renew_batch=1)
+    later = frozenset(d["name"] for d in first.deferred)
+    assert later == {"b", "c"}
+    assert not rooted.issue(*names, renew_batch=1, defer=later).changed
+    assert [d["name"] for d in rooted.issue(*names, defer=later).deferred] == ["b", "c"]
+
+
+def test_who_moves_its_key_or_has_lost_its_certificate_is_not_put_off(rooted: Pki) -> None:
+    rooted.issue("a", "b")
+    wish(rooted, {"c": request(keys()[0]), "d": request(keys()[1])})
+    rooted.now += 340 * DAY
+    moved = wish(rooted, {"a": "", "b": ""}, renew_batch=1)  # from the controller to the Macs
+    assert [e.key_wanted for e in moved.entries.values()] == [True, True]
+    assert rooted.issue("c", "d", renew_batch=1, check=True).deferred == []  # and back
+    file = Path(wish(rooted, {"d": ""}, renew_batch=1).entries["d"].certificate_path)
+    file.unlink()
+    kept = wish(rooted, {"c": "", "d": ""}, renew_batch=1).entries["d"]
+    assert (kept.key_wanted, file.exists()) == (False, True)
+    rooted.now += 30 * DAY
+    assert wish(rooted, {"c": "", "d": ""}, renew_batch=1).deferred == []

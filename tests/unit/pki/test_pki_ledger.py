@@ -144,6 +144,59 @@ def test_ended_clients(rooted: Pki) -> None:
     assert [entry["sha1"] for entry in rooted.tell()["revoked"]] == [sha1]
 
 
+def test_a_client_that_was_revoked_and_has_lost_its_profile(rooted: Pki) -> None:
+    sha1 = rooted.issue("mac-01").entries["mac-01"].sha1
+    rooted.seen("mac-01", sha1)
+    rooted.end("mac-01")
+    rooted.seen("mac-01", status="removed")
+    told = rooted.tell()["clients"]["mac-01"]
+    assert (told["status"], told["next_step"]) == ("revoked", "See that Azure refuses it.")
+    assert (told["mac_sha1"], told["mac_not_after"], told["mac_days_left"]) == ("", "", 0)
+    rooted.now += 400 * DAY
+    assert rooted.tell()["clients"]["mac-01"]["next_step"].startswith("Nothing")
+
+
+@pytest.mark.parametrize("seen_as", ["pending_approval", "no_console_user", "mdm_required"])
+def test_a_profile_that_somebody_took_off_is_not_on_the_mac(rooted: Pki, seen_as: str) -> None:
+    first = rooted.issue("mac-01").entries["mac-01"].sha1
+    rooted.seen("mac-01", first)
+    rooted.seen("mac-01", first, seen_as)
+    told = rooted.tell()["clients"]["mac-01"]
+    assert (told["status"], told["mac_sha1"], told["mac_days_left"]) == ("removed_from_mac", "", 0)
+    assert "run the playbook site again" in told["next_step"].lower()
+    assert "connects" not in told["next_step"]
+    rooted.seen("mac-01", first)
+    assert status(rooted) == "current"
+
+
+def test_a_root_that_was_withdrawn_by_force_connects_nobody(rooted: Pki) -> None:
+    old = rooted.issue("mac-01", "mac-02").entries
+    for name, entry in old.items():
+        rooted.seen(name, entry.sha1)
+    rooted.root(generation=2)
+    new = rooted.issue("mac-01").entries["mac-01"].sha1
+    shown = f"UUID-{old['mac-01'].sha1[:8]}"
+    rooted.seen("mac-01", new, "pending_approval", shown_uuid=shown)
+    assert "it connects" in rooted.tell()["clients"]["mac-01"]["next_step"]
+    rooted.retire(1, force=True)
+    told = rooted.tell()["clients"]
+    assert [told[name]["status"] for name in ("mac-01", "mac-02")] == ["behind", "old_root"]
+    assert all(told[name]["next_step"].endswith("withdrawn, so it cannot connect.") for name in told)
+
+
+def test_certificates_in_a_keychain_are_never_delivered_and_yet_renewed(rooted: Pki) -> None:
+    rooted.issue("mac-01")
+    told = rooted.tell()["clients"]["mac-01"]
+    assert told["status"] == "never_delivered"
+    assert "a keychain has no profile and needs nothing" in told["next_step"]
+    rooted.now += 340 * DAY
+    assert status(rooted) == "expiring"
+    rooted.root(generation=2)
+    assert status(rooted) == "old_root"
+    rooted.now += 30 * DAY
+    assert status(rooted) == "expired"
+
+
 def test_only_the_named_clients_and_the_whole_history(rooted: Pki) -> None:
     first = rooted.issue("mac-01", "mac-02").entries["mac-01"].sha1
     rooted.seen("mac-01", first)
@@ -414,7 +467,7 @@ def test_what_the_files_do_not_tell(rooted: Pki) -> None:
     lose(rooted, "missing")
     done = rebuild(rooted, pkcs12_password=None, revoked=["AB" * 20])
     assert {entry["name"]: entry["state"] for entry in done["added"]} == {
-        "P2SRootCert": "issued", "mac-01": "issued", "mac-02": "removed",
+        "P2SRootCert": "issued", "mac-01": "issued", "mac-02": "superseded",
     }  # fmt: skip
     assert (done["unopened"], done["unknown"]) == (["mac-01"], ["AB" * 20])
     assert len(done["warnings"]) == 2
