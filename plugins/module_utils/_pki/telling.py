@@ -178,7 +178,7 @@ class Summary:
             return self._ended(history, held)
         if current.not_after <= self.now:
             return "expired", f"Renew it: its certificate ended at {utc_text(current.not_after)}."
-        if mac is None or mac.verified is None:
+        if mac is None or (mac.verified is None and not mac.last.shown_uuid):
             status, next_step = self._to_renew(current)  # certificates in a keychain are never delivered, yet used
             return ("never_delivered", NEVER_DELIVERED) if status == "current" else (status, next_step)
         if held is not current or mac.last.status != "installed":

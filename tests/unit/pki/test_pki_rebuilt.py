@@ -46,6 +46,7 @@ def test_a_mac_with_its_own_key_needs_its_root_until_the_successor_was_seen(root
         rooted.seen("mac-01", second, status, shown_uuid=f"UUID-{first[:8]}")
         assert needed(rooted) == [["mac-01"], ["mac-01"]]
         assert rooted.tell()["revocable"] == []
+        assert rooted.tell()["clients"]["mac-01"]["status"] == "behind"
         with pytest.raises(PkiError, match=r"needed by 1 clients \(mac-01\)"):
             rooted.retire(1)
     rooted.seen("mac-01", second)
