@@ -504,7 +504,7 @@ def _clear_errors(folder: Folder) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        said = "".join(c if c.isprintable() else " " for c in str(error).split("\n")[0][:100])
+        said = "".join(c if c.isprintable() else " " for c in str(error).partition("\n")[0][:100])
         # SQLITE_ERROR: a table or a column is gone; without a code: a text is no UTF-8.
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:

@@ -287,24 +287,31 @@ def test_an_answer_that_does_not_come_has_a_limit(match: str, azure: AzureLab, m
     assert time.monotonic() - start < 8
 
 
+class Trickle:
+    """An answer of storage of which a byte comes every second, and the clock of whoever waits for it."""
+
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __enter__(self) -> Trickle:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        pass
+
+    def read1(self, _size: int) -> bytes:
+        self.now += 1
+        return b"x"
+
+
 def test_a_package_that_trickles_has_a_limit() -> None:
-    class Trickle:
-        headers: ClassVar[dict[str, str]] = {}
-
-        def __enter__(self) -> Trickle:
-            return self
-
-        def __exit__(self, *_unused: object) -> None:
-            pass
-
-        def read1(self, _size: int) -> bytes:
-            time.sleep(0.1)
-            return b"x"
-
-    opener = SimpleNamespace(open=lambda _url, timeout: Trickle())
-    with pytest.raises(AzureError, match="more than 1 seconds to download"):
-        wait = operations.Wait(1, print)
-        wait.begin("download the package")
+    answer = Trickle()
+    opener = SimpleNamespace(open=lambda _url, timeout: answer)
+    wait = operations.Wait(60, print, clock=lambda: answer.now)
+    wait.begin("download the package")
+    with pytest.raises(AzureError, match="more than 60 seconds to download"):
         fetch._get(opener, "https://x.example", wait)
 
 
