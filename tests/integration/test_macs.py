@@ -199,7 +199,7 @@ def test_mac_info_tells_all_in_one_exec(site: Site) -> None:
     assert seen["serial_number"] == mac.serial
     assert seen["console_user"] == "anna"
     assert seen["enrolment"]["mdm"] is True
-    assert seen["tunnel"] == {"connected": True, "interface": "ipsec0", "address": "172.31.250.4"}
+    assert seen["tunnel"] == {"connected": True, "interface": "ipsec0", "address": "172.31.250.4", "others": []}
     assert seen["profile"]["uuid"] == mac.installed_profiles()[0]["uuid"]
     assert set(seen["certificates"]) == {certificate["sha1"] for certificate in mac.keychain("system")}
     assert len(seen["identities"]) == 1

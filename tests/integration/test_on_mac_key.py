@@ -268,6 +268,7 @@ def test_what_needs_a_new_certificate_gets_a_new_key(site: Site) -> None:
     assert states == ["superseded"] * 5 + ["issued"]
 
 
+@pytest.mark.soak
 def test_renewals_a_few_at_a_time(site: Site) -> None:
     """The choice is made before any key is: who is put off keeps its key, and is not even written to."""
     macs = [site.lab.add_mac(f"mac-{number}") for number in range(3)]
