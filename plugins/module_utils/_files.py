@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 import tempfile
 import time
@@ -48,23 +49,24 @@ def write_atomic(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
 
     The new file is complete and on disk before it takes the old one's place, so a killed run or a full disk leaves
     the old file or the new one. The temporary file lies in the same folder (a rename must not cross file systems),
-    is 0600 from its first moment and starts with a dot.
+    is 0600 from its first moment and starts with a dot. One that a killed run has left goes with the next call: it may
+    hold a private key.
     """
     try:
+        _sweep(path)
         if path.is_file() and not path.is_symlink() and path.read_bytes() == content:
             if path.stat().st_mode & 0o7777 == mode:
                 return False
             path.chmod(mode)
             return True
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
+        descriptor, temporary = _new_temporary(path)
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(content)
                 stream.flush()
                 os.fchmod(stream.fileno(), mode)
                 os.fsync(stream.fileno())
-            temporary.replace(path)
+                temporary.replace(path)  # while it is open, and so locked
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -75,9 +77,29 @@ def write_atomic(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
     return True
 
 
+def _new_temporary(path: Path) -> tuple[int, Path]:
+    """A new file beside `path`, open and locked: whoever holds no lock on its own is dead."""
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, Path(name)
+        os.close(descriptor)  # swept by another run before it was locked
+
+
+def _sweep(path: Path) -> None:
+    """Delete what killed runs have left beside `path`."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with contextlib.suppress(OSError), leftover.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leftover.unlink()
+
+
 def delete(path: Path) -> None:
-    """Delete a file, if it is there."""
+    """Delete a file, if it is there, and what killed runs have left of it."""
     try:
+        _sweep(path)
         path.unlink(missing_ok=True)
     except OSError as error:
         raise UserVpnError(f"{path} cannot be deleted: {error.strerror}.") from None

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files that are whole or not there, also when runs are killed or write at once."""
+
+from __future__ import annotations
+
+import fcntl
+import multiprocessing
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.plugins.module_utils import _files
+from ansible_collections.vwan.user_vpn.plugins.module_utils._files import delete, write_atomic
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def die_while_writing(path: Path) -> None:
+    """As SIGKILL does it: the temporary file is whole, and nothing after that happens."""
+    _files.os.fsync = lambda _descriptor: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+    write_atomic(path, b"a private key")
+
+
+@pytest.mark.parametrize("content", [b"old", b"new"])
+def test_what_a_killed_run_has_left_goes_with_the_next_write(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "mac[1].mobileconfig"
+    write_atomic(path, b"old")
+    killed = multiprocessing.get_context("fork").Process(target=die_while_writing, args=(path,))
+    killed.start()
+    killed.join(30)
+    assert killed.exitcode == -signal.SIGKILL
+    assert len(names(tmp_path)) == 2
+    assert path.read_bytes() == b"old"
+    assert write_atomic(path, content) is (content == b"new")
+    assert names(tmp_path) == [path.name]
+    assert path.read_bytes() == content
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_deleting_a_file_leaves_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / ".a.x1.tmp").touch()
+    (tmp_path / ".b.x1.tmp").touch()
+    delete(tmp_path / "a")
+    assert names(tmp_path) == [".b.x1.tmp"]
+
+
+def test_what_another_run_is_writing_stays(tmp_path: Path) -> None:
+    writing = tmp_path / ".a.x1.tmp"
+    with writing.open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        assert write_atomic(tmp_path / "a", b"1")
+        assert names(tmp_path) == [".a.x1.tmp", "a"]
+    assert not write_atomic(tmp_path / "a", b"1")
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_file_that_is_swept_before_it_is_locked_is_made_again(tmp_path: Path, monkeypatch: Any) -> None:
+    make = tempfile.mkstemp
+    made: list[str] = []
+
+    def swept(*args: Any, **options: Any) -> tuple[int, str]:
+        descriptor, name = make(*args, **options)
+        made.append(name)
+        if len(made) == 1:
+            Path(name).unlink()
+        return descriptor, name
+
+    monkeypatch.setattr(_files.tempfile, "mkstemp", swept)
+    assert write_atomic(tmp_path / "a", b"1")
+    assert len(made) == 2
+    assert (tmp_path / "a").read_bytes() == b"1"
+
+
+def write_often(path: Path, number: int) -> None:
+    for turn in range(40):
+        write_atomic(path, b"%d" % ((number + turn) % 7) * 1000)
+
+
+def test_many_who_write_one_file_at_once_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=write_often, args=(path, number)) for number in range(6)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+        assert writer.exitcode == 0
+    assert names(tmp_path) == ["a"]
+    assert len(path.read_bytes()) == 1000
