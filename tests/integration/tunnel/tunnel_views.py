@@ -9,23 +9,24 @@ import re
 import time
 from collections.abc import Callable
 
+CHILD = re.compile(r"{([^{}]+)}")
+
 
 def raw_sa(text: str) -> tuple[dict[str, str], dict[str, str]]:
     """The newest IKE_SA and its newest CHILD_SA in `swanctl --list-sas --raw`, each with its values.
 
-    A line is 'list-sa event {NAME {key=value key=[value] child-sas {NAME {key=value} NAME {key=value}}}}'.
+    In the middle of a renewal strongSwan lists an IKE_SA that has handed its children to one not listed yet: such an
+    IKE_SA counts last, and without any child the second dictionary is empty. A line is
+    'list-sa event {NAME {key=value key=[value] child-sas {NAME {key=value} NAME {key=value}}}}'.
     """
     lines = [line.partition("child-sas {") for line in text.splitlines() if line.startswith("list-sa event")]
-    ike, children = max(((_values(ike), children) for ike, _unused, children in lines), key=_age)
-    return ike, max((_values(child) for child in re.findall(r"{(.*?)}", children)), key=lambda c: int(c["uniqueid"]))
+    found = [(_values(ike), [_values(child) for child in CHILD.findall(children)]) for ike, _unused, children in lines]
+    ike, listed = max(found, key=lambda entry: (bool(entry[1]), int(entry[0]["uniqueid"])))
+    return ike, max(listed, key=lambda child: int(child["uniqueid"]), default={})
 
 
 def _values(text: str) -> dict[str, str]:
     return dict(re.findall(r"([\w-]+)=\[?([^\s{}\[\]]+)", text))
-
-
-def _age(entry: tuple[dict[str, str], str]) -> int:
-    return int(entry[0]["uniqueid"])
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 5) -> None:
