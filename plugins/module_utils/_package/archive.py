@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import _files
-from .errors import PackageError, shown
+from .._errors import shown
+from .errors import PackageError
 
 # A real package is a few 100 KB, its XML about 2 KB, a root about 1 KB.
 PACKAGE_LIMIT = 32 << 20

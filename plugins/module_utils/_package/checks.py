@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from .._errors import shown
 from .archive import IKEV2_ADVICE
-from .errors import PackageError, shown
+from .errors import PackageError
 from .roots import GatewayRoot
 from .vpnsettings import NAME, VpnSettings
 
