@@ -1,7 +1,8 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: a thumbprint as text. Imports no X.509 library, as it is needed where a Mac's task runs.
+"""Private to this collection: thumbprints and times as text. Imports no X.509 library, as it is needed where a
+Mac's task runs.
 
 Windows shows a thumbprint in lower case with blanks, and copies an invisible U+200E in front of it
 (learn.microsoft.com/troubleshoot/windows-server, "certificate thumbprint displayed in MMC certificate snap-in has extra
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 
 from .._errors import UserVpnError
 
@@ -43,3 +45,13 @@ def thumbprint(text: str, where: str) -> str:
             "has 40 hex digits: give that."
         )
     raise UserVpnError(f"{quoted} in {where} is no SHA-1 thumbprint, which has 40 hex digits: give the one of Azure.")
+
+
+def utc_text(moment: datetime) -> str:
+    """`2026-11-22T21:00:00Z`: the one form in which this collection tells a time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc_moment(text: str) -> datetime:
+    """The inverse of utc_text; ValueError for anything else."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

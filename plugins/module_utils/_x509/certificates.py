@@ -1,0 +1,201 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what an X.509 certificate is here, and how one is read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from . import forms
+from .errors import X509Error, require_cryptography
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    _OF_THE_LIBRARY: tuple[type[Exception], ...] = (
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    )
+except ImportError:  # said by require_cryptography
+    _OF_THE_LIBRARY = ()
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+# What is raised at a certificate that cannot be read, or a part of one.
+UNREADABLE: tuple[type[Exception], ...] = (ValueError, TypeError, *_OF_THE_LIBRARY)
+
+E = TypeVar("E", bound="x509.ExtensionType")
+
+_LONGEST_LABEL = 100
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """One certificate. Two are equal when their bytes are.
+
+    `subject` and `issuer` are in RFC 4514's form, `serial` is upper-case hex in whole bytes, as openssl prints it;
+    times are UTC. All of that comes from whoever made the certificate: show `label`, not these.
+    """
+
+    der: bytes = field(repr=False)
+    subject: str = field(compare=False)
+    issuer: str = field(compare=False)
+    common_names: tuple[str, ...] = field(compare=False)
+    serial: str = field(compare=False)
+    not_before: datetime = field(compare=False)
+    not_after: datetime = field(compare=False)
+    parsed: x509.Certificate = field(compare=False, repr=False)
+
+    @property
+    def common_name(self) -> str:
+        """The first one, or an empty text."""
+        return self.common_names[0] if self.common_names else ""
+
+    @property
+    def label(self) -> str:
+        """For messages: printable, on one line, not endless, whatever somebody put into the name."""
+        name = "".join(each if each.isprintable() else "?" for each in self.subject[: _LONGEST_LABEL + 1])
+        name = name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 3]}..."
+        return f"{name or 'without a name'} (SHA-1 {self.sha1})"
+
+    @cached_property
+    def sha1(self) -> str:
+        """40 upper-case hex digits: the thumbprint by which Azure refuses, and which macOS's `security` prints."""
+        return hashlib.sha1(self.der, usedforsecurity=False).hexdigest().upper()
+
+    @cached_property
+    def sha256(self) -> str:
+        """64 upper-case hex digits."""
+        return hashlib.sha256(self.der).hexdigest().upper()
+
+    @property
+    def pem(self) -> str:
+        return self.parsed.public_bytes(Encoding.PEM).decode("ascii")
+
+    @property
+    def public_cert_data(self) -> str:
+        """What Azure stores of a root: base64 of the DER in one line. (Base64 of a PEM file is accepted by the API,
+        and then no client can connect: azure-cli issue 29123.)"""
+        return base64.b64encode(self.der).decode("ascii")
+
+    @property
+    def self_issued(self) -> bool:
+        return self.parsed.subject == self.parsed.issuer
+
+    @cached_property
+    def public_key(self) -> CertificatePublicKeyTypes | None:
+        """None for a key of a kind that nobody knows, or that is none."""
+        try:
+            return self.parsed.public_key()
+        except UNREADABLE:
+            return None
+
+    @property
+    def key_bits(self) -> int:
+        """Of its RSA key; 0 for any other."""
+        return self.public_key.key_size if isinstance(self.public_key, RSAPublicKey) else 0
+
+    @cached_property
+    def extensions(self) -> x509.Extensions | None:
+        """None when one of them cannot be read."""
+        try:
+            return self.parsed.extensions
+        except UNREADABLE:
+            return None
+
+    def extension(self, kind: type[E]) -> E | None:
+        """The extension of this kind; None when there is none that can be read."""
+        try:
+            return self.extensions.get_extension_for_class(kind).value if self.extensions else None
+        except x509.ExtensionNotFound:
+            return None
+
+    @cached_property
+    def dns_names(self) -> tuple[str, ...]:
+        """The DNS names among its alternative names."""
+        names = self.extension(x509.SubjectAlternativeName)
+        return tuple(names.get_values_for_type(x509.DNSName)) if names else ()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The alternative names of the kinds by which a Mac can introduce itself: DNS, mail, IP address."""
+        names = self.extension(x509.SubjectAlternativeName)
+        if not names:
+            return ()
+        mail = names.get_values_for_type(x509.RFC822Name)
+        return (*self.dns_names, *mail, *map(str, names.get_values_for_type(x509.IPAddress)))
+
+
+def of(parsed: x509.Certificate) -> Certificate:
+    """What the library has parsed; ValueError when a part of it cannot be read."""
+    try:
+        names = parsed.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        return Certificate(
+            der=parsed.public_bytes(Encoding.DER),
+            subject=parsed.subject.rfc4514_string(),
+            issuer=parsed.issuer.rfc4514_string(),
+            common_names=tuple(str(name.value) for name in names),
+            serial=_hex(parsed.serial_number),
+            not_before=parsed.not_valid_before_utc,
+            not_after=parsed.not_valid_after_utc,
+            parsed=parsed,
+        )
+    except UNREADABLE:
+        raise ValueError("a certificate that cannot be read") from None
+
+
+def from_der(der: bytes) -> Certificate | None:
+    """The certificate that is exactly these bytes, or None if they are something else."""
+    require_cryptography()
+    try:
+        # Makecert's serials may be negative, which is nothing that the user of one could mend, or should read.
+        with warnings.catch_warnings(action="ignore"):
+            return of(x509.load_der_x509_certificate(der))
+    except UNREADABLE:
+        return None
+
+
+def read(content: bytes, where: str) -> list[Certificate]:
+    """All certificates in a file or an option, in their order, whatever form it has (see forms.py).
+
+    X509Error when there is none, or one cannot be read; `where` names the file or the option in it.
+    """
+    found = []
+    for number, der in enumerate(forms.certificates_in(content, where), start=1):
+        certificate = from_der(der)
+        if certificate is None:
+            raise X509Error(f"Certificate {number} in {where} cannot be read; it is damaged, or no X.509 certificate.")
+        found.append(certificate)
+    return found
+
+
+def read_one(content: bytes, where: str) -> Certificate:
+    """The one certificate in a file or an option; X509Error as in `read`, and when there are several."""
+    found = read(content, where)
+    if len(set(found)) > 1:
+        raise X509Error(f"{where} holds {len(found)} certificates; give exactly one.")
+    return found[0]
+
+
+def ends(certificates: Sequence[Certificate]) -> datetime:
+    """When the first of them ends."""
+    return min(each.not_after for each in certificates)
+
+
+def _hex(number: int) -> str:
+    digits = f"{abs(number):X}"
+    return ("-" if number < 0 else "") + digits.zfill(len(digits) + len(digits) % 2)
