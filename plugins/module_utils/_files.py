@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import glob
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,10 +22,19 @@ PRIVATE_FOLDER = 0o700
 
 
 def read(path: Path, limit: int) -> bytes:
-    """The bytes of a file of at most `limit` bytes; UserVpnError when it cannot be read or is larger."""
+    """The bytes of a file of at most `limit` bytes; UserVpnError when it cannot be read or is larger.
+
+    A pipe or a device is none: it may have no end, or wait for ever for somebody to write.
+    """
     try:
-        with path.open("rb") as stream:
-            content = stream.read(limit + 1)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UserVpnError(f"{path} cannot be read: it is no regular file.")
+            with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                content = stream.read(limit + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise UserVpnError(f"{path} cannot be read: {error.strerror}.") from None
     if len(content) > limit:
@@ -54,7 +64,7 @@ def write_atomic(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
     """
     try:
         _sweep(path)
-        if path.is_file() and not path.is_symlink() and path.read_bytes() == content:
+        if _holds(path, content):
             if path.stat().st_mode & 0o7777 == mode:
                 return False
             path.chmod(mode)
@@ -75,6 +85,13 @@ def write_atomic(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
     except OSError as error:
         raise UserVpnError(f"{path} cannot be written: {error.strerror}.") from None
     return True
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether this is a file, no link, with exactly this content."""
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != len(content):
+        return False
+    return path.read_bytes() == content
 
 
 def _new_temporary(path: Path) -> tuple[int, Path]:
@@ -117,12 +134,7 @@ def sync_folder(path: Path) -> None:
 def would_write(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
     """What write_atomic would return, without writing."""
     try:
-        return not (
-            path.is_file()
-            and not path.is_symlink()
-            and path.read_bytes() == content
-            and path.stat().st_mode & 0o7777 == mode
-        )
+        return not (_holds(path, content) and path.stat().st_mode & 0o7777 == mode)
     except OSError as error:
         raise UserVpnError(f"{path} cannot be read: {error.strerror}.") from None
 

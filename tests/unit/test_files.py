@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils import _files
-from ansible_collections.vwan.user_vpn.plugins.module_utils._files import delete, write_atomic
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._files import delete, read, would_write, write_atomic
 
 
 def names(folder: Path) -> list[str]:
@@ -95,3 +96,27 @@ def test_many_who_write_one_file_at_once_lose_nothing(tmp_path: Path) -> None:
         assert writer.exitcode == 0
     assert names(tmp_path) == ["a"]
     assert len(path.read_bytes()) == 1000
+
+
+def test_what_is_no_file_is_never_read(tmp_path: Path) -> None:
+    """A pipe waits for ever for somebody to write, a device has no end."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(UserVpnError, match="it is no regular file"):
+            read(path, 100)
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").write_bytes(b"content")
+    assert read(tmp_path / "link", 7) == b"content"
+    with pytest.raises(UserVpnError, match="larger than 6 bytes"):
+        read(tmp_path / "file", 6)
+
+
+def test_a_huge_file_is_not_read_to_see_that_it_differs(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with path.open("wb") as stream:
+        stream.truncate(1 << 40)  # sparse
+    assert would_write(path, b"content")
+    assert write_atomic(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert not would_write(path, b"content")
+    assert not write_atomic(path, b"content")

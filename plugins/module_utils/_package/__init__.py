@@ -104,6 +104,11 @@ def read_package_bytes(content: bytes, *, now: datetime | None = None) -> Profil
 def _read(members: archive.Members, now: datetime | None) -> ProfilePackage:
     vpn = vpnsettings.parse(members.settings)
     checks.refuse_unusable(vpn)
+    if len(vpn.ca_certs) > archive.ROOTS_LIMIT or len(members.roots) > archive.ROOTS_LIMIT:
+        raise PackageError(
+            f"The package holds more than {archive.ROOTS_LIMIT} gateway roots, where Azure has one or two; download "
+            "the package again."
+        )
     from_xml = [roots.from_base64(text, vpnsettings.NAME) for text in vpn.ca_certs]
     from_files = [roots.from_bytes(content, f"Generic/{name}") for name, content in members.roots]
     gateway_roots = roots.union([*from_xml, *from_files])

@@ -20,15 +20,18 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from .. import _files
 from .._errors import shown
 from .errors import PackageError
 
-# A real package is a few 100 KB, its XML about 2 KB, a root about 1 KB.
+# A real package is a few 100 KB, its XML about 2 KB, a root about 1 KB, and there are one or two.
 PACKAGE_LIMIT = 32 << 20
-MEMBER_LIMIT = 1 << 20
+SETTINGS_LIMIT = 1 << 20
+ROOT_LIMIT = 1 << 16
+ROOTS_LIMIT = 100
 ENTRIES_LIMIT = 1000
 
 IKEV2_ADVICE = (
@@ -37,6 +40,8 @@ IKEV2_ADVICE = (
 )
 
 _SETTINGS = "vpnsettings.xml"
+_DIRECTORY_ENTRY = b"PK\x01\x02"
+_LOCAL_HEADER = 30  # bytes before a member's name (APPNOTE.TXT, 4.3.7)
 _ROOT = re.compile(r"vpnserverroot\.cer\w*", re.ASCII)
 
 # What zipfile and zlib raise for a broken archive; NotImplementedError is a RuntimeError, UnicodeError a ValueError.
@@ -54,7 +59,7 @@ class Members:
 @dataclass(frozen=True)
 class _Entry:
     parts: tuple[str, ...]
-    read: Callable[[], bytes]
+    read: Callable[[int], bytes]  # at most so many bytes
 
     @property
     def name(self) -> str:
@@ -75,6 +80,11 @@ def from_zip(content: bytes) -> Members:
         raise PackageError("The file is empty, not a profile package; download the package again.")
     if not content.startswith(b"PK"):
         raise PackageError(_not_a_zip(content))
+    # Counted before zipfile makes an object of half a kilobyte of each entry of the directory.
+    if content.count(_DIRECTORY_ENTRY) > ENTRIES_LIMIT:
+        raise PackageError(
+            f"The ZIP file has more than {ENTRIES_LIMIT} members, so it is no profile package; name another file."
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _select(list(_zip_entries(archive)))
@@ -89,8 +99,7 @@ def from_folder(path: Path) -> Members:
 
 def _zip_entries(archive: zipfile.ZipFile) -> Iterator[_Entry]:
     infos = archive.infolist()
-    if len(infos) > ENTRIES_LIMIT:
-        raise PackageError(f"The ZIP file has {len(infos)} members, so it is no profile package; name another file.")
+    _refuse_overlaps(infos)
     for info in infos:
         parts = _parts(info.filename)
         if info.flag_bits & 0x1:
@@ -98,17 +107,34 @@ def _zip_entries(archive: zipfile.ZipFile) -> Iterator[_Entry]:
                 f"The member {shown(info.filename)} is encrypted, which Azure never does; download the package again."
             )
         if parts and not info.filename.endswith(("/", "\\")):
-            yield _Entry(parts, lambda info=info: _read_member(archive, info))  # type: ignore[misc]
+            yield _Entry(parts, partial(_read_member, archive, info))
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """At most MEMBER_LIMIT bytes, counted as they come out: what the header says may be a lie."""
-    with archive.open(info) as stream:
-        content = stream.read(MEMBER_LIMIT + 1)
-    if len(content) > MEMBER_LIMIT:
+def _refuse_overlaps(infos: list[zipfile.ZipInfo]) -> None:
+    """Members that share their bytes make much out of little; not every Python's zipfile refuses them."""
+    end = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            raise PackageError(
+                f"The member {shown(info.filename)} lies in another one, which Azure never does; download the package "
+                "again."
+            )
+        end = info.header_offset + _LOCAL_HEADER + info.compress_size
+
+
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """At most `limit` bytes, counted as they come out: what the header says may be a lie."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # LZMA takes any memory that it is told to
         raise PackageError(
-            f"The member {shown(info.filename)} unpacks to more than {MEMBER_LIMIT} bytes, "
-            "which none of a profile package does; download the package again."
+            f"The member {shown(info.filename)} is compressed in a way that Azure never uses; download the package "
+            "again, or zip it without a special method."
+        )
+    with archive.open(info) as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise PackageError(
+            f"The member {shown(info.filename)} unpacks to more than {limit} bytes, which none of its kind does; "
+            "download the package again."
         )
     return content
 
@@ -116,22 +142,30 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 def _folder_entries(path: Path) -> Iterator[_Entry]:
     # Each name starts with that of the folder itself, so that the Generic folder alone is welcome, too.
     top = path.absolute()
-    count = 0
-    for folder, _folders, files in os.walk(top, onerror=_unreadable):
-        for name in files:
-            count += 1
-            if count > ENTRIES_LIMIT:
-                raise PackageError(
-                    f"The folder holds more than {ENTRIES_LIMIT} files; name the folder of one profile package."
-                )
-            file = Path(folder, name)
-            if file.is_file():
-                parts = (top.name, *_parts(file.relative_to(top).as_posix()))
-                yield _Entry(parts, lambda file=file: _files.read(file, MEMBER_LIMIT))  # type: ignore[misc]
+    for file in _files_below(top):
+        parts = (top.name, *_parts(file.relative_to(top).as_posix()))
+        yield _Entry(parts, partial(_files.read, file))
 
 
-def _unreadable(error: OSError) -> None:
-    raise PackageError(f"The folder {shown(str(error.filename))} cannot be read: {error.strerror}.")
+def _files_below(top: Path) -> Iterator[Path]:
+    """Every file; links to folders are not followed, pipes and devices are none."""
+    waiting, count = [str(top)], 0
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    count += 1
+                    if count > ENTRIES_LIMIT:
+                        raise PackageError(
+                            f"The folder holds more than {ENTRIES_LIMIT} files; name the folder of one profile package."
+                        )
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif entry.is_file():
+                        yield Path(entry.path)
+        except OSError as error:
+            raise PackageError(f"The folder {shown(folder)} cannot be read: {error.strerror}.") from None
 
 
 def _parts(name: str) -> tuple[str, ...]:
@@ -152,8 +186,10 @@ def _select(entries: list[_Entry]) -> Members:
         raise PackageError(f"More than one VpnSettings.xml is there ({names}); keep the one package that is meant.")
     settings = found[0]
     roots = [entry for entry in entries if entry.folder == settings.folder and _ROOT.fullmatch(entry.file)]
-    roots.sort(key=lambda entry: entry.file)
-    return Members(settings.read(), tuple((shown(entry.parts[-1]), entry.read()) for entry in roots))
+    roots = sorted(roots, key=lambda entry: entry.file)[: ROOTS_LIMIT + 1]  # one too many is enough to be refused
+    return Members(
+        settings.read(SETTINGS_LIMIT), tuple((shown(entry.parts[-1]), entry.read(ROOT_LIMIT)) for entry in roots)
+    )
 
 
 def _no_settings(entries: list[_Entry]) -> str:

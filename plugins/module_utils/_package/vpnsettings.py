@@ -22,9 +22,16 @@ from .errors import PackageError
 
 NAME = "Generic/VpnSettings.xml"
 
+# A real one has some fifteen elements, three deep, and Microsoft's limit is 255 routes.
+ELEMENTS_LIMIT = 2000
+DEPTH_LIMIT = 16
+ITEMS_LIMIT = 5000
+
 # Known, but of no use to a Mac: the Entra ID settings, and an "issuer" that in fact holds the root's common name.
 _UNUSED = {"AadIssuer", "AadTenant", "AadAudience", "ServerCertIssuerCn", "ServerCertsIssuerCn"}
 _SECRET = re.compile(r"secret|password|token|key", re.IGNORECASE)
+
+_CONTROL = re.compile("[\x7f-\x9f]")
 
 _ENCODINGS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -86,8 +93,24 @@ def _document(content: bytes) -> Element:
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.StartElementHandler = lambda name, _attributes: builder.start(_local(name), {})
-    parser.EndElementHandler = lambda name: builder.end(_local(name))
+    opened = closed = 0
+
+    def start(name: str, _attributes: object) -> None:
+        nonlocal opened
+        opened += 1
+        if opened > ELEMENTS_LIMIT or opened - closed > DEPTH_LIMIT:
+            raise PackageError(
+                f"{NAME} has more elements, or deeper ones, than any of Azure's; generate and download the package "
+                "again."
+            )
+        builder.start(_local(name), {})
+
+    def end(name: str) -> None:
+        nonlocal closed
+        closed += 1
+        builder.end(_local(name))
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = builder.data
     try:
         # A str: the bytes have said how they are encoded, and an XML declaration that says otherwise is ignored.
@@ -113,11 +136,14 @@ def _local(name: str) -> str:
 def _text(content: bytes) -> str:
     encoding = next((encoding for start, encoding in _ENCODINGS if content.startswith(start)), "utf-8-sig")
     try:
-        return content.decode(encoding).strip()
+        text = content.decode(encoding).strip()
     except UnicodeDecodeError:
         raise PackageError(
             f"{NAME} is neither UTF-8 nor UTF-16 text; generate and download the package again."
         ) from None
+    if _CONTROL.search(text):  # those below are none of XML's anyway
+        raise PackageError(f"{NAME} holds control characters; generate and download the package again.")
+    return text
 
 
 def _all(elements: dict[str, list[str]], name: str) -> tuple[str, ...]:
@@ -136,5 +162,10 @@ def _one(elements: dict[str, list[str]], name: str) -> str:
 
 def _items(elements: dict[str, list[str]], name: str) -> tuple[str, ...]:
     """The items of a list, in order and without doubles; cut at commas, semicolons and blanks."""
-    items = re.split(r"[\s,;]+", " ".join(_all(elements, name)))
-    return tuple(dict.fromkeys(item for item in items if item))
+    items = tuple(dict.fromkeys(item for item in re.split(r"[\s,;]+", " ".join(_all(elements, name))) if item))
+    if len(items) > ITEMS_LIMIT:
+        raise PackageError(
+            f"{NAME} lists {len(items)} {name}, where {ITEMS_LIMIT} are the most that are read; generate and download "
+            "the package again."
+        )
+    return items

@@ -11,7 +11,7 @@ import struct
 import tracemalloc
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -281,7 +281,13 @@ def test_an_encrypted_member() -> None:
 def test_a_compression_method_nobody_knows() -> None:
     content = bytearray(build_package([OLD.der], windows=False))
     content[8:10] = content[(at := content.index(b"PK\x01\x02")) + 10 : at + 12] = struct.pack("<H", 77)
-    assert "damaged or incomplete" in refusal(bytes(content))
+    text = refusal(bytes(content))
+    assert "The member Generic\\VpnSettings.xml is compressed in a way that Azure never uses" in text
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compression_method_that_azure_never_uses(method: int) -> None:
+    assert "in a way that Azure never uses" in refusal(ordinary_zip({"Generic/VpnSettings.xml": XML}, method))
 
 
 @pytest.mark.parametrize(
@@ -312,16 +318,61 @@ def test_an_unsafe_name_in_a_folder(tmp_path: Path) -> None:
 # --- what is an error: too much
 
 
-def test_a_bomb_is_stopped_while_it_unpacks() -> None:
-    bomb = zip_like_azure({"Generic\\VpnSettings.xml": b" " * (16 << 20)})
+def peak(reading: Callable[[], str]) -> tuple[str, int]:
+    """What comes of it, and the most memory that it took on the way."""
     tracemalloc.start()
     try:
-        text = refusal(bomb)
-        peak = tracemalloc.get_traced_memory()[1]
+        return reading(), tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert f"more than {archive.MEMBER_LIMIT} bytes" in text
-    assert peak < 8 * archive.MEMBER_LIMIT
+
+
+def test_a_bomb_is_stopped_while_it_unpacks() -> None:
+    bomb = zip_like_azure({"Generic\\VpnSettings.xml": b" " * (16 << 20)})
+    text, memory = peak(lambda: refusal(bomb))
+    assert f"more than {archive.SETTINGS_LIMIT} bytes" in text
+    assert memory < 8 * archive.SETTINGS_LIMIT
+
+
+def test_a_root_of_a_megabyte_is_no_root() -> None:
+    text, memory = peak(lambda: refusal(build_package([OLD.der], file_roots=[OLD.der + bytes(1 << 20)], windows=False)))
+    assert "VpnServerRoot.cer_0 unpacks to more than 65536 bytes" in text
+    assert memory < 4 << 20
+
+
+@pytest.mark.parametrize("number", [1, 990])
+def test_members_that_share_their_bytes(number: int) -> None:
+    """One member of a megabyte, named in the directory again and again: 75 kB that were 1 GB."""
+    packed = zip_like_azure({"Generic\\VpnSettings.xml": XML, "Generic\\VpnServerRoot.cer_0": bytes(1 << 20)})
+    start, end = packed.rindex(b"PK\x01\x02"), packed.rindex(b"PK\x05\x06")
+    entry, tail = packed[start:end], bytearray(packed[end:])
+    more = b"".join(
+        entry.replace(b".cer_0", b".cer_%d" % count)[:28]
+        + struct.pack("<H", len(entry) - 46 + len(str(count)) - 1)
+        + entry.replace(b".cer_0", b".cer_%d" % count)[30:]
+        for count in range(1, number + 1)
+    )
+    tail[8:12] = struct.pack("<HH", number + 2, number + 2)
+    tail[12:16] = struct.pack("<I", struct.unpack("<I", tail[12:16])[0] + len(more))
+    content = packed[:end] + more + bytes(tail)
+    assert len(zipfile.ZipFile(io.BytesIO(content)).namelist()) == number + 2
+    text, memory = peak(lambda: refusal(content))
+    assert "lies in another one, which Azure never does" in text
+    assert memory < 4 << 20
+
+
+def test_more_roots_than_any_gateway_has() -> None:
+    """900 real roots took 963 MB."""
+    many = [OLD.der] * (archive.ROOTS_LIMIT + 1)
+    for content in (
+        build_package([OLD.der], file_roots=many, windows=False),
+        build_package(many, file_roots=[], windows=False),
+    ):
+        assert "more than 100 gateway roots" in refusal(content)
+        assert read(build_package(many[1:], windows=False)).settings() == GOOD
+    text, memory = peak(lambda: refusal(build_package([OLD.der], file_roots=many * 8, windows=False)))
+    assert "more than 100 gateway roots" in text
+    assert memory < 16 << 20
 
 
 def test_a_bomb_that_lies_about_its_size() -> None:
@@ -333,17 +384,36 @@ def test_a_bomb_that_lies_about_its_size() -> None:
 
 
 def test_a_member_of_just_the_limit() -> None:
-    padded = XML.replace(b"</VpnProfile>", b" " * (archive.MEMBER_LIMIT - len(XML)) + b"</VpnProfile>")
-    assert len(padded) == archive.MEMBER_LIMIT
+    padded = XML.replace(b"</VpnProfile>", b" " * (archive.SETTINGS_LIMIT - len(XML)) + b"</VpnProfile>")
+    assert len(padded) == archive.SETTINGS_LIMIT
     assert read(zip_like_azure({"Generic\\VpnSettings.xml": padded})).settings() == GOOD
     assert "unpacks to more" in refusal(zip_like_azure({"Generic\\VpnSettings.xml": padded + b" "}))
 
 
 def test_too_many_members(tmp_path: Path) -> None:
     many = {f"a/{number}": b"" for number in range(archive.ENTRIES_LIMIT + 1)}
-    assert "members" in refusal(ordinary_zip(many, zipfile.ZIP_STORED))
+    content = ordinary_zip(many, zipfile.ZIP_STORED)
+    assert "more than 1000 members" in refusal(content)
     write_tree(tmp_path, many)
     assert "more than 1000 files" in folder_refusal(tmp_path)
+
+
+def test_too_many_members_are_counted_before_there_is_an_object_for_each() -> None:
+    content = ordinary_zip({f"{number}": b"" for number in range(50_000)}, zipfile.ZIP_STORED)
+    text, memory = peak(lambda: refusal(content))
+    assert "more than 1000 members" in text
+    assert memory < 2 << 20
+
+
+def test_too_many_folders(tmp_path: Path) -> None:
+    for number in range(archive.ENTRIES_LIMIT + 1):
+        (tmp_path / str(number)).mkdir()
+    assert "more than 1000 files" in folder_refusal(tmp_path)
+
+
+def test_a_pipe_in_place_of_a_package(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "package.zip")
+    assert "it is no regular file" in folder_refusal(tmp_path / "package.zip")
 
 
 def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
@@ -354,7 +424,7 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
 
 
 def test_a_huge_file_in_a_folder(tmp_path: Path) -> None:
-    write_tree(tmp_path, {"Generic/VpnSettings.xml": b" " * (archive.MEMBER_LIMIT + 1)})
+    write_tree(tmp_path, {"Generic/VpnSettings.xml": b" " * (archive.SETTINGS_LIMIT + 1)})
     assert "larger than" in folder_refusal(tmp_path)
 
 
@@ -378,13 +448,11 @@ def test_unreadable(tmp_path: Path) -> None:
     assert "Permission denied" in folder_refusal(folder)
 
 
-def test_a_folder_that_goes_away_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def walk(top: Path, onerror: object) -> list[object]:
-        assert callable(onerror)
-        onerror(PermissionError(13, "Permission denied", str(top)))
-        return []
+def test_a_folder_that_may_not_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scandir(top: str) -> object:
+        raise PermissionError(13, "Permission denied", top)
 
-    monkeypatch.setattr(os, "walk", walk)
+    monkeypatch.setattr(os, "scandir", scandir)
     assert f"The folder {tmp_path} cannot be read: Permission denied." in folder_refusal(tmp_path)
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._package import vpnsettings
 from ansible_collections.vwan.user_vpn.tests.lab.packages import (
     OLDEST_LACKS,
     VNET_SERVER,
@@ -171,15 +171,33 @@ def test_names_outside_ascii() -> None:
         assert settings(raw.decode().encode(encoding))["vnet_name"] == "Büro-北京 <&>"
 
 
-def test_a_deep_tree_is_read_in_no_time() -> None:
-    deep = b"<a>" * 100_000 + b"x" + b"</a>" * 100_000
-    started = time.monotonic()
-    found = settings(XML.replace(b"</VpnProfile>", deep + b"</VpnProfile>"))
-    assert found["unknown_elements"] == {"a": ["x"]}
-    assert time.monotonic() - started < 5
+def test_a_deep_element_that_nobody_knows_is_kept() -> None:
+    deep = b"<a>" * 10 + b"x" + b"</a>" * 10
+    assert settings(XML.replace(b"</VpnProfile>", deep + b"</VpnProfile>"))["unknown_elements"] == {"a": ["x"]}
 
 
 # --- refused
+
+
+@pytest.mark.parametrize(
+    "more",
+    [b"<a>" * 17, b"<a>" * 100_000 + b"</a>" * 100_000, b"<a/>" * 2000, b"".join(b"<a%d/>" % n for n in range(2000))],
+)
+def test_a_tree_that_is_too_deep_or_too_wide(more: bytes) -> None:
+    text = refusal(package(XML.replace(b"</VpnProfile>", more + b"</VpnProfile>")))
+    assert "has more elements, or deeper ones, than any of Azure's" in text
+
+
+def test_more_routes_than_can_be_meant() -> None:
+    routes = ",".join(f"10.{number}" for number in range(vpnsettings.ITEMS_LIMIT + 1)).encode()
+    text = refusal(package(XML.replace(b"10.20.0.0/16", routes)))
+    assert "lists 5002 Routes" in text
+
+
+@pytest.mark.parametrize("character", ["\x7f", "\x80", "\x85", "\x9b"])
+def test_control_characters(character: str) -> None:
+    xml = XML.replace(b"synthetic-hub", f"synthetic{character}hub".encode())
+    assert "holds control characters" in refusal(package(xml))
 
 
 BILLION_LAUGHS = (
