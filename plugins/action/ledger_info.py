@@ -8,7 +8,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from ..module_utils._errors import UserVpnError
 from ..module_utils._pki.folder import Folder
+from ..module_utils._pki.roots import MOST_DAYS
 from ..module_utils._pki.telling import tell
 from ..plugin_utils._action import UserVpnAction
 
@@ -22,6 +24,8 @@ class ActionModule(UserVpnAction):
     }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        if not 0 <= arguments["renew_before_days"] <= MOST_DAYS:
+            raise UserVpnError(f"renew_before_days must lie between 0 and {MOST_DAYS}.")
         return tell(
             Folder(self.local_path(arguments["path"])),
             now=datetime.now(UTC),

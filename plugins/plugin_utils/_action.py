@@ -10,6 +10,7 @@ task costs tens of milliseconds instead of the half second a module process take
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
-from ..module_utils._errors import UserVpnError
+from ..module_utils._documents import plain
+from ..module_utils._errors import LONGEST, UserVpnError, shown
 
 try:  # ansible-core 2.22 and later mask registered secrets wherever they would be shown
     from ansible.module_utils.secrets import register_secret
@@ -25,6 +27,9 @@ except ImportError:  # older releases mask nothing an action returns, so we retu
 
     def register_secret(value: str) -> None:
         pass
+
+
+LARGEST = 1_000_000_000  # beyond any number that an option of ours can mean
 
 
 class UserVpnAction(ActionBase):  # type: ignore[misc]
@@ -48,10 +53,12 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        checked = ArgumentSpecValidator(self.ARGUMENT_SPEC, **self.CONSTRAINTS).validate(self._task.args)
-        if checked.error_messages:
-            problems = "; ".join(map(_text, checked.errors.errors))
-            return result | {"failed": True, "changed": False, "msg": problems}
+        problems = list(_unbounded(self.ARGUMENT_SPEC, self._task.args))
+        if not problems:
+            checked = ArgumentSpecValidator(self.ARGUMENT_SPEC, **self.CONSTRAINTS).validate(self._task.args)
+            problems = list(map(_text, checked.errors.errors)) if checked.error_messages else []
+        if problems:
+            return result | {"failed": True, "changed": False, "msg": shown("; ".join(problems), LONGEST)}
         self._register_secrets(self.ARGUMENT_SPEC, checked.validated_parameters)
         task_vars = task_vars or {}
         self.host = str(task_vars.get("inventory_hostname", ""))
@@ -91,6 +98,32 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     def warn(self, text: str) -> None:
         self._display.warning(text if self._task.run_once else f"[{self.host}] {text}")
+
+
+def _unbounded(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+    """What core's validator would trip over, or be busy with for ever, such as the number 1e999999999."""
+    for name, rules in spec.items():
+        value = values.get(name)
+        if rules.get("type") == "int" and _too_large(value):
+            yield f"{name} is too large: give a number below {LARGEST}"
+        elif isinstance(value, list | dict):
+            try:
+                plain(value)
+            except ValueError as error:
+                yield f"{name} cannot be used, for it holds {error}"
+                continue
+            for inner in value if isinstance(value, list) else [value]:
+                if rules.get("options") and isinstance(inner, dict):
+                    yield from _unbounded(rules["options"], inner)
+
+
+def _too_large(value: Any) -> bool:
+    try:
+        return isinstance(value, int | float | str) and not abs(float(value)) < LARGEST
+    except ValueError:
+        return False  # no number at all, which the validator says
+    except OverflowError:
+        return True
 
 
 def _text(error: Exception) -> str:

@@ -9,16 +9,19 @@ that tries everything would be slower, and its errors would speak of things nobo
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import _files
+from .._documents import read_json
 from .._errors import UserVpnError
 from .clouds import Cloud
 from .sdk import load
+
+PROFILE_LIMIT = 4 << 20  # of the Azure CLI; some kilobytes for each hundred subscriptions
 
 AUTH_SOURCES = ("auto", "cli", "env", "msi", "service_principal")
 
@@ -159,7 +162,7 @@ def _cli_subscription(environment: Mapping[str, str]) -> str:
     """The default in the Azure CLI's azureProfile.json, a JSON file with a byte order mark."""
     folder = Path(environment.get("AZURE_CONFIG_DIR") or "~/.azure").expanduser()
     try:
-        profile = json.loads((folder / "azureProfile.json").read_text("utf-8-sig"))
+        profile = read_json(_files.read(folder / "azureProfile.json", PROFILE_LIMIT))
         return next((str(entry["id"]) for entry in profile["subscriptions"] if entry.get("isDefault")), "")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (UserVpnError, ValueError, KeyError, TypeError, AttributeError):
         return ""

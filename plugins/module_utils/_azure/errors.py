@@ -9,12 +9,12 @@ is the error's code and a message from which every query string has been cut.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from .._documents import read_json
 from .._errors import UserVpnError
 from .sdk import load
 
@@ -182,7 +182,7 @@ def details(body: Any) -> tuple[str, str]:
 
 def _body(response: Any) -> Any:
     try:
-        return json.loads(response.text())
+        return read_json(response.text())
     except Exception:  # noqa: BLE001 - an unread, cut or foreign body: then the status must do
         return None
 

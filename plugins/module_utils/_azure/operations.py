@@ -9,11 +9,11 @@ names no time, has no limit, and loses the result of an operation that carries i
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 
+from .._documents import read_json
 from . import errors
 from .errors import AzureError, retry_after
 
@@ -146,7 +146,7 @@ def parsed(response: Any, what: str) -> Any:
     """The JSON of an answer; None for an empty body or `null`."""
     text = response.text().strip()
     try:
-        return json.loads(text) if text else None
+        return read_json(text) if text else None
     except ValueError:
         raise AzureError(
             f"Azure's answer to the request to {what} is not complete JSON; run again, and look for a proxy that "

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import _files
+from .._documents import read_json
 from .errors import ProfileError
 
 VERSION = 1
-SIZE_LIMIT = 64_000_000
+SIZE_LIMIT = 32_000_000  # of 60,000 Macs
 
 
 def update_entry(path: Path, host: str, fields: Mapping[str, Any], *, check: bool = False) -> bool:
@@ -91,9 +92,9 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        document = json.loads(_files.read(path, SIZE_LIMIT))
+        document = read_json(_files.read(path, SIZE_LIMIT))
         version, profiles = document["version"], document["profiles"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         version, profiles = None, None
     if version != VERSION or not isinstance(profiles, dict) or not all(isinstance(e, dict) for e in profiles.values()):
         raise ProfileError(f"{path} is no manifest of this collection; move it away or name another file.")

@@ -5,32 +5,19 @@
 
 from __future__ import annotations
 
-import plistlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from xml.parsers.expat import ExpatError
 
 from .. import _files
+from .._documents import read_property_list
 from . import payloads
 from .signing import Signer, read_signed, sign
 
 # A profile has some tens of kilobytes; Intune takes a million bytes at most.
 SIZE_LIMIT = 8_000_000
-
-# plistlib says InvalidFileException for a wrong head and whatever its parser trips over for a wrong body.
-_NO_PROPERTY_LIST = (
-    plistlib.InvalidFileException,
-    ExpatError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -52,8 +39,8 @@ class Stored:
     def document(self) -> Mapping[str, Any] | None:
         """The property list; None for a file that holds none."""
         try:
-            document = plistlib.loads(self.content)
-        except _NO_PROPERTY_LIST:
+            document = read_property_list(self.content)
+        except ValueError:
             return None
         return document if isinstance(document, Mapping) else None
 

@@ -25,7 +25,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._files import PRIVATE_FOLDER, ensure_private_folder, locked, write_atomic
+from .._documents import read_json
+from .._files import PRIVATE_FOLDER, ensure_private_folder, locked, read, write_atomic
 from ._base import SMALL_FILE, PkiError, file_has, sha256_hex
 
 FORMAT = 1
@@ -93,8 +94,8 @@ class Folder:
 
     def _check_format(self, marker: Path) -> None:
         try:
-            version = json.loads(marker.read_bytes()[:SMALL_FILE])["format"]
-        except (ValueError, KeyError, TypeError):
+            version = read_json(read(marker, SMALL_FILE))["format"]
+        except (ValueError, KeyError, TypeError, IndexError):
             raise PkiError(f"{marker} is damaged; restore the PKI folder from its backup.") from None
         if version != FORMAT:
             raise PkiError(

@@ -385,6 +385,9 @@ def test_an_export_is_the_ledger_and_only_changes_with_it(rooted: Pki, tmp_path:
 def test_the_module_tells_the_same_as_sqlite(rooted: Pki) -> None:
     rooted.issue("mac-01", "mac-02")
     before = rooted.tree()
+    for days in (-1, 36_501, 999_999_999):
+        result = run_action("ledger_info", {"path": str(rooted.path), "renew_before_days": days})
+        assert result["msg"] == "renew_before_days must lie between 0 and 36500."
     told = run_action("ledger_info", {"path": str(rooted.path), "history": True}, check=True)
     assert not told["changed"]
     assert rooted.tree() == before

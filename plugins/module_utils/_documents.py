@@ -1,0 +1,95 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: JSON and property lists that others wrote, bounded before anybody walks through them.
+
+Three bytes of either become an object of seventy, a few hundred brackets exceed Python's recursion, a number may have
+more digits than Python prints, and a value from YAML may hold itself. What passes here does none of that.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import plistlib
+import re
+from datetime import date
+from typing import Any, NoReturn
+from xml.parsers.expat import ExpatError
+
+# The deepest that is known is a rule of On Demand in a profile, some ten levels.
+DEEPEST = 32
+# A manifest of 50,000 Macs has 450,000.
+MOST_VALUES = 500_000
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+# plistlib says InvalidFileException for a wrong head and whatever its parser trips over for a wrong body.
+_NO_PROPERTY_LIST = (
+    plistlib.InvalidFileException,
+    ExpatError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+
+
+def read_json(content: str | bytes) -> Any:
+    """The value in a JSON text; ValueError when it is none, or not plain."""
+    marks = (",", "[", "{") if isinstance(content, str) else (b",", b"[", b"{")
+    if sum(map(content.count, marks)) > MOST_VALUES:  # type: ignore[arg-type]
+        raise ValueError("too many values")
+    try:
+        return plain(json.loads(content, parse_constant=_refuse))
+    except RecursionError:
+        raise ValueError("values nested too deeply") from None
+
+
+def read_property_list(content: bytes) -> Any:
+    """The value in a property list in XML; ValueError when it is none, or not plain.
+
+    A binary one is refused: no profile is known to be, and it may hold itself.
+    """
+    if content.count(b"<") > 2 * MOST_VALUES:
+        raise ValueError("too many values")
+    try:
+        return plain(plistlib.loads(content, fmt=plistlib.FMT_XML))
+    except _NO_PROPERTY_LIST as error:
+        raise ValueError(f"no property list: {error}") from None
+
+
+def plain(value: Any) -> Any:
+    """The value itself; ValueError unless it is finite, not too deep, and made of what JSON and property lists have."""
+    level = [value]
+    for _depth in range(DEEPEST):
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                inner += each
+                inner += each.values()
+            elif isinstance(each, list):
+                inner += each
+            elif not _is_plain(each):
+                raise ValueError("a value that no document should hold")
+            if len(inner) > 2 * MOST_VALUES:
+                raise ValueError("too many values")
+        if not inner:
+            return value
+        level = inner
+    raise ValueError("values nested too deeply")
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.isascii() or not _SURROGATES.search(value)
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 64  # what a property list can hold
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, bytes | date)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
