@@ -3,19 +3,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps each role's defaults, argument_specs and README in step, and docs/variables.md with all of them.
 
+When Ansible refuses an argument of a role, it prints the argument_specs with their defaults filled in. So a variable
+that holds a secret has no default there, every other one has. Nobody has to keep a list: a variable is secret when its
+name says so, when a task gives it to an option that our module calls secret, or when its default reads such a one.
+
 `--write` writes the READMEs and the list of variables anew; without it, what is out of step is named.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import Environment, nodes
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / ".venv/collections"))
+MODULE = "vwan.user_vpn."
 FLEET_VARIABLE = re.compile(r"\buser_vpn_[a-z0-9_]+")
 # A default that reads a fleet-wide variable, or else is a literal: the literal is what argument_specs document.
 _LITERAL = r"('[^']*'|\d+|true|false|\{\}|\[\])"
@@ -23,7 +32,7 @@ FALLBACK = re.compile(r"\{\{ [\w.\[\]]+(?: \| default\(false\) or [\w.\[\]]+)? \
 
 
 def load(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def plain(text: str) -> str:
@@ -57,22 +66,88 @@ def defaults_of(role: Path) -> dict[str, Any]:
     return (load(path) or {}) if path.exists() else {}
 
 
+def options_of(role: Path) -> dict[str, Any]:
+    """The variables of all entry points; one that several have is the same for each."""
+    entries = load(role / "meta/argument_specs.yml")["argument_specs"].values()
+    return {name: option for entry in entries for name, option in entry.get("options", {}).items()}
+
+
+def plugin(name: str) -> Any:
+    return importlib.import_module(f"ansible_collections.{MODULE}plugins.{name}")
+
+
+def calls(tasks: Any) -> Iterator[tuple[Mapping[str, Any], Any]]:
+    """Each use of one of our modules in a list of tasks: its argument specification, and the arguments given."""
+    for task in tasks or []:
+        for key, value in task.items():
+            if key in ("block", "rescue", "always"):
+                yield from calls(value)
+            elif key.startswith(MODULE):
+                yield plugin(f"action.{key.removeprefix(MODULE)}").ActionModule.ARGUMENT_SPEC, value
+
+
+def into_secrets(spec: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
+    """What is given to the options that are secret, or that are given as a whole and have a secret one inside."""
+    for name, value in given.items():
+        rule = spec.get(name, {})
+        inner = rule.get("options", {})
+        inside = any(True for _text in into_secrets(inner, dict.fromkeys(inner)))
+        if rule.get("no_log") or (inside and not isinstance(value, Mapping)):
+            yield str(value)
+        elif isinstance(value, Mapping):
+            yield from into_secrets(inner, value)
+
+
+def passed_on(template: Any) -> set[str]:
+    """The variables that a value may hand on; not those it only asks for a condition."""
+
+    def names(node: nodes.Node) -> Iterator[str]:
+        if isinstance(node, nodes.Name):
+            yield node.name
+        for child in node.iter_child_nodes(exclude=("test",) if isinstance(node, nodes.CondExpr) else ()):
+            yield from names(child)
+
+    return set(names(Environment().parse(str(template))))
+
+
+def secrets_of(role: Path) -> set[str]:
+    """The role's variables that hold a secret."""
+    defaults, options = defaults_of(role), options_of(role)
+    texts = [
+        text
+        for path in sorted((role / "tasks").glob("*.yml"))
+        for spec, given in calls(load(path))
+        for text in into_secrets(spec, given)
+    ]
+    names_secret = plugin("module_utils._secrets").names_secret
+    known = {
+        name for name in options.keys() | defaults.keys() if names_secret(name) or options.get(name, {}).get("no_log")
+    }
+    known |= options.keys() & {name for text in texts for name in passed_on(text)}
+    # What a secret's default reads is secret, too, and so is each default that reads that.
+    read = {name for secret in known for name in passed_on(defaults.get(secret)) if name.startswith("user_vpn_")}
+    return known | {name for name, default in defaults.items() if passed_on(default) & (known | read)}
+
+
 def out_of_step(role: Path) -> list[str]:
     """Sentences about what differs between a role's defaults and its argument_specs."""
-    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
-    defaults = defaults_of(role)
-    options: dict[str, Any] = {}
-    for entry in specs.values():
-        options |= entry.get("options", {})
+    defaults, options, secrets = defaults_of(role), options_of(role), secrets_of(role)
     problems = [
         f"{role.name}: {name} has a default, but no entry in argument_specs" for name in defaults.keys() - options
     ]
     for name, option in sorted(options.items()):
         if not name.startswith(f"{role.name}_"):
             problems.append(f"{role.name}: {name} lacks the role's prefix")
-        if name not in defaults and "default" in option:
+        if name in secrets:
+            if "default" in option:
+                problems.append(
+                    f"{role.name}: {name} holds a secret, and its default in argument_specs would be printed"
+                )
+            if option["type"] == "str" and not option.get("no_log"):
+                problems.append(f"{role.name}: {name} holds a secret, and lacks no_log in argument_specs")
+        elif name not in defaults and "default" in option:
             problems.append(f"{role.name}: {name} has a default in argument_specs only")
-        if name in defaults and option.get("default") != documented(defaults[name]):
+        elif name in defaults and option.get("default") != documented(defaults[name]):
             problems.append(f"{role.name}: the default of {name} is another one in argument_specs than in defaults")
     return problems
 
@@ -82,7 +157,7 @@ def fleet_variables(role: Path, option: str) -> list[str]:
 
 
 def role_readme(role: Path) -> str:
-    specs = load(role / "meta/argument_specs.yml")["argument_specs"]
+    specs, defaults = load(role / "meta/argument_specs.yml")["argument_specs"], defaults_of(role)
     lines = [f"# Role `vwan.user_vpn.{role.name}`", ""]
     for name, entry in specs.items():
         if name != "main":
@@ -91,7 +166,7 @@ def role_readme(role: Path) -> str:
         if entry.get("options"):
             lines += ["| variable | type | default | fleet-wide | meaning |", "|---|---|---|---|---|"]
         for option, rule in entry.get("options", {}).items():
-            default = "required" if rule.get("required") else shown(rule.get("default", ""))
+            default = "required" if rule.get("required") else shown(documented(defaults.get(option, "")))
             choices = (
                 f" One of {', '.join(f'`{choice}`' for choice in rule['choices'])}." if rule.get("choices") else ""
             )
