@@ -70,7 +70,7 @@ class ActionModule(MacAction):
             facts(state)
             | self._diff(arguments["keychain"], plan, before, changed)
             | {
-                "changed": changed or bool(state.leftover or before.leftover),
+                "changed": changed or (state.swept or before.swept),
                 "status": status,
                 "msg": _advice(
                     status,
@@ -120,11 +120,7 @@ class ActionModule(MacAction):
                 f"{state.user} may not write the {keychain} keychain of this Mac: set become: true "
                 "(and ansible_become_password where sudo asks for one)."
             )
-        if state.leftover:
-            self.warn(
-                f"What an interrupted run had staged for {state.leftover} "
-                + ("is still there; a real run removes it." if self.check_mode else "was removed.")
-            )
+        self.warn_leftover(state)
         return state
 
     def _change(

@@ -83,17 +83,13 @@ class ActionModule(MacAction):
                 f"{state.user} may not read or install {scope} profiles on this Mac: set become: true "
                 "(and ansible_become_password where sudo asks for one)."
             )
-        if state.leftover:
-            self.warn(
-                f"A profile that an interrupted run had staged for {state.leftover} "
-                + ("is still there; a real run removes it." if self.check_mode else "was removed.")
-            )
+        self.warn_leftover(state)
         return state
 
     def _install(self, profile: ReadProfile, content: bytes, arguments: dict[str, Any]) -> dict[str, Any]:
         state = self._know(profile.identifier, profile.scope)
         before = state.profile(profile.scope)
-        changed = bool(state.leftover)
+        changed = state.swept
         if profile.unfinished and arguments["delivery"] == "mdm":
             raise UserVpnError(
                 "The private key of this profile is on the Mac and the profile is completed there, so no MDM can "
@@ -138,7 +134,7 @@ class ActionModule(MacAction):
                     "client_certificates, before the profile is rendered."
                 )
             content, more = profile.unfinished.content, (profile.unfinished.token, profile.unfinished.name)
-        words = (profile.uuid, str(len(content)), state.settings_pane, str(wait), str(SETTLE_SECONDS), *more)
+        words = (profile.uuid, state.settings_pane, str(wait), str(SETTLE_SECONDS), *more)
         after = self.ask("stage", profile.identifier, profile.scope, *words, stdin=content)
         if after.stage == "cannot_complete":
             raise UserVpnError(
@@ -163,7 +159,7 @@ class ActionModule(MacAction):
                     f"macOS kept the profile {identifier}: {state.message or 'no reason was given'} "
                     "A profile that an MDM installed can be removed by that MDM only."
                 )
-        changed = before is not None or bool(state.leftover) or state.has_key
+        changed = before is not None or state.swept or state.has_key
         if state.has_key and not self.check_mode:
             state = self.ask("drop_key", identifier, scope)
         return self._result(state, identifier, changed, (before.uuid if before else "", "")) | {
@@ -183,7 +179,7 @@ class ActionModule(MacAction):
             status = "mdm_required"
         else:
             status = "pending_approval" if state.console_user else "no_console_user"
-        changed = status == "pending_approval" or bool(state.leftover)
+        changed = status == "pending_approval" or state.swept
         return self._result(state, identifier, changed, (before.uuid if before else "", "(not rendered yet)")) | {
             "status": status,
             "msg": "The profile is not rendered yet; a real run renders it first.",

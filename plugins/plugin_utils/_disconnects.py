@@ -9,6 +9,8 @@ tables in jim-lake/VPNStatus, NE_PRIVATE_VPN.md, read from NetworkExtension and 
 
 from __future__ import annotations
 
+import re
+
 PLUGIN = "NEVPNConnectionErrorDomainPlugin"
 IKEV2 = "IKEv2ProviderDisconnectionErrorDomain"
 
@@ -104,14 +106,13 @@ PHRASES: dict[str, tuple[str, int]] = {
 
 
 REFUSED = {(PLUGIN, 23), (IKEV2, 3)}
+_CODED = re.compile(r"([A-Za-z0-9]{1,80}) (-?[0-9]{1,12})")
 
 
 def _code(disconnect: str) -> tuple[str, int] | None:
     """The error domain and code of what mac.sh found in the log: `DOMAIN CODE` or a phrase."""
-    words = disconnect.split()
-    if len(words) == 2 and words[1].removeprefix("-").isdecimal():
-        return words[0], int(words[1])
-    return PHRASES.get(disconnect)
+    coded = _CODED.fullmatch(disconnect)
+    return (coded[1], int(coded[2])) if coded else PHRASES.get(disconnect)
 
 
 def refused(disconnect: str) -> bool:

@@ -14,7 +14,7 @@ import itertools
 import re
 from collections.abc import Iterable
 
-from ._mac import MacError
+from ._mac import between_marks, clean
 
 # Accounts that every Mac or every second one has: they name nobody.
 NOBODY = frozenset(
@@ -39,9 +39,9 @@ _PLIST_SECRET = re.compile(
 _SECRET = re.compile(
     r"((?:password|passphrase|secret|passwd|psk)[\w ]{0,20}[\"']?[ \t]*[:=])[ \t]*\S[^\n]*", re.IGNORECASE
 )
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_GATEWAY = re.compile(r"[\w-]+(?:\.[\w-]+)*\.vpn\.azure\.(com|us|cn)", re.IGNORECASE)
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^\s\"'<>]+", re.IGNORECASE)
+_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+")
+_GATEWAY = re.compile(r"(?<![\w-])[\w-]{1,63}(?:\.[\w-]{1,63}){0,3}\.vpn\.azure\.(com|us|cn)", re.IGNORECASE)
 _HARDWARE = re.compile(r"(?<![\w:])(?:[0-9a-f]{1,2}:){5}[0-9a-f]{1,2}(?![\w:])", re.IGNORECASE)
 _IPV4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)")
 _IPV6 = re.compile(r"(?<![\w:])[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?![\w:])", re.IGNORECASE)
@@ -50,13 +50,12 @@ _HOME = re.compile(r"(/Users/)(?!Shared\b)[^/\s\"']+")
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{65,}")
 
 
+LINE_LIMIT = 2000
+
+
 def read(stdout: str, mark: str) -> tuple[list[str], str]:
     """(names to hide, everything seen) of evidence.sh's answer; MacError when it is not whole."""
-    lines = stdout.splitlines()
-    first, last = f"begin {mark}", f"end {mark}"
-    if first not in lines or last not in lines:
-        raise MacError("The answer of the Mac is not complete: the connection was lost, or its shell ended early.")
-    inside = lines[lines.index(first) + 1 : lines.index(last)]
+    inside = between_marks(stdout, mark)
     names = [line.removeprefix("hide=") for line in inside if line.startswith("hide=")]
     # A line of another shape is none of evidence.sh's (a shell that talks between): it is dropped.
     return names, "\n".join(line for line in inside if line.startswith(("? ", "$ ", "| ", "= ")))
@@ -128,12 +127,16 @@ def report(stdout: str, mark: str, names: Iterable[str] = ()) -> str:
     """The whole file. `names` are those that the controller knows of the Mac, beside those that the Mac names."""
     hidden, seen = read(stdout, mark)
     hide = [*hidden, *names]
-    blocks = itertools.groupby(seen.splitlines(), lambda line: line.startswith("| "))
+    blocks = itertools.groupby(seen.split("\n"), lambda line: line.startswith("| "))
     return HEAD + "".join(_block(list(lines), said, hide) for said, lines in blocks) + TAIL
 
 
 def _block(lines: list[str], said: bool, hide: list[str]) -> str:
     """What the Mac said, redacted; the commands and topics around it are ours, and nothing of the Mac's."""
     if said:
-        lines = redact("\n".join(line.removeprefix("| ") for line in lines), hide).split("\n")
-    return "".join(f"| {line}\n" if said else f"{line}\n" for line in lines)
+        lines = redact("\n".join(_printable(line.removeprefix("| ")) for line in lines), hide).split("\n")
+    return "".join(f"| {line}\n" if said else f"{clean(line, LINE_LIMIT)}\n" for line in lines)
+
+
+def _printable(line: str) -> str:
+    return "\t".join(clean(part, LINE_LIMIT) for part in line[:LINE_LIMIT].split("\t"))

@@ -9,8 +9,10 @@ The Mac's half is mac.sh beside this file; the format of its answer is described
 from __future__ import annotations
 
 import functools
-import html
 import ipaddress
+import re
+import sys
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 
 from ..module_utils._errors import UserVpnError
 
+MEBIBYTE = 1024 * 1024
 COMPUTER_LEVEL = "_computerlevel"
 
 
@@ -29,7 +32,7 @@ class MacError(UserVpnError):
 def script(name: str = "mac.sh") -> str:
     """A script that runs on a Mac, without its comments (it travels on the command line)."""
     source = (Path(__file__).parent / name).read_text(encoding="utf-8")
-    lines = (line for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    lines = (line for line in source.split("\n") if line.strip() and not line.lstrip().startswith("#"))
     return "\n".join(lines) + "\n"
 
 
@@ -74,6 +77,7 @@ class MacState:
     tunnels: tuple[tuple[str, str], ...]  # interface, address
     vpnutil: bool  # the third-party command of that name is there
     leftover: str  # the user in whose folder an earlier run left a staged profile
+    stuck: bool  # and it could not be removed
     has_key: bool  # a private key lies on the disk, for a profile that is not installed yet
     csr: str  # PEM; read by the verbs about that key only
     stage: str
@@ -81,6 +85,11 @@ class MacState:
     disconnect: str  # why the last connection ended, see _disconnects.py
     named: tuple[str, ...]  # certificates of the name that `look` was given, base64 of DER
     trusted: frozenset[int]  # which of the roots that `look` was given this Mac trusts, by position
+
+    @property
+    def swept(self) -> bool:
+        """Whether what an earlier run left is removed, or would be in a real run."""
+        return bool(self.leftover) and not self.stuck
 
     @property
     def privileged(self) -> bool:
@@ -111,22 +120,89 @@ class MacState:
         return next((profile for profile in self.profiles if scope in (None, profile.scope)), None)
 
 
-def read_answer(stdout: str, mark: str) -> MacState:
-    """Read what mac.sh printed between its marks; MacError when that is not a whole answer of a Mac."""
-    lines = stdout.splitlines()
+# What a Mac may say. What does not look like this counts as not said: whoever administers a Mac, or names an account on
+# it, may try to make the controller believe something else.
+_HEX = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{1,65536}={0,2}")
+_TEXT = re.compile(r"(?s).*")
+KEYS: dict[str, re.Pattern[str]] = {
+    "path": _TEXT,
+    "user": _TEXT,
+    "uid": re.compile(r"[0-9]{1,10}"),
+    "key": _NUMBER,
+    "console_user": _TEXT,
+    "macos_version": re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}"),
+    "build": _TEXT,
+    "serial_number": _TEXT,
+    "enrollment": _TEXT,
+    "profile": _TEXT,
+    "profiles_error": _TEXT,
+    "certificate": _HEX,
+    "fingerprint": _HEX,
+    "identity": _HEX,
+    "vpnutil": _NUMBER,
+    "tunnel": re.compile(r"ipsec[0-9]{1,5}\t[0-9.]{7,15}"),
+    "leftover": _TEXT,
+    "stuck": _NUMBER,
+    "stage": re.compile(r"[a-z_]{1,30}"),
+    "message": _TEXT,
+    "waiting": _NUMBER,
+    "disconnect": re.compile(r"[A-Za-z0-9 ,-]{1,100}"),
+    "named": _BASE64,
+    "trusted": _NUMBER,
+    "csr": re.compile(r"[A-Za-z0-9+/= -]{1,100}"),
+}
+ANSWER_LIMIT = 4 * MEBIBYTE
+VALUES_LIMIT = 4000  # of one key: certificates in a keychain
+CONNECTIONS_LIMIT = 100
+TEXT_LIMIT = 300
+
+
+def clean(text: str, limit: int = TEXT_LIMIT) -> str:
+    """A text of somebody else's on one line, without what moves a terminal's cursor or turns its letters round."""
+    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join("\N{REPLACEMENT CHARACTER}" if _harmful(character) else character for character in shown)
+
+
+def _harmful(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or unicodedata.bidirectional(character) in _BIDI
+
+
+_BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def between_marks(stdout: str, mark: str) -> list[str]:
+    """The lines of a whole answer; MacError when it is not whole. Only a line feed ends a line."""
+    if f"terminal {mark}" in stdout:
+        raise MacError(
+            "This connection gives the Mac's commands a terminal, which shows and alters what is sent to them: take "
+            "RequestTTY, -t and -tt out of ansible_ssh_args, ansible_ssh_common_args, ansible_ssh_extra_args and the "
+            "ssh_config of this controller. Nothing was sent."
+        )
+    if len(stdout) > ANSWER_LIMIT:
+        raise MacError(f"The answer of this host has more than {ANSWER_LIMIT} characters, which no Mac's has.")
+    lines = stdout.split("\n")
     first, last = f"begin {mark}", f"end {mark}"
     if first not in lines or last not in lines:
         raise MacError("The answer of the Mac is not complete: the connection was lost, or its shell ended early.")
-    pairs = [line.partition("=")[::2] for line in lines[lines.index(first) + 1 : lines.index(last)]]
+    return lines[lines.index(first) + 1 : lines.index(last)]
+
+
+def read_answer(stdout: str, mark: str) -> MacState:
+    """Read what mac.sh printed between its marks; MacError when that is not a whole answer of a Mac."""
     answer: dict[str, list[str]] = {}
-    for key, value in pairs:
-        answer.setdefault(key, []).append(value)
+    for line in between_marks(stdout, mark):
+        key, _sign, value = line.partition("=")
+        said = answer.setdefault(key, []) if key in KEYS else []
+        if len(said) < VALUES_LIMIT and key in KEYS and KEYS[key].fullmatch(value):
+            said.append(value)
 
     def one(key: str) -> str:
-        return answer.get(key, [""])[-1]
+        return clean((answer.get(key) or [""])[0])
 
     version = one("macos_version")
-    if not version.split(".")[0].isdecimal() or not one("uid").isdecimal():
+    if not version or not one("uid"):
         raise MacError(
             f"This host does not answer as a Mac does (sw_vers and id gave nothing usable with PATH {one('path')}); "
             "take it out of the group, or put macOS's own tools first in its PATH."
@@ -151,23 +227,40 @@ def read_answer(stdout: str, mark: str) -> MacState:
         tunnels=tuple(_tunnels(answer.get("tunnel", []))),
         vpnutil=one("vpnutil") == "1",
         leftover=one("leftover"),
-        has_key="key" in answer,
+        stuck=bool(answer.get("stuck")),
+        has_key=bool(answer.get("key")),
         csr="".join(f"{line}\n" for line in answer.get("csr", [])),
         stage=one("stage"),
         message=one("message"),
         disconnect=one("disconnect"),
         named=tuple(answer.get("named", [])),
-        trusted=frozenset(int(number) for number in answer.get("trusted", []) if number.isdecimal()),
+        trusted=frozenset(map(int, answer.get("trusted", []))),
     )
 
 
 def _profiles(lines: Iterable[str]) -> Iterable[InstalledProfile]:
     for line in lines:
-        fields = [html.unescape(field) for field in line.split("\t")]
+        fields = [clean(_unescape(field)) for field in line.split("\t")[: 4 + 2 * CONNECTIONS_LIMIT]]
         if len(fields) >= 4 and fields[1]:
             scope = "System" if fields[0] == COMPUTER_LEVEL else "User"
             connections = tuple((name, switch == "1") for name, switch in zip(fields[4::2], fields[5::2], strict=False))
             yield InstalledProfile(fields[1].upper(), scope, fields[2], fields[3], connections)
+
+
+_ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6}));")
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+
+
+def _unescape(text: str) -> str:
+    """The text of a property list's string: the entities of XML, which are fewer than those of HTML."""
+
+    def character(match: re.Match[str]) -> str:
+        if match[1]:
+            return _ENTITIES[match[1]]
+        number = int(match[2]) if match[2] else int(match[3], 16)
+        return chr(number) if number <= sys.maxunicode else match[0]
+
+    return _ENTITY.sub(character, text)
 
 
 def _tunnels(lines: Iterable[str]) -> Iterable[tuple[str, str]]:

@@ -14,6 +14,11 @@ set -u
 
 mark=$1
 minutes=$2
+if [ -t 0 ]; then
+  printf 'terminal %s\n' "$mark"
+  exit 0
+fi
+exec < /dev/null # nothing is sent, and nothing waits for it
 library=/Library
 system=$library/Keychains/System.keychain
 extension=/System/Library/Frameworks/NetworkExtension.framework/PlugIns/NEIKEv2Provider.appex
@@ -32,7 +37,6 @@ see() {
 masked() { sed 's/"[^"]*"/"..."/'; }
 shown() { profiles show -type configuration -output stdout-xml; }
 
-cat > /dev/null
 printf 'begin %s\n' "$mark"
 {
   printf '%s\n' "$console"

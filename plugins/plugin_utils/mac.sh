@@ -5,31 +5,46 @@
 #
 # All that this collection ever runs on a Mac: POSIX sh and tools that every Mac has.
 #
-#   sh -c THIS mac MARK know   IDENTIFIER SCOPE CLEAN
-#   sh -c THIS mac MARK stage  IDENTIFIER SCOPE UUID BYTES PANE WAIT SETTLE [TOKEN NAME]   (the profile comes on stdin)
-#   sh -c THIS mac MARK remove IDENTIFIER SCOPE
-#   sh -c THIS mac MARK connect    IDENTIFIER SCOPE HOW NAME LIMIT VPN OTHERS PROBE (HOW: vpnutil, shortcut, on_demand)
-#   sh -c THIS mac MARK disconnect IDENTIFIER SCOPE HOW NAME LIMIT VPN OTHERS       (OTHERS: addresses that do not count)
-#   sh -c THIS mac MARK look   IDENTIFIER SCOPE CLEAN NAME   (roots on stdin, a line of base64 each)
-#   sh -c THIS mac MARK change IDENTIFIER SCOPE NEW GOING... (on stdin what `change` below says)
-#   sh -c THIS mac MARK csr      IDENTIFIER SCOPE
-#   sh -c THIS mac MARK make_key IDENTIFIER SCOPE BITS
-#   sh -c THIS mac MARK drop_key IDENTIFIER SCOPE
+#   sh -c THIS mac MARK BYTES know   IDENTIFIER SCOPE CLEAN
+#   sh -c THIS mac MARK BYTES stage  IDENTIFIER SCOPE UUID PANE WAIT SETTLE [TOKEN NAME]   (the profile comes on stdin)
+#   sh -c THIS mac MARK BYTES remove IDENTIFIER SCOPE
+#   sh -c THIS mac MARK BYTES connect    IDENTIFIER SCOPE HOW NAME LIMIT VPN OTHERS PROBE (HOW: vpnutil, shortcut, on_demand)
+#   sh -c THIS mac MARK BYTES disconnect IDENTIFIER SCOPE HOW NAME LIMIT VPN OTHERS       (OTHERS: addresses that do not count)
+#   sh -c THIS mac MARK BYTES look   IDENTIFIER SCOPE CLEAN NAME   (roots on stdin, a line of base64 each)
+#   sh -c THIS mac MARK BYTES change IDENTIFIER SCOPE NEW GOING... (on stdin what `change` below says)
+#   sh -c THIS mac MARK BYTES csr      IDENTIFIER SCOPE
+#   sh -c THIS mac MARK BYTES make_key IDENTIFIER SCOPE BITS
+#   sh -c THIS mac MARK BYTES drop_key IDENTIFIER SCOPE
 #
+# BYTES is what comes on stdin: nothing waits for its end, which a terminal never sends, and what is cut off is noticed.
+# On a terminal nothing happens but the line "terminal MARK": it would show and alter what is sent.
 # With a TOKEN the profile is completed here: see complete_profile() and module_utils/_mobileconfig/completing.py.
 #
 # The answer is a list of key=value lines between "begin MARK" and "end MARK"; anything outside is a banner of the
 # login shell. Nothing secret is ever printed: `profiles show` holds private keys, so its output is reduced here.
 set -u
 
-mark=$1 verb=$2 identifier=$3 scope=$4
+exec 3<&0 < /dev/null # what is started here reads nothing of what was sent
+mark=$1 bytes=$2 verb=$3 identifier=$4 scope=$5
+shift 5
+if [ -t 3 ]; then
+  printf 'terminal %s\n' "$mark"
+  exit 0
+fi
 cache=Library/Caches/vwan.user_vpn
 keys="$HOME/Library/Application Support/vwan.user_vpn"
 key="$keys/$identifier.key"
 tab=$(printf '\t')
-grace=600 # seconds that copying and importing may take
+feed='
+'
 
-say() { printf '%s=%s\n' "$1" "$2"; }
+# A line each, whatever a name or a message holds.
+say() { printf '%s=%s\n' "$1" "${2%%"$feed"*}"; }
+
+input() { head -c "$bytes" <&3; }
+
+# Whether this text, whose last line feed a shell has dropped, is all that was sent.
+whole() { [ "$(($(printf '%s\n' "$1" | wc -c)))" = "$bytes" ]; }
 
 # Who sits at the screen; nobody while the login window is shown.
 console_user() {
@@ -106,25 +121,35 @@ read_keychain() {
   esac 2> /dev/null
 }
 
-# Note whose folder has what, which process cleans up, and when it has to have ended: another may get its number.
+# Note whose folder has what, and which run cleans up. Nothing is staged before this is written.
 note_staged() {
-  mkdir -p "$HOME/$cache" && printf '%s\t%s\t%s\n' "$1" "$$" "$(($(date +%s) + $2))" > "$HOME/$cache/staged"
+  mkdir -p "$HOME/$cache" && printf '%s\t%s\t%s\n' "$1" "$$" "$mark" > "$HOME/$cache/staged" && return
+  forget_staged
+  return 1
 }
+
+forget_staged() { rm -f "$HOME/$cache/staged" && { rmdir "$HOME/$cache" 2> /dev/null || :; }; }
 
 # A file that an earlier run staged and could not remove. It holds a private key.
 leftovers() {
   [ -r "$HOME/$cache/staged" ] || return 0
-  IFS=$tab read -r owner process until < "$HOME/$cache/staged"
-  # A run that still waits for its person cleans up by itself.
-  if kill -0 "$process" 2> /dev/null && [ "$(date +%s)" -le "${until:-0}" ]; then return 0; fi
+  owner='' process='' run=''
+  IFS=$tab read -r owner process run < "$HOME/$cache/staged" || :
+  # A run that still waits for its person cleans up by itself. It is known by its mark: its number may be another
+  # process's by now, and answers `kill -0` also while nobody has taken note of its end.
+  case $(ps -ww -o args= -p "${process:-0}" 2> /dev/null) in *" ${run:-none} "*) return 0 ;; esac
+  if [ -z "$owner" ]; then # killed while it wrote this, before anything was staged
+    if [ "$1" = 1 ]; then forget_staged; fi
+    return 0
+  fi
   say leftover "$owner"
-  if [ "$1" = 1 ]; then unstage "$owner"; fi
+  if [ "$1" = 1 ]; then unstage "$owner" || say stuck 1; fi
 }
 
 unstage() {
   # shellcheck disable=SC2016 # that user's HOME
   as_user "$1" sh -c 'cd "$HOME" && rm -rf "./$1/profiles" && { rmdir "./$1" 2> /dev/null || :; }' sh "$cache" \
-    && rm -f "$HOME/$cache/staged" && { rmdir "$HOME/$cache" 2> /dev/null || :; }
+    && forget_staged
 }
 
 # Not part of macOS: github.com/Timac/VPNStatus. PATH of an ssh command lacks the folders of Homebrew.
@@ -184,8 +209,6 @@ drop_key() {
 # A certificate and a profile come on stdin; the profile goes out with the PKCS#12 and its password in the places that
 # the token marks. Key and password never are an argument: shells print and pipe by themselves.
 complete_profile() {
-  incoming=$(cat)
-  [ "$(($(printf '%s\n' "$incoming" | wc -c)))" = "$bytes" ] || return 1
   umask 077
   printf '%s\n' "$incoming" | sed '/^-----END CERTIFICATE-----$/q' > "$key.pem" || return 1
   password=$(/usr/bin/openssl rand -hex 20)
@@ -209,21 +232,26 @@ complete_profile() {
 installed() { read_profiles | grep -q "^profile=[^$tab]*$tab$uuid$tab"; }
 
 stage() {
-  uuid=$5 bytes=$6 pane=$7 wait=$8 settle=$9 token=${10-} name=${11-}
+  uuid=$1 pane=$2 wait=$3 settle=$4 token=${5-} name=${6-}
   console=$(console_user)
   if [ -z "$console" ]; then
-    cat > /dev/null
+    input > /dev/null
     say stage no_console_user
     return
   fi
-  if ! note_staged "$console" "$((wait + settle + grace))"; then
-    cat > /dev/null
+  if ! note_staged "$console"; then
+    input > /dev/null
     say stage cannot_write
     return
   fi
   trap 'unstage "$console"' EXIT
   trap 'exit 129' HUP INT TERM PIPE
   if [ -n "$token" ]; then
+    incoming=$(input)
+    if ! whole "$incoming"; then
+      say stage cut_off
+      return
+    fi
     content=$(complete_profile 2> /dev/null) || {
       say stage cannot_complete
       return
@@ -232,13 +260,21 @@ stage() {
   fi
   # The person's own folder: no other account can read there or put a link in the way.
   # shellcheck disable=SC2016 # that user's HOME
-  file=$(if [ -n "$token" ]; then printf '%s\n' "$content"; else cat; fi | as_user "$console" sh -c '
+  file=$(if [ -n "$token" ]; then printf '%s\n' "$content"; else input; fi | as_user "$console" sh -c '
     umask 077 && cd "$HOME" && rm -rf "./$1/profiles" && mkdir -p "./$1/profiles" &&
     cat > "./$1/profiles/$2.mobileconfig" && printf "%s" "$PWD/$1/profiles/$2.mobileconfig" &&
-    [ "$(($(wc -c < "./$1/profiles/$2.mobileconfig")))" = "$3" ]' sh "$cache" "$identifier" "$bytes") || {
-    say stage cannot_write
-    return
-  }
+    { [ "$(($(wc -c < "./$1/profiles/$2.mobileconfig")))" = "$3" ] || exit 3; }' sh "$cache" "$identifier" "$bytes")
+  case $? in
+    0) ;;
+    3)
+      say stage cut_off
+      return
+      ;;
+    *)
+      say stage cannot_write
+      return
+      ;;
+  esac
   refusal=$(in_session "$console" open "$pane" "$file" 2>&1) || {
     say stage cannot_open
     say message "$(printf '%s\n' "$refusal" | head -n 1)"
@@ -285,7 +321,7 @@ explain() {
     on_demand) set -- --last "$((limit / 60 + 5))m" ;;
     *) set -- --start "$began" ;;
   esac
-  log show "$@" --style compact --predicate 'subsystem == "com.apple.networkextension"' 2> /dev/null < /dev/null | VPN=$vpn awk '
+  log show "$@" --style compact --predicate 'subsystem == "com.apple.networkextension"' 2> /dev/null | VPN=$vpn awk '
     !/NESMIKEv2VPNSession\[/ || (ENVIRON["VPN"] != "" && !index($0, ":" ENVIRON["VPN"] ":")) { next }
     /status changed to connecting/ { up = 0; stopped = 0 }
     /status changed to connected/ { up = 1; found = "" }
@@ -304,7 +340,7 @@ explain() {
 
 # Start or stop the tunnel and wait for what becomes of it.
 switch_tunnel() {
-  how=$5 name=$6 limit=$7 vpn=$8 others=$9 probe=${10-}
+  how=$1 name=$2 limit=$3 vpn=$4 others=$5 probe=${6-}
   console=$(console_user)
   began=$(date '+%Y-%m-%d %H:%M:%S')
   if reached; then return; fi
@@ -336,7 +372,7 @@ switch_tunnel() {
       # In the background: a shortcut may stop to ask the person something, and is left to her then. Redirected by
       # exec, so that not even the shell in between holds on to the connection.
       (
-        exec > /dev/null 2>&1 < /dev/null
+        exec > /dev/null 2>&1 3<&-
         in_session "$console" shortcuts run "$name"
       ) &
       ;;
@@ -350,13 +386,18 @@ switch_tunnel() {
       explain
       break
     fi
-    if [ -n "$probe" ]; then ping -c 1 -t 1 "$probe" > /dev/null 2>&1 < /dev/null; fi
+    if [ -n "$probe" ]; then ping -c 1 -t 1 "$probe" > /dev/null 2>&1; fi
     sleep 1
   done
 }
 
 # The certificates with NAME in their common name, whole; and which of the roots on stdin this Mac trusts.
 look() {
+  roots=$(input)
+  if ! whole "$roots"; then
+    say stage cut_off
+    return
+  fi
   [ -z "$1" ] || read_keychain find-certificate -a -c "$1" -p | awk '
     /^-----BEGIN/ { text = "named="; next }
     /^-----END/ { print text; text = ""; next }
@@ -366,7 +407,7 @@ look() {
   owner=$(id -un)
   if [ "$scope" = User ] && [ -n "$console" ]; then owner=$console; fi
   # shellcheck disable=SC2016 # for that user's shell
-  as_user "$owner" sh -c '
+  printf '%s\n' "$roots" | as_user "$owner" sh -c '
     folder=$(mktemp -d -t vwan.user_vpn) || exit
     trap "rm -rf \"$folder\"" EXIT
     trap "exit 129" HUP INT TERM PIPE
@@ -394,41 +435,27 @@ programs="$programs -T /System/Library/Frameworks/NetworkExtension.framework/Plu
 #   p12 PASSWORD BASE64 LABEL   the client identity; LABEL is quoted
 # What is GOING (certificate:SHA-1, identity:SHA-1) goes only when the identity NEW is there.
 change() {
-  new=$5
-  shift 5
+  new=$1
+  shift
   console=$(console_user)
   owner=$(id -un) keychain=/Library/Keychains/System.keychain
   if [ "$scope" = User ]; then owner=$console keychain=login.keychain-db; fi
-  IFS= read -r unlock
-  if ! note_staged "$owner" "$grace"; then
-    cat > /dev/null
+  incoming=$(input)
+  if ! whole "$incoming"; then
+    say stage cut_off
+    return
+  fi
+  unlock=${incoming%%"$feed"*}
+  if ! note_staged "$owner"; then
     say stage cannot_write
     return
   fi
   trap 'unstage "$owner"' EXIT
   trap 'exit 129' HUP INT TERM PIPE
-  commands=''
-  number=0
-  while read -r kind password text label; do
-    # shellcheck disable=SC2016 # that user's HOME
-    file=$(printf '%s' "$text" | as_user "$owner" sh -c '
-      umask 077 && cd "$HOME" && mkdir -p "./$1/profiles" && base64 -D > "./$1/profiles/$2" &&
-      printf "%s" "$PWD/$1/profiles/$2"' sh "$cache" "$number.$kind") || {
-      cat > /dev/null
-      say stage cannot_write
-      return
-    }
-    access=
-    [ "$kind" = cer ] || access=" -P $password -x $programs"
-    commands="$commands
-import \"$file\" -k \"$keychain\"$access"
-    # A login keychain guards its keys a second time, by the maker of the program.
-    if [ "$kind" = p12 ] && [ -n "$unlock" ]; then
-      commands="$commands
-set-key-partition-list -S apple-tool:,apple: -s -l $label -k $unlock \"$keychain\""
-    fi
-    number=$((number + 1))
-  done
+  commands=$(printf '%s\n' "$incoming" | import_commands) || {
+    say stage cannot_write
+    return
+  }
   refusal=$([ -z "$commands" ] || printf '%s\n' "$commands" | in_keychain)
   if [ $# -gt 0 ] && { [ "$new" = - ] || read_keychain find-identity -p ipsec | grep -q " $new "; }; then
     refusal="$refusal
@@ -439,11 +466,30 @@ $(for going; do printf 'delete-%s -Z %s "%s"\n' "${going%%:*}" "${going#*:}" "$k
   trap - EXIT
 }
 
+# Stage what is to come in, and print the commands that bring it.
+import_commands() {
+  read -r kind # the line of the keychain's password
+  number=0
+  while read -r kind password text label; do
+    # shellcheck disable=SC2016 # that user's HOME
+    file=$(printf '%s' "$text" | as_user "$owner" sh -c '
+      umask 077 && cd "$HOME" && mkdir -p "./$1/profiles" && base64 -D > "./$1/profiles/$2" &&
+      printf "%s" "$PWD/$1/profiles/$2"' sh "$cache" "$number.$kind") || return 1
+    access=
+    [ "$kind" = cer ] || access=" -P $password -x $programs"
+    printf 'import "%s" -k "%s"%s\n' "$file" "$keychain" "$access"
+    # A login keychain guards its keys a second time, by the maker of the program.
+    if [ "$kind" = p12 ] && [ -n "$unlock" ]; then
+      printf 'set-key-partition-list -S apple-tool:,apple: -s -l %s -k %s "%s"\n' "$label" "$unlock" "$keychain"
+    fi
+    number=$((number + 1))
+  done
+}
+
 printf 'begin %s\n' "$mark"
 case $verb in
   know)
-    cat > /dev/null
-    leftovers "$5"
+    leftovers "$1"
     know
     ;;
   stage)
@@ -451,27 +497,24 @@ case $verb in
     know
     ;;
   remove)
-    cat > /dev/null
     remove
     know
     ;;
   connect | disconnect)
-    cat > /dev/null
     switch_tunnel "$@"
     know
     ;;
   look)
-    leftovers "$5"
+    leftovers "$1"
     know
-    look "$6"
+    look "$2"
     ;;
   change)
     change "$@"
     know
     ;;
   csr | make_key | drop_key)
-    cat > /dev/null
-    case $verb in csr) ;; *) "$verb" "${5-}" ;; esac
+    case $verb in csr) ;; *) "$verb" "${1-}" ;; esac
     know
     csr
     ;;

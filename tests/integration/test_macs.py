@@ -129,6 +129,35 @@ def test_without_privilege_the_module_says_what_it_needs(site: Site) -> None:
     assert run.count("failed") == {"mac-anna": 1}
 
 
+def test_on_a_terminal_every_module_refuses_before_anything_secret_is_sent(site: Site) -> None:
+    """`-o RequestTTY=force`, as an argument or in ssh_config: stdin never ends, and what is sent is shown."""
+    mac = site.lab.add_mac("mac-anna")
+    secret = "secret-of-the-profile-3Kd"
+    payload = {"PayloadType": "com.apple.security.pkcs12", "PayloadIdentifier": "a.b", "Password": secret}
+    head = {"PayloadType": "Configuration", "PayloadIdentifier": IDENTIFIER, "PayloadUUID": "A", "PayloadScope": "User"}
+    profile = plistlib.dumps({**head, "PayloadContent": [payload]}).decode()
+    (site.folder / "root.cer").write_bytes(site.roots[0])
+    modules: dict[str, dict[str, Any]] = {
+        "mac_info": {"identifier": IDENTIFIER},
+        "mac_profile": {"content": profile},
+        "mac_certificate": {"roots": [str(site.folder / "root.cer")], "keychain": "login", "keychain_password": secret},
+        "mac_key": {"identifier": IDENTIFIER},
+        "mac_connection": {"identifier": IDENTIFIER},
+        "mac_evidence": {"dest": str(site.folder / "evidence.txt")},
+    }
+    tasks = [{f"vwan.user_vpn.{name}": options, "ignore_errors": True} for name, options in modules.items()]
+    play = {"hosts": "user_vpn", "gather_facts": False, "become": True, "tasks": tasks}
+    site.host_variables[mac.name] = {"ansible_ssh_args": "-o RequestTTY=force"}
+    run = site.play(playbook=site.playbook("terminal.yml", [play]))
+    for name in modules:
+        result = run.of(name)
+        assert result["msg"].startswith("This connection gives the Mac's commands a terminal"), result["msg"]
+    assert run.count("ignored") == {mac.name: len(modules)}
+    assert [record.terminal for record in mac.execs] == [True] * len(modules)
+    assert not any(secret.encode() in record.stdin + record.stdout for record in mac.execs)
+    assert_clean(mac)
+
+
 @pytest.mark.parametrize("moment", ["open", "profiles"])
 @pytest.mark.soak
 def test_a_lost_connection_leaves_nothing_secret(site: Site, moment: str) -> None:

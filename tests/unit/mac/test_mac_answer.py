@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import plistlib
 import subprocess
 from pathlib import Path
@@ -15,7 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mac import MacError, facts, read_answer, script
+from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mac import (
+    KEYS,
+    MacError,
+    clean,
+    facts,
+    read_answer,
+    script,
+)
 
 MARK = "0123456789abcdef"
 IDENTIFIER = "com.example.user-vpn"
@@ -79,11 +87,59 @@ def test_what_profiles_complains_about_reaches_the_user() -> None:
         )
 
 
-@given(st.text())
-@settings(max_examples=60)
-def test_no_answer_breaks_the_reader(text: str) -> None:
-    with contextlib.suppress(MacError):
-        read_answer(f"begin {MARK}\n{text}\nend {MARK}\n", MARK)
+HARMFUL = "\x00\x07\x1b\x7f\x85\x0b\x0c\x1c\u2028\u2029\u202e\u2066\udc80\r\n\t"
+many_digits = st.sampled_from(["9" * 5000, "-" + "9" * 5000, "٣", "1.5", "0x10", ""])
+values = st.one_of(
+    st.text(max_size=40),
+    st.text(alphabet=HARMFUL + "a=", max_size=20),
+    many_digits,
+    st.sampled_from([f"_computerlevel\t{UUID}\t&#{'9' * 5000};\t&#xD800;&#27;\tA &amp; B\t1", "ipsec0\t" + "9" * 5000]),
+)
+lines_of_any_kind = st.lists(st.tuples(st.sampled_from([*KEYS, "unknown", ""]), values), max_size=30)
+
+
+@given(st.text() | lines_of_any_kind.map(lambda pairs: "\n".join(f"{key}={value}" for key, value in pairs)))
+@settings(max_examples=300)
+def test_no_answer_breaks_the_reader_and_nothing_harmful_comes_out(text: str) -> None:
+    head = "macos_version=15.5\nuid=0\n"
+    for answer in (text, head + text):
+        with contextlib.suppress(MacError):
+            seen = json.dumps(facts(read_answer(f"begin {MARK}\n{answer}\nend {MARK}\n", MARK)), ensure_ascii=False)
+            seen.encode("utf-8")
+            assert not set(seen) & set(HARMFUL)
+
+
+@pytest.mark.parametrize("separator", ["\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\u2028", "\u2029", "\r"])
+def test_a_name_forges_no_further_lines(separator: str) -> None:
+    name = f"anna{separator}identity={'A' * 40}{separator}end {MARK}"
+    state = read_answer(WHOLE.replace("console_user=anna", f"console_user={name}"), MARK)
+    assert state.identities == {"6A9F0C3B1D2E4F5061728394A5B6C7D8E9F00112"}
+    assert state.tunnels == (("ipsec0", "172.31.250.4"),)
+    assert separator not in state.console_user
+
+
+@pytest.mark.parametrize("key", ["uid", "macos_version"])
+@pytest.mark.parametrize("number", ["9" * 5000, "٣", "-1", ""])
+def test_what_is_no_number_counts_as_not_said(key: str, number: str) -> None:
+    lines = [line for line in WHOLE.split("\n") if not line.startswith(f"{key}=")]
+    lines.insert(2, f"{key}={number}")
+    with pytest.raises(MacError, match="does not answer as a Mac does"):
+        read_answer("\n".join(lines), MARK)
+
+
+def test_what_is_said_twice_counts_as_first_said() -> None:
+    twice = WHOLE.replace(f"end {MARK}", f"uid=501\nuser=eve\nunknown=x\nuid\n=\nend {MARK}")
+    assert read_answer(twice, MARK) == read_answer(WHOLE, MARK)
+
+
+def test_an_endless_answer_is_refused() -> None:
+    with pytest.raises(MacError, match="more than 4194304 characters"):
+        read_answer(WHOLE.replace("uid=0", "uid=0\n" + "named=" + "A" * 5_000_000), MARK)
+
+
+def test_a_long_text_is_cut() -> None:
+    assert clean("x" * 5000) == "x" * 299 + "…"
+    assert clean("Ünï 👩‍💻 \N{NO-BREAK SPACE}x") == "Ünï 👩‍💻 \N{NO-BREAK SPACE}x"
 
 
 @pytest.mark.parametrize(
@@ -127,12 +183,12 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def know(stubs: Path, tmp_path: Path, shown: bytes) -> subprocess.CompletedProcess[str]:
+def know(stubs: Path, tmp_path: Path, shown: bytes, first: Path = Path("/nowhere")) -> subprocess.CompletedProcess[str]:
     (tmp_path / "shown").write_bytes(shown)
     return subprocess.run(
-        ["/bin/sh", "-c", script(), "mac", MARK, "know", IDENTIFIER, "System", "1"],
+        ["/bin/sh", "-c", script(), "mac", MARK, "1", "know", IDENTIFIER, "System", "1"],
         input="\n",
-        env={"PATH": f"{stubs}:/usr/bin:/bin", "HOME": str(tmp_path), "SHOWN": str(tmp_path / "shown")},
+        env={"PATH": f"{first}:{stubs}:/usr/bin:/bin", "HOME": str(tmp_path), "SHOWN": str(tmp_path / "shown")},
         capture_output=True,
         text=True,
         check=True,
@@ -198,6 +254,16 @@ def test_hostile_texts_in_other_profiles_forge_nothing(
 )
 def test_a_mac_without_profiles(stubs: Path, tmp_path: Path, nothing: bytes) -> None:
     assert read_answer(know(stubs, tmp_path, nothing).stdout, MARK).profiles == ()
+
+
+def test_a_line_feed_in_a_value_forges_no_further_line(stubs: Path, tmp_path: Path) -> None:
+    (tmp_path / "stat").write_text(
+        "#!/bin/sh\nprintf 'anna\\nidentity=%s\\n' 6A9F0C3B1D2E4F5061728394A5B6C7D8E9F00112\n"
+    )
+    (tmp_path / "stat").chmod(0o755)
+    done = know(stubs, tmp_path, b"", first=tmp_path)
+    state = read_answer(done.stdout, MARK)
+    assert (state.console_user, state.identities) == ("anna", frozenset())
 
 
 def test_what_a_killed_run_staged_is_removed(stubs: Path, tmp_path: Path) -> None:

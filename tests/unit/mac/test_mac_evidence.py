@@ -110,3 +110,19 @@ def test_the_names_that_the_mac_gives_are_hidden_and_not_told() -> None:
     assert "anna" not in text
     with pytest.raises(MacError):
         read(answer[:-6], MARK)
+
+
+def test_odd_characters_move_no_cursor_and_make_no_lines() -> None:
+    said = "| a\x1b[2J\tb\u202ec\x85? forged\u2028$ forged\r= 9"
+    answer = f"begin {MARK}\nhide=anna\x85x\n? who\n$ id\n{said}\n= 0\nend {MARK}\n"
+    text = report(answer, MARK)
+    assert "| a\ufffd[2J\tb\ufffdc\ufffd? forged\ufffd$ forged\ufffd= 9\n= 0\n" in text
+    assert read(answer, MARK)[0] == ["anna\x85x"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a.", "a@", "a-", "1.", "a:", "://", "<key>", "-----BEGIN ", "password", "<data>", "/Users/"]
+)
+def test_no_text_takes_for_ever(text: str) -> None:
+    lines = "".join(f"| {text * (1900 // len(text))}\n" for _line in range(100))
+    report(f"begin {MARK}\n{lines}end {MARK}\n", MARK, ["anna"])
