@@ -8,7 +8,6 @@ At most two execs: one to know, one to act. A Mac that is as it should be costs 
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from ..module_utils._errors import UserVpnError
 from ..module_utils._files import read
 from ..module_utils._mobileconfig.certificates import Certificate, from_der, from_pem
 from ..module_utils._mobileconfig.identity import Identity, load
+from ..module_utils._x509.text import thumbprint
 from ..plugin_utils import _keychain
 from ..plugin_utils._mac import MacState, facts
 from ..plugin_utils._mac_action import MacAction
@@ -54,7 +54,8 @@ class ActionModule(MacAction):
         if present:
             plan = _keychain.plan_present(state, [*roots, *(identity.intermediates if identity else ())], identity)
         else:
-            unwanted = {root.sha1 for root in roots} | set(map(_sha1, arguments["fingerprints"] or []))
+            unwanted = {thumbprint(text, "fingerprints") for text in arguments["fingerprints"] or ()}
+            unwanted |= {root.sha1 for root in roots}
             unwanted |= {identity.certificate.sha1} if identity else set()
             plan = _keychain.plan_absent(state, unwanted)
         before, trusted = state, state.trusted
@@ -165,13 +166,6 @@ class ActionModule(MacAction):
                 "after": "".join(f"{line}\n" for line in coming),
             }
         }
-
-
-def _sha1(text: str) -> str:
-    found = re.sub(r"[\s:]", "", text).upper()
-    if not re.fullmatch(r"[0-9A-F]{40}", found):
-        raise UserVpnError(f"{text!r} in fingerprints is no SHA-1 fingerprint, which has 40 hex digits.")
-    return found
 
 
 def _refused(state: MacState, keychain: str, what: str) -> str:

@@ -16,6 +16,7 @@ from ..module_utils._errors import UserVpnError
 from ..module_utils._mobileconfig import identity, manifest, signing, stored, view
 from ..module_utils._mobileconfig.certificates import iso
 from ..module_utils._mobileconfig.profile import Draft, Request
+from ..module_utils._x509.text import thumbprint
 from ..plugin_utils._action import UserVpnAction
 
 # Certificates, keys and PKCS#12 files have some kilobytes.
@@ -181,7 +182,7 @@ class ActionModule(UserVpnAction):
 
     def _take_out(self, path: Path, certificates: list[str]) -> dict[str, Any]:
         """Delete the profiles with these certificates."""
-        wanted = {value.replace(":", "").upper() for value in certificates}
+        wanted = {thumbprint(text, "certificates") for text in certificates}
         hosts = manifest.take_out(path, wanted, check=self.check_mode)
         answer = {"changed": bool(hosts), "removed": hosts}
         return answer | {"diff": _difference(path, hosts, [])} if self.diff_mode else answer

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import starmap
 from typing import Any, ClassVar
 
 from ..module_utils import _files
 from ..module_utils._azure import certificates, configurations, trust
 from ..module_utils._azure.client import Azure
 from ..module_utils._errors import UserVpnError
+from ..module_utils._pki.ending import note_refused
+from ..module_utils._pki.folder import Folder
+from ..module_utils._x509.text import thumbprint
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
 
 _FILE_LIMIT = 1024 * 1024
@@ -55,6 +59,7 @@ class ActionModule(AzureAction):
         "purge_revoked": {"type": "bool", "default": False},
         "remove_expired_roots": {"type": "bool", "default": False},
         "repair_broken_roots": {"type": "bool", "default": False},
+        "ledger": {"type": "path"},
     }
 
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
@@ -76,7 +81,7 @@ class ActionModule(AzureAction):
                 if entry not in unmade
             ),
             unmade=tuple(root.get("name") or "" for root in unmade),
-            revoked=tuple(self._revoked(entry) for entry in arguments["revoked"]),
+            revoked=tuple(starmap(self._revoked, enumerate(arguments["revoked"], start=1))),
             purge_roots=arguments["purge_roots"],
             purge_revoked=arguments["purge_revoked"],
             remove_expired=arguments["remove_expired_roots"],
@@ -89,12 +94,14 @@ class ActionModule(AzureAction):
         for warning in done.warnings:
             self.warn(warning)
         now = datetime.now(UTC)
+        revoked = configurations.revoked(done.after)
+        self._note(arguments["ledger"], revoked, now)
         result = {
             "changed": bool(done.changes),
             "changes": list(done.changes),
             "id": str(done.after.get("id")),
             "roots": configurations.roots(done.after, now),
-            "revoked": configurations.revoked(done.after),
+            "revoked": revoked,
         }
         if self.diff_mode and done.changes:
             result["diff"] = {
@@ -104,6 +111,15 @@ class ActionModule(AzureAction):
                 "after_header": result["id"],
             }
         return result
+
+    def _note(self, ledger: str | None, revoked: list[dict[str, Any]], now: datetime) -> None:
+        """Azure refuses them by now; that it cannot be written down undoes nothing."""
+        if not ledger or self.check_mode:
+            return
+        try:
+            note_refused(Folder(self.local_path(ledger)), {entry["thumbprint"] for entry in revoked}, now)
+        except UserVpnError as error:
+            self.warn(f"Azure refuses what it should, but the ledger cannot note it: {error}")
 
     @staticmethod
     def _name(azure: Azure, arguments: dict[str, Any]) -> str:
@@ -125,7 +141,7 @@ class ActionModule(AzureAction):
                 raise UserVpnError(
                     f"{where}: sha1 can only name a root with state: absent; give path or public_cert_data."
                 )
-            return trust.RootWish(certificates.thumbprint(entry["sha1"]), present=False)
+            return trust.RootWish(thumbprint(entry["sha1"], f"{where}.sha1"), present=False)
         if entry.get("path"):
             path = self.local_path(entry["path"])
             where, content = str(path), _files.read(path, _FILE_LIMIT)
@@ -138,6 +154,6 @@ class ActionModule(AzureAction):
         return trust.RootWish(certificate.sha1, certificate, name, present)
 
     @staticmethod
-    def _revoked(entry: dict[str, Any]) -> trust.RevokedWish:
-        thumbprint = certificates.thumbprint(entry["thumbprint"])
-        return trust.RevokedWish(thumbprint, entry.get("name") or "", entry["state"] == "present")
+    def _revoked(number: int, entry: dict[str, Any]) -> trust.RevokedWish:
+        sha1 = thumbprint(entry["thumbprint"], f"revoked[{number}].thumbprint")
+        return trust.RevokedWish(sha1, entry.get("name") or "", entry["state"] == "present")

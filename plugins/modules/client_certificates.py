@@ -18,7 +18,8 @@ description:
     name, and the extended key usage clientAuth. It does not outlive the root. It starts one hour in the past, for Macs
     whose clock is behind.
   - The private key lies in the PKCS#12 file and nowhere else.
-  - A client that cannot be served, because of its name for example, fails alone. See RV(failures).
+  - A client that cannot be served, because of its name for example, fails alone. See RV(failures). Only
+    O(state=revoked) is all or nothing.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:
@@ -60,6 +61,7 @@ options:
     description:
       - With O(state=revoked), the SHA-1 of single certificates to mark as revoked, for example those of RV(revocable).
         The other certificates of their clients stay as they are.
+      - Capitals, blanks, colons, dashes and invisible marks do not matter. One of no known client certificate fails.
     type: list
     elements: str
   reason:
@@ -134,10 +136,10 @@ options:
         that still has it. Once the new one has been verified there, see O(vwan.user_vpn.mac_profile#module:ledger), the
         old one is among RV(revocable).
       - V(revoked) marks all certificates of each client that are still valid as revoked, and destroys its key. Azure
-        has to be told, see RV(revoked). A client that is not known fails. With O(state=present) the same name gets a
-        new identity later.
+        has to be told, see RV(revoked). A name that is not known fails with the names that come nearest, and then
+        nobody is revoked. With O(state=present) the same name gets a new identity later.
       - V(absent) removes the identity of each client from the folder. The ledger keeps its certificates, and they stay
-        valid.
+        valid. A name that is not known is a warning.
     type: str
     choices: [present, revoked, absent]
     default: present

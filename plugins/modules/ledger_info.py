@@ -423,7 +423,7 @@ events:
       type: str
       returned: success
     what:
-      description: The state that it came into, or C(key_destroyed).
+      description: The state that it came into, C(key_destroyed), or C(refused), when Azure was seen to refuse it.
       type: str
       returned: success
     reason:

@@ -73,7 +73,9 @@ options:
         type: str
         required: true
   fingerprints:
-    description: With O(state=absent), the SHA-1 fingerprints of more certificates that are to go, such as revoked ones.
+    description:
+      - With O(state=absent), the SHA-1 fingerprints of more certificates that are to go, such as revoked ones.
+      - Capitals, blanks, colons, dashes and invisible marks do not matter.
     type: list
     elements: str
   keychain:

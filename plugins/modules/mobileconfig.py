@@ -307,7 +307,9 @@ options:
       - Hosts may be rendered in parallel.
     type: path
   certificates:
-    description: SHA-1 fingerprints of client certificates, such as those that were revoked. With O(state=absent) only.
+    description:
+      - SHA-1 fingerprints of client certificates, such as those that were revoked. With O(state=absent) only.
+      - Capitals, blanks, colons, dashes and invisible marks do not matter.
     type: list
     elements: str
   host:

@@ -84,7 +84,7 @@ options:
             would make.
         type: str
       sha1:
-        description: The SHA-1 fingerprint, for a root with O(roots[].state=absent).
+        description: The SHA-1 fingerprint, for a root with O(roots[].state=absent), written in any usual way.
         type: str
       state:
         description: Whether the root is to be trusted.
@@ -109,7 +109,10 @@ options:
           - The default is the thumbprint.
         type: str
       thumbprint:
-        description: The SHA-1 thumbprint of the client certificate, 40 hex digits. Blanks and colons do not matter.
+        description:
+          - The SHA-1 thumbprint of the client certificate, 40 hex digits.
+          - Capitals, blanks, colons, dashes and the invisible marks that Windows puts in front do not matter, here and
+            in what Azure holds.
         type: str
         required: true
       state:
@@ -146,6 +149,12 @@ options:
         a warning; one that is also in O(roots) is always corrected.
     type: bool
     default: false
+  ledger:
+    description:
+      - A PKI folder on the controller, made by M(vwan.user_vpn.root_certificate). Which of its client certificates
+        Azure refuses is written down in its ledger, once for each.
+      - Then M(vwan.user_vpn.ledger_info) knows that nothing is left to be done in Azure for a revoked client.
+    type: path
 seealso:
   - module: vwan.user_vpn.root_certificate
   - module: vwan.user_vpn.client_certificates

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from ..module_utils._x509.text import bare
+
 Json = Mapping[str, Any]
 
 
@@ -22,7 +24,8 @@ def likely_cause(identities: Collection[str], ledger: Json, configurations: Sequ
     configurations  the User VPN configurations that may be meant, as `configurations.summary` returns them; empty when
                     Azure was not asked or did not answer
     """
-    known = [item for item in ledger.get("certificates", []) if item["kind"] == "client" and item["sha1"] in identities]
+    there = set(map(bare, identities))
+    known = [item for item in ledger.get("certificates", []) if item["kind"] == "client" and item["sha1"] in there]
     if not known:
         return "The ledger does not know the certificate on this Mac: bring it a profile with the playbook site."
     certificate = max(known, key=lambda item: str(item["not_after"]))  # an older one may lie beside it

@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,18 +104,6 @@ def check_root(certificate: Certificate, where: str, now: datetime) -> tuple[str
         raise UserVpnError(
             f"{where}, {certificate.label}, cannot be a trusted root: an extension or its key cannot be read."
         ) from None
-
-
-def thumbprint(value: str) -> str:
-    """A SHA-1 thumbprint as 40 upper-case hex digits. Windows copies it with blanks and an invisible mark."""
-    text = re.sub(r"[\s:\-\u200e\u200f\ufeff]", "", value).upper()
-    if re.fullmatch(r"[0-9A-F]{40}", text):
-        return text
-    if re.fullmatch(r"[0-9A-F]{64}", text):
-        raise UserVpnError(
-            f"{value} is a SHA-256 fingerprint; Azure revokes by the SHA-1 thumbprint, which has 40 hex digits."
-        )
-    raise UserVpnError(f"{value[:100]!r} is not a SHA-1 thumbprint: it must have 40 hex digits.")
 
 
 def _decode(content: bytes) -> tuple[Certificate | None, bool]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from .._errors import UserVpnError
+from .._x509.text import bare
 from . import certificates, errors, names
 from .client import Azure
 
@@ -230,12 +231,7 @@ def root_summary(stored: certificates.Stored, now: datetime) -> Json:
 
 def revoked(resource: Json) -> list[Json]:
     found = [item for item in items(resource, "vpnClientRevokedCertificates") if isinstance(item, dict)]
-    return [{"name": item.get("name"), "thumbprint": plain_thumbprint(item)} for item in found]
-
-
-def plain_thumbprint(item: Json) -> str:
-    """A thumbprint as Azure has it, in the form in which we compare them."""
-    return "".join(str(item.get("thumbprint") or "").replace(":", "").split()).upper()
+    return [{"name": item.get("name"), "thumbprint": bare(str(item.get("thumbprint") or ""))} for item in found]
 
 
 def radius_servers(resource: Json) -> list[str]:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .._errors import UserVpnError
+from .._x509.text import bare
 from . import configurations
 from .certificates import Certificate, Stored, from_azure
 from .client import Azure
@@ -199,13 +200,13 @@ def _plan_revoked(resource: Json, wish: Wish, changes: list[str]) -> list[Json]:
     wanted = {entry.thumbprint: entry for entry in wish.revoked}
     kept: list[Json] = []
     for item in configurations.items(resource, "vpnClientRevokedCertificates"):
-        thumbprint = configurations.plain_thumbprint(item) if isinstance(item, dict) else ""
+        thumbprint = _refused(item)
         wished = wanted.get(thumbprint)
         if (wished and not wished.present) or (wish.purge_revoked and not wished):
             changes.append(f"accept the certificate {thumbprint} again")
         else:
             kept.append(item)
-    there = {configurations.plain_thumbprint(item) for item in kept if isinstance(item, dict)}
+    there = {_refused(item) for item in kept}
     for entry in wanted.values():
         if entry.present and entry.thumbprint not in there:
             taken = (str(item.get("name")) for item in kept if isinstance(item, dict))
@@ -213,6 +214,11 @@ def _plan_revoked(resource: Json, wish: Wish, changes: list[str]) -> list[Json]:
             kept.append({"name": name, "thumbprint": entry.thumbprint})
             changes.append(f"refuse the certificate {name} ({entry.thumbprint})")
     return kept
+
+
+def _refused(item: Any) -> str:
+    """The thumbprint of a member of vpnClientRevokedCertificates, in the form that is compared."""
+    return bare(str(item.get("thumbprint") or "")) if isinstance(item, dict) else ""
 
 
 def _refuse_useless(resource: Json, roots: list[Stored], unmade: int, now: datetime) -> None:

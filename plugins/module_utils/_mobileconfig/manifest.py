@@ -18,6 +18,7 @@ from typing import Any
 
 from .. import _files
 from .._documents import read_json
+from .._x509.text import bare
 from .errors import ProfileError
 
 VERSION = 1
@@ -69,7 +70,7 @@ def take_out(path: Path, certificates: Collection[str], *, check: bool = False) 
 
 
 def _holders(profiles: Mapping[str, dict[str, Any]], certificates: Collection[str]) -> list[str]:
-    return sorted(host for host, entry in profiles.items() if entry.get("certificate_sha1") in certificates)
+    return sorted(host for host, entry in profiles.items() if bare(str(entry.get("certificate_sha1"))) in certificates)
 
 
 def _entry(profiles: Mapping[str, dict[str, Any]], host: str, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,20 +5,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from .._x509.text import thumbprint
 from . import certificates
 from ._base import PkiError, utc_text
 from .deciding import current_of
-from .deliveries import on_macs, replaced
+from .deliveries import macs_of_clients, on_macs, replaced
 from .folder import Folder
 from .issuing import destroy, leftovers, settle, settled
-from .ledger import Row, by_client, reading, writing
+from .ledger import REFUSED, Ledger, Row, by_client, reading, writing
 from .outcome import Entry, Outcome, entry_of, still_to_refuse, told_certificates
-from .requests import ClientRequest, shown
+from .requests import ClientRequest, unknown_clients
 
 # For each way to end a client: the states of its certificates that are ended.
 ENDS = {
@@ -43,12 +43,13 @@ def end_clients(
     the ledger.
 
     Either way the private key is destroyed here and the ledger keeps the certificates. A client that was ended before
-    is left as it is. One that never was fails, if it is to be revoked: a misspelt name must not look like a success.
-    With `check` nothing is written.
+    is left as it is. One that never was is an error if it is to be revoked, and nobody is: a misspelt name must not
+    look like a success. If it is to be removed, that is a warning. With `check` nothing is written.
     """
     certificates.require_cryptography()
     folder.exists()  # raises for a folder that is not ours
-    ending = _Ending(state, frozenset(r.name for r in requests), frozenset(map(normal_thumbprint, thumbprints)), now)
+    names = frozenset(request.name for request in requests)
+    ending = _Ending(state, names, frozenset(thumbprint(text, "thumbprints") for text in thumbprints), now)
     outcome = _foresee(folder, ending)
     if not outcome.changed:
         return outcome
@@ -62,6 +63,26 @@ def end_clients(
                     ledger.set_state(row, state, why or state, now)
             destroy(folder, ledger, [row for row in rows if row.private_sha256], now)
     return outcome
+
+
+def note_refused(folder: Folder, thumbprints: Collection[str], now: datetime) -> None:
+    """Write down which of our client certificates Azure was seen to refuse, by thumbprint; each once."""
+    with reading(folder) as ledger:
+        if not _news(ledger, thumbprints):
+            return
+    with folder.writing(), writing(folder) as ledger, ledger.transaction():
+        note(ledger, thumbprints, now)
+
+
+def note(ledger: Ledger, refused: Collection[str], now: datetime) -> None:
+    """The same, in a transaction that is open."""
+    for sha1 in _news(ledger, refused):
+        ledger.tell(sha1, REFUSED, "seen in Azure", now)
+
+
+def _news(ledger: Ledger, thumbprints: Collection[str]) -> list[str]:
+    known = {event.sha1 for event in ledger.events() if event.what == REFUSED}
+    return [r.sha1 for r in ledger.rows() if r.kind == "client" and r.sha1 in thumbprints and r.sha1 not in known]
 
 
 @dataclass(frozen=True)
@@ -84,25 +105,23 @@ class _Ending:
         ]
 
 
-def normal_thumbprint(text: str) -> str:
-    """40 upper-case hex digits; PkiError for anything else."""
-    digits = re.sub("[\\s:]", "", str(text)).upper()
-    if not re.fullmatch("[0-9A-F]{40}", digits):
-        raise PkiError(f"{shown(str(text))} is no SHA-1 thumbprint, which has 40 hex digits; give the one of Azure.")
-    return digits
-
-
 def _foresee(folder: Folder, ending: _Ending) -> Outcome:
     with reading(folder) as ledger:
         rows = ledger.rows()
         deliveries = ledger.deliveries()
     owners = {row.sha1: row.name for row in rows if row.kind == "client"}
-    unknown = sorted(ending.thumbprints - set(owners))
-    if unknown:
+    foreign = sorted(ending.thumbprints - set(owners))
+    if foreign:
         raise PkiError(
-            f"The PKI folder {folder.path} knows no client certificate {unknown[0]}; check the thumbprint, or tell "
-            "Azure alone, with server_configuration_certificates."
+            f"Nobody was revoked: the PKI folder {folder.path} knows no client certificate {foreign[0]}; check the "
+            "thumbprint, or tell Azure alone, with server_configuration_certificates."
         )
+    macs = macs_of_clients(on_macs(deliveries, rows))
+    misspelt = unknown_clients(
+        ending.names, {name: macs[name].last.host if name in macs else "" for name in by_client(rows)}
+    )
+    if misspelt and ending.state == "revoked":
+        raise PkiError(f"Nobody was revoked: the PKI folder {folder.path} knows {misspelt}.")
     names = ending.names | {owners[sha1] for sha1 in ending.thumbprints}
     found = leftovers(folder, [row for row in rows if row.name in names and row.kind == "client"])
     unfinished = {row.name for row in (*found.finish, *found.abandon, *found.destroy)}  # by a killed run
@@ -113,7 +132,7 @@ def _foresee(folder: Folder, ending: _Ending) -> Outcome:
         rows_to_end = ending.of(history.get(name, ()))
         ended |= {row.sha1 for row in rows_to_end}
         before[name] = entry_of(folder, current_of(history.get(name, ())))
-        entry = _entry(folder, name, history.get(name, ()), rows_to_end, ending.state)
+        entry = _entry(history.get(name, ()), rows_to_end, ending.state)
         if name in unfinished:
             entry = replace(entry, changed=True, reason=entry.reason or ending.state)
         entries[name] = entry
@@ -123,16 +142,12 @@ def _foresee(folder: Folder, ending: _Ending) -> Outcome:
         entries,
         before,
         still_to_refuse(after, ending.now),
+        [f"The PKI folder {folder.path} knows {misspelt}: there was nothing to remove."] if misspelt else [],
         revocable=told_certificates(row for row in done if row.name in names),
     )
 
 
-def _entry(folder: Folder, name: str, history: Sequence[Row], ending: Sequence[Row], state: str) -> Entry:
-    if state == "revoked" and not history:
-        return Entry(
-            failed=True,
-            msg=f"The PKI folder {folder.path} knows no certificate of a client {shown(name)}; check the name.",
-        )
+def _entry(history: Sequence[Row], ending: Sequence[Row], state: str) -> Entry:
     last = next((row for row in reversed(history) if row in ending or row.state == state), None)
     if last is None:
         return Entry()

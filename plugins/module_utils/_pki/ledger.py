@@ -105,6 +105,7 @@ CREATE TRIGGER deliveries_keep BEFORE UPDATE ON deliveries BEGIN SELECT RAISE(AB
 
 
 REBUILT = "rebuilt"  # the reason of a certificate of which the files alone told
+REFUSED = "refused"  # the event that Azure was seen to refuse a certificate
 
 
 class LostLedgerError(PkiError):

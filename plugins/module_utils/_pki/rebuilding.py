@@ -17,7 +17,7 @@ import contextlib
 import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING
 
 from .._errors import UserVpnError
 from .._files import read
+from .._x509.text import thumbprint
 from . import certificates, pkcs12
 from ._base import SMALL_FILE, PkiError, sha256_hex
-from .ending import ENDS, normal_thumbprint
+from .ending import ENDS, note
 from .folder import Folder
 from .issuing import Issuance
 from .ledger import REBUILT, Ledger, LostLedgerError, Row, by_client, reading, replacing, writing
@@ -73,7 +74,7 @@ def rebuild(
     `revoked` are the thumbprints that Azure refuses. `password` opens the PKCS#12 files, which proves them whole.
     """
     certificates.require_cryptography()
-    thumbprints = frozenset(map(normal_thumbprint, revoked))
+    thumbprints = frozenset(thumbprint(text, "revoked") for text in revoked)
     if not folder.exists():
         raise PkiError(f"{folder.path} is no PKI folder, so there is nothing to rebuild; give the path of one.")
     known = _known(folder)
@@ -87,11 +88,11 @@ def rebuild(
         if known is not None:
             with contextlib.suppress(LostLedgerError), writing(folder) as ledger:  # damage may show only now
                 found = _Scan(folder, now, thumbprints, password).of(known, ledger.salt(), lost=False)
-                _enter(ledger, found, now)
+                _enter(ledger, found, thumbprints, now)
                 return found.rebuilt
         with replacing(folder, now) as ledger:
             found = _Scan(folder, now, thumbprints, password).of([], ledger.salt(), lost=True)
-            _enter(ledger, found, now)
+            _enter(ledger, found, thumbprints, now)
     return found.rebuilt
 
 
@@ -105,7 +106,7 @@ def _known(folder: Folder) -> list[Row] | None:
         return None
 
 
-def _enter(ledger: Ledger, found: _Found, now: datetime) -> None:
+def _enter(ledger: Ledger, found: _Found, refused: Collection[str], now: datetime) -> None:
     with ledger.transaction():
         for row in found.rebuilt.revoked:
             ledger.set_state(row, "revoked", REBUILT, now)
@@ -116,6 +117,7 @@ def _enter(ledger: Ledger, found: _Found, now: datetime) -> None:
                     if older.state == "issued":
                         ledger.set_state(older, "superseded", REBUILT, now)
             ledger.write_down(row, issuance.pem, issuance.chain, now)
+        note(ledger, refused, now)
 
 
 @dataclass(frozen=True)

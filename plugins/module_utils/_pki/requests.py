@@ -9,6 +9,7 @@ What all four take everywhere are letters, digits, dots and dashes.
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections import Counter
@@ -17,10 +18,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .._x509.text import bare
 from ._base import PkiError
 
 LONGEST_NAME = 64  # of a common name (RFC 5280, ub-common-name)
 LONGEST_DNS_NAME = 253
+MOST_TOLD = 3
 DNS_NAME = re.compile(r"[A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*")
 KEYS = ("name", "sans", "pkcs12_password", "pkcs12_source", "certificate_source", "key_source", "source_password")
 
@@ -154,6 +157,29 @@ def _bad_sources(request: ClientRequest) -> str:
 def shown(text: str) -> str:
     """Foreign text for a message: in quotes, what a terminal would not print escaped, not endless."""
     return repr(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 3]}...")
+
+
+def unknown_clients(names: Iterable[str], hosts: Mapping[str, str]) -> str:
+    """Which of `names` are no clients, each with the names that come nearest; empty when all are known.
+
+    `hosts` are the known clients, each with the Mac on which its profile was seen last, or an empty text.
+    """
+    unknown = sorted(set(names) - set(hosts))
+    told = [f"no client {shown(name)} ({_nearest(name, hosts)})" for name in unknown[:MOST_TOLD]]
+    more = [f"none of {len(unknown) - MOST_TOLD} others"] if len(unknown) > MOST_TOLD else []
+    return ", ".join(told + more)
+
+
+def _nearest(name: str, hosts: Mapping[str, str]) -> str:
+    if re.fullmatch("[0-9A-F]{20,}", bare(name)):
+        return "if it is to be a thumbprint, SHA-1 has 40 hex digits"
+    called = {host.lower(): f"{client} on {host}" for client, host in hosts.items() if host}
+    called |= {client.lower(): client for client in hosts}
+    asked = name.strip().lower()[:LONGEST_DNS_NAME]
+    alike = difflib.get_close_matches(asked, called, n=MOST_TOLD)
+    parts = sorted(text for text in called if min(len(asked), len(text)) > 2 and (asked in text or text in asked))
+    near = list(dict.fromkeys(called[text] for text in (*alike, *parts)))[:MOST_TOLD]
+    return f"the nearest known are {', '.join(near)}" if near else "no known name is like it"
 
 
 def suggestion(name: str) -> str:

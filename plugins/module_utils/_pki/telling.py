@@ -21,7 +21,7 @@ from .deciding import current_of
 from .deliveries import OnMac, macs_of_clients, on_macs, relied_on, replaced
 from .folder import Folder
 from .issuing import leftovers, settled
-from .ledger import Event, Ledger, Row, by_client, reading
+from .ledger import REFUSED, Event, Ledger, Row, by_client, reading
 from .outcome import still_to_refuse, told_certificates
 from .roots import current_root, describe_roots, generations
 
@@ -58,10 +58,11 @@ def tell(
     macs = on_macs(deliveries, rows)
     wanted = {row.name for row in rows if row.kind == "client"}
     wanted &= wanted if names is None else set(names)
+    refused = {sha1: event.time for (sha1, what), event in entered.items() if what == REFUSED}
     needed = relied_on(rows, macs, now)
     shown = [row for row in rows if row.kind == "root" or row.name in wanted]
     hosts = {mac.last.host for mac in macs if names is None or mac.client in wanted}
-    summary = Summary(rows, by_client(rows), macs_of_clients(macs), now, timedelta(days=renew_before_days))
+    summary = Summary(rows, by_client(rows), macs_of_clients(macs), now, timedelta(days=renew_before_days), refused)
     told = {
         "clients": {name: summary.of(name) for name in sorted(wanted)},
         "certificates": [_certificate(row, entered, folder, now) for row in shown],
@@ -84,7 +85,7 @@ def require_ledger(folder: Folder) -> None:
 
 
 def _state_events(events: Iterable[Event]) -> dict[tuple[str, str], Event]:
-    """The last event that brought a certificate into a state."""
+    """The last event of each kind that a certificate has had: mostly, that it came into a state."""
     return {(event.sha1, event.what): event for event in events}
 
 
@@ -134,6 +135,7 @@ class Summary:
     macs: Mapping[str, OnMac]
     now: datetime
     renew_before: timedelta
+    refused: Mapping[str, str]  # since when Azure was seen to refuse a certificate, by SHA-1
 
     def of(self, name: str) -> dict[str, Any]:
         history, mac = self.history[name], self.macs.get(name)
@@ -197,10 +199,14 @@ class Summary:
 
     def _ended(self, history: Sequence[Row], held: Row | None) -> tuple[str, str]:
         if any(row.state == "revoked" for row in history):
-            valid = any(row.state == "revoked" and row.not_after > self.now for row in history)
-            refuse = "See that Azure refuses it, and take" if valid else "Take"
-            done = "See that Azure refuses it." if valid else "Nothing; its certificates have ended."
-            return "revoked", f"{refuse} the profile off the Mac." if held else done
+            valid = [row.sha1 for row in history if row.state == "revoked" and row.not_after > self.now]
+            told = all(sha1 in self.refused for sha1 in valid)
+            if not told:
+                return "revoked", f"See that Azure refuses it{', and take the profile off the Mac' if held else ''}."
+            if held:
+                return "revoked", "Take the profile off the Mac."
+            since = f"Azure refuses it, as was seen at {max(map(self.refused.__getitem__, valid))}" if valid else ""
+            return "revoked", f"Nothing; {since or 'its certificates have ended'}."
         if all(row.state in {"superseded", "abandoned"} for row in history):
             return (
                 "removed",

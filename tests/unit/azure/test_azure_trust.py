@@ -154,21 +154,6 @@ def test_what_azure_holds_is_never_an_error(content: bytes) -> None:
     assert certificates.from_azure(None).status(NOW) == "unreadable"
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["ab" * 20, "AB:" * 19 + "AB", " \u200e" + "aB " * 20, "ab-" * 19 + "ab"],
-    ids=["plain", "colons", "windows", "dashes"],
-)
-def test_thumbprints(text: str) -> None:
-    assert certificates.thumbprint(text) == "AB" * 20
-
-
-@pytest.mark.parametrize("text", ["", "AB" * 32, "G" * 40, "A" * 41])
-def test_not_thumbprints(text: str) -> None:
-    with pytest.raises(UserVpnError, match="SHA-1 thumbprint"):
-        certificates.thumbprint(text)
-
-
 # --- plans -------------------------------------------------------------------------------------------------------
 
 

@@ -428,11 +428,38 @@ def test_a_key_that_a_killed_run_should_have_destroyed(
     assert rooted.sql("SELECT what FROM events ORDER BY id DESC LIMIT 1") == [("key_destroyed",)]
 
 
-def test_a_misspelt_name_is_not_taken_for_revoked(rooted: Pki) -> None:
-    rooted.issue("mac-01")
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("mac-O1", "no client 'mac-O1' (the nearest known are mac-01, mac-02)"),
+        ("MAC-01", "no client 'MAC-01' (the nearest known are mac-01, mac-02)"),
+        ("mac-01.fritz.box", "no client 'mac-01.fritz.box' (the nearest known are mac-01)"),
+        ("laptop", "no client 'laptop' (the nearest known are mac-02 on laptop-7)"),
+        ("\u200emac-01", "no client '\\u200emac-01' (the nearest known are mac-01, mac-02)"),
+        ("gone", "no client 'gone' (no known name is like it)"),
+        ("AB CD" * 9, "(if it is to be a thumbprint, SHA-1 has 40 hex digits)"),
+        ("x" * 100_000, "(no known name is like it)"),
+        ("", "no client '' (no known name is like it)"),
+    ],
+)
+def test_a_misspelt_name_is_not_taken_for_revoked(rooted: Pki, asked: str, words: str) -> None:
+    clients = rooted.issue("mac-01", "mac-02").entries
+    rooted.seen("laptop-7", clients["mac-02"].sha1)
+    before = rooted.tree()
     for check in (True, False):
-        outcome = rooted.end("mac-O1", "mac-01", check=check)
-        assert outcome.failures == ["mac-O1"]
-        assert "check the name" in outcome.entries["mac-O1"].msg
-        assert outcome.entries["mac-01"].changed
-        assert outcome.changed
+        with pytest.raises(PkiError) as error:
+            rooted.end("mac-01", asked, check=check, thumbprints=[clients["mac-02"].sha1])
+        assert words in str(error.value)
+        assert str(error.value).startswith("Nobody was revoked")
+        assert str(error.value).isprintable()
+        assert len(str(error.value)) < 500
+        removed = rooted.end(asked, state="removed", check=check)
+        assert not removed.changed
+        assert [warning for warning in removed.warnings if words in warning]
+    assert rooted.tree() == before
+
+
+def test_many_misspelt_names_are_one_sentence(rooted: Pki) -> None:
+    rooted.issue("mac-01")
+    with pytest.raises(PkiError, match=r"no client 'x10' \(.*\), none of 97 others\.$"):
+        rooted.end(*(f"x{number}" for number in range(100)))

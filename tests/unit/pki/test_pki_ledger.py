@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.ending import note_refused
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.telling import export_text
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSWORD, Pki, openssl
@@ -156,6 +158,30 @@ def test_a_client_that_was_revoked_and_has_lost_its_profile(rooted: Pki) -> None
     assert rooted.tell()["clients"]["mac-01"]["next_step"].startswith("Nothing")
 
 
+def test_nothing_is_left_to_do_in_azure_once_it_was_seen_to_refuse(rooted: Pki) -> None:
+    def refused() -> None:
+        note_refused(rooted.folder, {first, second, "AB" * 20}, rooted.now)
+
+    first = rooted.issue("mac-01").entries["mac-01"].sha1
+    rooted.now += 2 * DAY
+    second = renew(rooted, "mac-01").entries["mac-01"].sha1
+    rooted.seen("mac-01", second)
+    rooted.end("mac-01")
+    note_refused(rooted.folder, {first}, rooted.now)
+    assert rooted.tell()["clients"]["mac-01"]["next_step"].startswith("See that Azure refuses it, and")
+    refused()
+    written = rooted.tree()
+    refused()
+    assert rooted.tree() == written
+    assert rooted.tell()["clients"]["mac-01"]["next_step"] == "Take the profile off the Mac."
+    rooted.seen("mac-01", status="removed")
+    said = rooted.tell()["clients"]["mac-01"]["next_step"]
+    assert said == "Nothing; Azure refuses it, as was seen at 2026-11-24T12:00:00Z."
+    assert [e["sha1"] for e in rooted.tell(history=True)["events"] if e["what"] == "refused"] == [first, second]
+    rooted.now += 400 * DAY
+    assert rooted.tell()["clients"]["mac-01"]["next_step"] == "Nothing; its certificates have ended."
+
+
 @pytest.mark.parametrize("seen_as", ["pending_approval", "no_console_user", "mdm_required"])
 def test_a_profile_that_somebody_took_off_is_not_on_the_mac(rooted: Pki, seen_as: str) -> None:
     first = rooted.issue("mac-01").entries["mac-01"].sha1
@@ -293,7 +319,7 @@ def test_nobody_needs_a_root_for_what_has_ended(rooted: Pki) -> None:
 )
 def test_thumbprints_that_mean_nothing(rooted: Pki, thumbprint: str, words: str) -> None:
     for check in (True, False):
-        with pytest.raises(PkiError, match=words):
+        with pytest.raises(UserVpnError, match=words):
             rooted.end(thumbprints=[thumbprint], check=check)
 
 
@@ -454,7 +480,8 @@ def test_a_lost_ledger_is_rebuilt_from_the_files(rooted: Pki, how: str) -> None:
     assert len([p for p in rooted.path.iterdir() if ".damaged-20" in p.name]) == kept
     assert not (rooted.path / "ledger.sqlite3-journal").exists()
     assert rooted.sql("PRAGMA integrity_check") == [("ok",)]
-    assert rooted.sql("SELECT DISTINCT reason FROM events") == [("rebuilt",)]
+    assert rooted.sql("SELECT DISTINCT reason FROM events WHERE what != 'refused'") == [("rebuilt",)]
+    assert rooted.sql("SELECT sha1 FROM events WHERE what = 'refused'") == [(revoked,)]
     assert not rebuild(rooted, revoked=[revoked])["changed"]
 
     assert not rooted.root(**second).changed

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Mac is lost, and somebody types in a hurry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.tests.integration.azure_site import AzureSite, azure_site
+from ansible_collections.vwan.user_vpn.tests.integration.site import Run
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[AzureSite]:
+    with azure_site(tmp_path, mac1="15.5", mac2="26.1") as site:
+        site.host_variables["mac2"] = {"user_vpn_client_name": "anna"}
+        site.variables["user_vpn_report_dir"] = str(site.folder / "report")
+        yield site
+
+
+def files(site: AzureSite) -> dict[str, str]:
+    """Every file of store and profiles, by its content."""
+    found = [path for folder in (site.pki, site.profiles) for path in folder.rglob("*") if path.is_file()]
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def pairs(sha1: str) -> list[str]:
+    return [sha1[at : at + 2] for at in range(0, 40, 2)]
+
+
+def revoke(site: AzureSite, who: Any, *options: str) -> Run:
+    return site.play("-e", json.dumps({"user_vpn_revoke": who}), *options, playbook="vwan.user_vpn.revoke")
+
+
+def test_who_is_lost_is_refused_and_nobody_else(site: AzureSite) -> None:
+    assert site.play().returncode == 0
+    one, two = (site.identity(mac) for mac in ("mac1", "mac2"))
+    assert one and two
+    site.azure.forget_requests()
+    for mac in site.lab.macs.values():
+        mac.clear_records()
+    before = files(site)
+
+    # names that nobody has, beside one that somebody has: one sentence, and nothing is done
+    run = revoke(site, ["mac1", "ana", "laptop"])
+    assert run.returncode != 0
+    assert "Unknown error" not in run.output
+    said = run.of("client_certificates")["msg"]
+    assert said.startswith("Nobody was revoked: ")
+    assert "no client 'ana' (the nearest known are anna)" in said
+    assert "no client 'laptop' (no known name is like it)" in said
+    assert said in " ".join(run.output.split())
+    assert files(site) == before
+    assert site.azure.writes == []
+    assert all(mac.execs == [] for mac in site.lab.macs.values())
+
+    # the thumbprint of one as Windows copies it; the other, entered in the portal before, by its inventory name
+    portal = {"name": "anna, lost", "thumbprint": ":".join(pairs(two.sha1)).lower()}
+    site.configuration.properties["vpnClientRevokedCertificates"] = [portal]
+    windows = "\u200e" + " ".join(pairs(one.sha1)).lower()
+    for options in (["--check"], []):
+        run = revoke(site, [windows, "mac2"], *options)
+        assert run.returncode == 0, run.output
+        assert {one.sha1, two.sha1} == {entry["sha1"] for entry in run.of("client_certificates")["revoked"]}
+        assert f"{two.sha1}, {one.sha1}" in run.output
+    assert site.refused == {one.sha1, portal["thumbprint"]}
+    assert site.identity("mac1") is None and site.identity("mac2") is None
+    assert files(site).keys() < before.keys()
+
+    again = revoke(site, f"{':'.join(pairs(one.sha1))},anna")
+    assert again.returncode == 0
+    assert again.changed() == set()
+
+    # nothing is left to do
+    assert site.play(playbook="vwan.user_vpn.report").returncode == 0
+    told = json.loads((site.folder / "report/report.json").read_text())["clients"]
+    since = "Nothing; Azure refuses it, as was seen at "
+    assert {name: client["next_step"][: len(since)] for name, client in told.items()} == {"anna": since, "mac1": since}
