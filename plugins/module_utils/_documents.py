@@ -38,13 +38,19 @@ _NO_PROPERTY_LIST = (
 
 def read_json(content: str | bytes) -> Any:
     """The value in a JSON text; ValueError when it is none, or not plain."""
-    marks = (",", "[", "{") if isinstance(content, str) else (b",", b"[", b"{")
-    if sum(map(content.count, marks)) > MOST_VALUES:  # type: ignore[arg-type]
+    if most_values(content) > MOST_VALUES:
         raise ValueError("too many values")
     try:
         return plain(json.loads(content, parse_constant=_refuse))
     except RecursionError:
         raise ValueError("values nested too deeply") from None
+
+
+def most_values(content: str | bytes) -> int:
+    """How many values a JSON text can hold at most."""
+    if isinstance(content, str):
+        return content.count(",") + content.count("[") + content.count("{") + 1
+    return content.count(b",") + content.count(b"[") + content.count(b"{") + 1
 
 
 def read_property_list(content: bytes) -> Any:
@@ -71,8 +77,8 @@ def plain(value: Any) -> Any:
                 inner += each.values()
             elif isinstance(each, list):
                 inner += each
-            elif not _is_plain(each):
-                raise ValueError("a value that no document should hold")
+            elif flaw := _flaw(each):
+                raise ValueError(flaw)
             if len(inner) > 2 * MOST_VALUES:
                 raise ValueError("too many values")
         if not inner:
@@ -81,14 +87,15 @@ def plain(value: Any) -> Any:
     raise ValueError("values nested too deeply")
 
 
-def _is_plain(value: Any) -> bool:
+def _flaw(value: Any) -> str:
+    """What is wrong with a single value; empty when nothing is."""
     if isinstance(value, str):
-        return value.isascii() or not _SURROGATES.search(value)
+        return "" if value.isascii() or not _SURROGATES.search(value) else "half a character (U+D800 to U+DFFF)"
     if isinstance(value, int):
-        return -(1 << 63) <= value < 1 << 64  # what a property list can hold
+        return "" if -(1 << 63) <= value < 1 << 64 else "a number of more than 64 bits"  # as in a property list
     if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or isinstance(value, bytes | date)
+        return "" if math.isfinite(value) else "a number that is none"
+    return "" if value is None or isinstance(value, bytes | date) else "a value of an unknown kind"
 
 
 def _refuse(constant: str) -> NoReturn:

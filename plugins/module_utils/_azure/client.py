@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from .._documents import MOST_VALUES, most_values
 from . import clouds, credentials, errors, sdk
 from .errors import AzureError
 from .operations import Started, Wait, finish, parsed, seconds_until_next
@@ -23,10 +24,32 @@ from .operations import Started, Wait, finish, parsed, seconds_until_next
 WAIT_TIMEOUT = 1800  # seconds; a change of a configuration in use has to reach every gateway
 CONNECT_TIMEOUT = 20
 READ_TIMEOUT = 120
+ANSWER_LIMIT = 4 << 20  # bytes, unpacked; a configuration with all its certificates has some 100 KB
+VALUES_LIMIT = 200_000  # in it; the SDK takes seconds to make objects of more
+PAGES_LIMIT = 1000
 
 Say = Callable[[str], None]
 Json = dict[str, Any]
 Answer = TypeVar("Answer")
+
+
+class _Bounded:
+    """The raw body of an answer, for `requests`: whoever reads more than the limit of it gets an error."""
+
+    def __init__(self, raw: Any, wait: Wait) -> None:
+        self._raw, self._wait = raw, wait
+
+    def stream(self, *arguments: Any, **options: Any) -> Iterator[bytes]:
+        size = values = 0
+        for piece in self._raw.stream(*arguments, **options):
+            size, values = size + len(piece), values + most_values(piece)
+            if size > ANSWER_LIMIT or values > VALUES_LIMIT:
+                raise errors.unexpected(self._wait.what, " (it is larger than any)")
+            self._wait.within(READ_TIMEOUT)  # a server that sends a byte now and then has a limit, too
+            yield piece
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
 
 
 class Azure:
@@ -49,15 +72,20 @@ class Azure:
         """GET a collection, all its pages."""
 
         def call() -> list[Json]:
-            pages: list[Any] = []
+            found: list[Json] = []
+            pages = 0
 
             def keep(response: Any) -> None:
+                nonlocal pages
                 if response.http_response.status_code == 200:  # not what the SDK asked for again
-                    pages.append(response.http_response)
+                    pages += 1
+                    found.extend(_members(response.http_response, what))
+                    if pages > PAGES_LIMIT or len(found) > MOST_VALUES:
+                        raise errors.unexpected(what, " (it has no end)")
 
             for _model in self._operation(operation)(*arguments, raw_response_hook=keep):
                 pass
-            return [item for page in pages for item in _members(page, what)]
+            return found
 
         return self._call(what, call)
 
@@ -150,11 +178,19 @@ def connect(options: Mapping[str, Any], environment: Mapping[str, str], say: Say
 def _transport(wait: Wait) -> Any:
     """How requests go out. The SDK sleeps through it before it repeats one: those waits are limited and shown, too.
 
-    So is the wait for an answer: no request is sent, and no answer waited for, when the limit is over.
+    So is the wait for an answer: no request is sent, and no answer waited for, when the limit is over. And so is its
+    size, as it comes out of whatever it is packed in.
     """
     module, exceptions = sdk.load("azure.core.pipeline.transport"), sdk.load("azure.core.exceptions")
 
+    def bounded(response: Any, **_options: Any) -> None:
+        response.raw = _Bounded(response.raw, wait)
+
     class Transport(module.RequestsTransport):  # type: ignore[misc, name-defined]
+        def open(self) -> None:
+            super().open()
+            self.session.hooks["response"] = [bounded]
+
         def send(self, request: Any, **options: Any) -> Any:
             for name, seconds in (("connection_timeout", CONNECT_TIMEOUT), ("read_timeout", READ_TIMEOUT)):
                 options[name] = wait.within(options.get(name, seconds))

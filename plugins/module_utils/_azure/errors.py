@@ -19,6 +19,7 @@ from .._errors import UserVpnError
 from .sdk import load
 
 MESSAGE_LIMIT = 600
+DETAILS_LIMIT = 10
 
 
 class AzureError(UserVpnError):
@@ -121,7 +122,7 @@ _BY_STATUS = {
 
 def scrub(text: str) -> str:
     """A text on one line, of bearable length, without query strings, signatures and tokens."""
-    text = " ".join(str(text).split())
+    text = " ".join(str(text)[: 10 * MESSAGE_LIMIT].split())
     text = re.sub(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*", r"\1", text)
     text = re.sub(r"(?i)\b(sig|se|sp|st|sv|sr|skoid|sktid)=[^\s&\"'<>]+", r"\1=...", text)
     text = re.sub(r"(?i)\b(client_secret|client_assertion|password|bearer)([=: ]+)\S+", r"\1\2...", text)
@@ -153,17 +154,20 @@ def from_response(response: Any, what: str) -> AzureError:
     return refused(what, code, message, int(response.status_code), retry_after(response))
 
 
+_SECONDS = re.compile("[0-9]{1,12}")
+
+
 def retry_after(response: Any) -> float | None:
     """The seconds that Azure asks to wait, in any form that azure-core knows, or None."""
     for header in ("retry-after-ms", "x-ms-retry-after-ms"):
-        if str(response.headers.get(header) or "").isdigit():
+        if _SECONDS.fullmatch(str(response.headers.get(header) or "")):
             return float(response.headers[header]) / 1000
     text = str(response.headers.get("Retry-After") or "").strip()
-    if text.isdigit():
+    if _SECONDS.fullmatch(text):
         return float(text)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time()) if text else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -174,7 +178,7 @@ def details(body: Any) -> tuple[str, str]:
         error = body if isinstance(body, dict) else {}
     code, message = str(error.get("code") or ""), str(error.get("message") or "")
     inner = error.get("details")
-    for detail in inner if isinstance(inner, list) else []:
+    for detail in inner[:DETAILS_LIMIT] if isinstance(inner, list) else []:
         if isinstance(detail, dict) and detail.get("message") and str(detail["message"]) not in message:
             message = f"{message} {detail.get('code') or ''}: {detail['message']}".strip()
     return code, message

@@ -62,13 +62,13 @@ def fetch(url: str, wait: Wait) -> bytes:
 def _get(opener: urllib.request.OpenerDirector, url: str, wait: Wait) -> bytes:
     content = bytearray()
     with opener.open(url, timeout=wait.within(TIMEOUT)) as response:  # proxies come from the environment
-        declared = response.headers.get("Content-Length")
+        declared = response.headers.get("Content-Length") or ""
         while len(content) <= LIMIT and (piece := response.read1(PIECE)):
             content += piece
             wait.within(TIMEOUT)  # a server that sends a byte now and then has a limit, too
     if len(content) > LIMIT:
         raise AzureError(f"The package is larger than {LIMIT >> 20} MB, which no package is.", "Download")
-    if declared and declared.isdigit() and len(content) != int(declared):
+    if re.fullmatch("[0-9]{1,12}", declared) and len(content) != int(declared):
         raise http.client.IncompleteRead(b"")
     return bytes(content)
 

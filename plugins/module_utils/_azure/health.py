@@ -8,6 +8,7 @@ The health of a P2S VPN gateway has a count, bytes, and addresses. It names no u
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from . import configurations, errors, names
@@ -50,8 +51,8 @@ def read(azure: Azure, gateway: Json) -> Json:
 
 
 def _count(health: Json, name: str, what: str) -> int:
-    """A number; a missing one is 0."""
-    try:
-        return int(health.get(name) or 0)
-    except (TypeError, ValueError, OverflowError):
-        raise errors.unexpected(what) from None
+    """A number, also one in quotes; a missing one is 0."""
+    value = str(health.get(name) or 0)
+    if not re.fullmatch("[0-9]{1,18}", value):
+        raise errors.unexpected(what)
+    return int(value)

@@ -326,7 +326,7 @@ def test_roots_that_no_client_could_use(
         ({"roots": [{"public_cert_data": ""}]}, "roots[1] is empty"),
         ({"roots": [{"public_cert_data": None}]}, "roots[1] is empty"),
         ({"roots": [{"sha1": "", "state": "absent"}]}, "roots[1] is empty"),
-        ({"roots": [{"public_cert_data": "\ud800"}]}, "holds no certificate"),
+        ({"roots": [{"public_cert_data": "\ud800"}]}, "roots cannot be used, for it holds half a character"),
         ({"revoked": [{"thumbprint": ""}]}, "40 hex digits"),
         (
             {"revoked": [{"thumbprint": THUMBPRINT}, {"thumbprint": THUMBPRINT.lower(), "state": "absent"}]},

@@ -6,15 +6,21 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import json
 import math
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import client
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.configurations import GOOD_POLICY
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import Run
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
+from ansible_collections.vwan.user_vpn.tests.lab.azure.faults import Fault
+from ansible_collections.vwan.user_vpn.tests.lab.azure.messages import Response
 
 INFO = "server_configuration_info"
 HEALTH = "connection_health_info"
@@ -199,6 +205,79 @@ def test_a_wrong_answer_is_an_error_and_changes_nothing(
     assert "run again" in run.fails(module, **arguments)
     assert azure.faults.unused == []
     assert azure.writes == []
+
+
+def packed(content: bytes) -> Fault:
+    """A body that is unpacked on arrival."""
+
+    def replace(response: Response) -> Response:
+        response.body = gzip.compress(content)
+        response.headers |= {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        return response
+
+    return Fault("packed", after=replace)
+
+
+def headed(name: str, value: str) -> Fault:
+    def add(response: Response) -> Response:
+        response.headers[name] = value
+        return response
+
+    return Fault(name, after=add)
+
+
+ENDLESS = {
+    "too deep": faults.body(b"[" * 100_000),
+    "too deep, and whole": faults.body(b'{"id": ' * 500 + b"1" + b"}" * 500),
+    "5,000 digits": faults.body(b'{"id": %s}' % (b"9" * 5000)),
+    "half a character": faults.body(b'{"id": "\\ud800"}'),
+    "too large in number": faults.body(b'{"id": [' + b"[]," * 700_000 + b"1]}"),
+    "too large": faults.body(b'{"id": "%s"}' % (b"x" * (5 << 20))),
+    "too large when unpacked": packed(b'{"id": "%s"}' % (b"x" * (50 << 20))),
+}
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=none", "application/json", "text/html", ""])
+@pytest.mark.parametrize("answer", [b'{"id": "\xe4"}', '{"id": "ä"}'.encode("utf-16"), b"\xff\xfe", b"\0"])
+def test_an_answer_in_another_encoding(answer: bytes, kind: str, azure: AzureLab, macs: Any, run: Run) -> None:
+    match, module, arguments = USES["trust"]
+    azure.faults.add(match, faults.body(answer, kind), times=math.inf)
+    assert "run again" in run.fails(module, **arguments)
+    assert azure.writes == []
+
+
+@pytest.mark.parametrize("endless", ENDLESS)
+@pytest.mark.parametrize("use", ["trust", "configurations", "health", "in use"])
+def test_an_answer_without_end_is_an_error(use: str, endless: str, azure: AzureLab, macs: Any, run: Run) -> None:
+    match, module, arguments = USES[use]
+    azure.plan.headers = "direct"
+    azure.faults.add(match, ENDLESS[endless], times=math.inf)
+    tracemalloc.start()
+    try:
+        message = run.fails(module, **arguments)
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()
+    assert "run again" in message
+    assert ("it is larger than any" in message) is endless.startswith("too large")
+    assert azure.writes == []
+
+
+def test_a_list_without_end_is_an_error(azure: AzureLab, macs: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "PAGES_LIMIT", 20)
+    page = {"value": [], "nextLink": f"{azure.url}/subscriptions/{azure.subscription_id}/next?api-version=1"}
+    body = faults.body(json.dumps(page).encode(), "application/json")
+    azure.faults.add("GET */vpnServerConfigurations", body, times=math.inf)
+    azure.faults.add("GET */next", faults.raw(200, json.dumps(page).encode(), "application/json"), times=math.inf)
+    assert "it has no end" in run.fails(INFO)
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "\u00b2", "-1", "nan", "Fri, 31 Dec 99999 23:59:59 GMT"])
+def test_a_pause_without_end_is_an_error_or_none(value: str, azure: AzureLab, macs: Any, run: Run) -> None:
+    azure.faults.add("health", headed("Retry-After", value))
+    azure.faults.add("poll", headed("Retry-After", value))
+    result = run(HEALTH, p2s_vpn_gateway="gw1", wait_timeout=20)
+    assert not result["failed"] or "more than 20 seconds" in result["msg"] or "run again" in result["msg"]
 
 
 def test_a_configuration_without_all_its_parts_is_not_put_back(azure: AzureLab, macs: Any, run: Run) -> None:
