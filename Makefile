@@ -17,7 +17,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport ANSIBLE_CONFIG PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test unit integration lint sanity bench soak docs build format clean
+.PHONY: demo test unit integration lint sanity bench soak mutants docs build format clean
 
 demo: $(VENV)/demo.ready
 	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.lab.demo
@@ -45,6 +45,10 @@ bench: $(VENV)/test.ready
 	@for file in tests/bench/bench_*.py; do echo "== $$file"; \
 	  $(BIN)/python -m ansible_collections.vwan.user_vpn.tests.bench.$$(basename $$file .py) || exit 1; done
 
+# Which small faults no test notices. MUTANTS holds options of the driver, for example --area sh --number 40.
+mutants: $(VENV)/test.ready
+	@$(BIN)/python tests/tools/mutants.py $(MUTANTS)
+
 # The reference of modules and roles as pages to read, in .docs.
 docs: $(VENV)/test.ready
 	@rm -rf .docs && mkdir .docs
@@ -58,7 +62,7 @@ format: $(VENV)/test.ready
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 clean:
-	rm -rf $(VENV) .demo .docs
+	rm -rf $(VENV) .demo .docs .mutants.txt
 
 $(VENV)/%.ready: requirements/%.txt requirements/demo.txt requirements/constraints.txt | $(VENV)/made
 	@echo "Installing the Python packages of requirements/$*.txt in $(VENV) (once) ..."
