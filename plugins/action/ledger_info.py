@@ -12,6 +12,7 @@ from ..module_utils._errors import UserVpnError
 from ..module_utils._pki.folder import Folder
 from ..module_utils._pki.roots import MOST_DAYS
 from ..module_utils._pki.telling import tell
+from ..module_utils._text import cleaned
 from ..plugin_utils._action import UserVpnAction
 
 
@@ -26,10 +27,12 @@ class ActionModule(UserVpnAction):
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         if not 0 <= arguments["renew_before_days"] <= MOST_DAYS:
             raise UserVpnError(f"renew_before_days must lie between 0 and {MOST_DAYS}.")
-        return tell(
+        told = tell(
             Folder(self.local_path(arguments["path"])),
             now=datetime.now(UTC),
             renew_before_days=arguments["renew_before_days"],
             names=arguments["clients"],
             history=arguments["history"],
         )
+        lines: dict[str, Any] = cleaned(told, keep="")  # no text in it has more than one
+        return lines

@@ -36,7 +36,9 @@ options:
     type: path
     required: true
   clients:
-    description: Tell of these clients only. By default of all that the ledger knows.
+    description:
+      - Tell of these clients only, by their names, or by the SHA-1 thumbprint of a certificate that one of them has or
+        had. By default of all that the ledger knows.
     type: list
     elements: str
   renew_before_days:

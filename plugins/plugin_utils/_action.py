@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._documents import plain
 from ..module_utils._errors import LONGEST, UserVpnError, shown
+from ..module_utils._text import cleaned
 
 try:  # ansible-core 2.22 and later mask registered secrets wherever they would be shown
     from ansible.module_utils.secrets import register_secret
@@ -66,7 +67,10 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
             answer = self.perform(checked.validated_parameters, task_vars)
         except UserVpnError as error:
             return result | {"failed": True, "changed": False, "msg": str(error)}
-        return result | {"failed": False, "changed": False} | answer
+        if "msg" in answer:
+            answer["msg"] = shown(answer["msg"], LONGEST)
+        told: dict[str, Any] = cleaned(answer)
+        return result | {"failed": False, "changed": False} | told
 
     def _register_secrets(self, spec: dict[str, Any], values: dict[str, Any]) -> None:
         for name, rules in spec.items():
@@ -94,10 +98,13 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     def say(self, text: str) -> None:
         """Show a line to the person at the terminal now, while the task still runs."""
-        self._display.display(text if self._task.run_once else f"[{self.host}] {text}")
+        self._display.display(self._line(text))
 
     def warn(self, text: str) -> None:
-        self._display.warning(text if self._task.run_once else f"[{self.host}] {text}")
+        self._display.warning(self._line(text))
+
+    def _line(self, text: str) -> str:
+        return shown(text if self._task.run_once else f"[{self.host}] {text}", LONGEST)
 
 
 def _unbounded(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:

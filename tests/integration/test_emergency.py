@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Iterator
@@ -16,11 +17,15 @@ import pytest
 from ansible_collections.vwan.user_vpn.tests.integration.azure_site import AzureSite, azure_site
 from ansible_collections.vwan.user_vpn.tests.integration.site import Run
 
+# Whoever administers a Mac decides what it says it is.
+SERIAL = '=HYPERLINK("http://evil.example","C02")\x1b[31m\u202e\x9b1m'
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[AzureSite]:
     with azure_site(tmp_path, mac1="15.5", mac2="26.1") as site:
         site.host_variables["mac2"] = {"user_vpn_client_name": "anna"}
+        site.lab.macs["mac2"].serial = SERIAL
         site.variables["user_vpn_report_dir"] = str(site.folder / "report")
         yield site
 
@@ -47,6 +52,9 @@ def test_who_is_lost_is_refused_and_nobody_else(site: AzureSite) -> None:
     for mac in site.lab.macs.values():
         mac.clear_records()
     before = files(site)
+    manifest = json.loads((site.profiles / "manifest.json").read_text())["profiles"]
+    assert SERIAL not in manifest["mac2"]["serial_number"]
+    assert manifest["mac2"]["serial_number"].isprintable()
 
     # names that nobody has, beside one that somebody has: one sentence, and nothing is done
     run = revoke(site, ["mac1", "ana", "laptop"])
@@ -79,7 +87,16 @@ def test_who_is_lost_is_refused_and_nobody_else(site: AzureSite) -> None:
     assert again.changed() == set()
 
     # nothing is left to do
-    assert site.play(playbook="vwan.user_vpn.report").returncode == 0
+    run = site.play("-v", playbook="vwan.user_vpn.report")
+    assert run.returncode == 0
     told = json.loads((site.folder / "report/report.json").read_text())["clients"]
     since = "Nothing; Azure refuses it, as was seen at "
     assert {name: client["next_step"][: len(since)] for name, client in told.items()} == {"anna": since, "mac1": since}
+
+    # and nothing that the Mac says of itself moves a cursor, forges a line or becomes a formula
+    texts = [run.output, *((site.folder / f"report/report.{form}").read_text() for form in ("txt", "csv", "json"))]
+    assert all(line.isprintable() for text in texts for line in text.split("\n"))
+    with (site.folder / "report/report.csv").open(newline="") as stream:
+        cells = {row["client"]: row["serial_number"] for row in csv.DictReader(stream)}
+    assert cells["anna"].startswith("'=HYPERLINK(")
+    assert not [cell for cell in cells.values() if cell.startswith(("=", "+", "-", "@"))]

@@ -203,8 +203,11 @@ def test_export_without_contact_to_any_mac(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
     mac.offline()
     site.variables["user_vpn_delivery"] = "export"
+    site.host_variables["mac-anna"] = {"user_vpn_serial_number": "C02XX1LAB"}
     assert_ended_well(site.play("-e", "user_vpn_verify=false"))  # text, as it comes from a command line
     assert (site.profiles / "mac-anna.mobileconfig").exists()
+    entry = json.loads((site.profiles / "manifest.json").read_text())["profiles"]["mac-anna"]
+    assert entry["serial_number"] == "C02XX1LAB"  # by it an MDM finds the Mac, which nobody has asked
     assert not mac.execs
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from .. import _files
 from .._documents import read_json
+from .._text import cleaned
 from .._x509.text import bare
 from .errors import ProfileError
 
@@ -76,7 +77,7 @@ def _holders(profiles: Mapping[str, dict[str, Any]], certificates: Collection[st
 def _entry(profiles: Mapping[str, dict[str, Any]], host: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     known = profiles.get(host, {})
     serial_number = fields.get("serial_number") or known.get("serial_number")
-    return {**known, **fields, "host": host, "serial_number": serial_number}
+    return {**known, **fields, "host": host, "serial_number": cleaned(serial_number, keep="")}
 
 
 def _updated(path: Path, host: str, fields: Mapping[str, Any]) -> tuple[bytes, bool]:

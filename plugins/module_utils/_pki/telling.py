@@ -8,14 +8,14 @@ The texts of an export depend on the ledger alone, not on the day: an unchanged 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from .._text import csv_text
+from .._x509.text import bare
 from ._base import PkiError, utc_text
 from .deciding import current_of
 from .deliveries import OnMac, macs_of_clients, on_macs, relied_on, replaced
@@ -57,7 +57,9 @@ def tell(
         roots = describe_roots(folder, ledger, rows)
     macs = on_macs(deliveries, rows)
     wanted = {row.name for row in rows if row.kind == "client"}
-    wanted &= wanted if names is None else set(names)
+    if names is not None:
+        asked = {*names, *map(bare, names)}
+        wanted = {row.name for row in rows if row.name in wanted and asked & {row.name, row.sha1}}
     refused = {sha1: event.time for (sha1, what), event in entered.items() if what == REFUSED}
     needed = relied_on(rows, macs, now)
     shown = [row for row in rows if row.kind == "root" or row.name in wanted]
@@ -266,9 +268,5 @@ def _json(ledger: Ledger) -> bytes:
 
 def _csv(ledger: Ledger) -> bytes:
     entered = _state_events(ledger.events())
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in ledger.rows():
-        writer.writerow(_stable(row, entered))
-    return text.getvalue().encode()
+    told = (_stable(row, entered) for row in ledger.rows())
+    return csv_text([CSV_COLUMNS, *([row[column] for column in CSV_COLUMNS] for row in told)]).encode()

@@ -232,6 +232,9 @@ def test_only_the_named_clients_and_the_whole_history(rooted: Pki) -> None:
     assert [c["name"] for c in told["certificates"]] == ["P2SRootCert", "mac-01"]
     assert [d["macos_version"] for d in told["deliveries"]] == ["26.1"]
     assert told["events"] == []
+    windows = "\u200e" + " ".join(first[at : at + 2] for at in range(0, 40, 2)).lower()
+    assert rooted.tell(names=[windows]) == told
+    assert rooted.tell(names=["AB" * 20, "mac-O1"])["clients"] == {}
     whole = rooted.tell(history=True)
     assert [d["macos_version"] for d in whole["deliveries"]] == ["15.5", "26.1"]
     assert [(e["sha1"], e["what"]) for e in whole["events"]] == rooted.sql("SELECT sha1, what FROM events ORDER BY id")
