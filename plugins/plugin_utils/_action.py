@@ -113,7 +113,7 @@ def _unbounded(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[s
         value = values.get(name)
         if rules.get("type") == "int" and _too_large(value):
             yield f"{name} is too large: give a number below {LARGEST}"
-        elif isinstance(value, list | dict):
+        elif isinstance(value, list | dict) or (isinstance(value, str) and rules.get("type") == "str"):
             try:
                 plain(value)
             except ValueError as error:

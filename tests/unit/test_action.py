@@ -49,6 +49,13 @@ def test_a_value_without_end(action: str, option: str) -> None:
         assert result["msg"].startswith(f"{option} cannot be used, for it holds ")
 
 
+@pytest.mark.parametrize(("action", "option"), list(options("str")))
+def test_a_text_that_is_no_unicode(action: str, option: str) -> None:
+    result = run_action(action, {option: "half a pair \ud83d"})
+    assert result["failed"]
+    assert result["msg"] == f"{option} cannot be used, for it holds half a character (U+D800 to U+DFFF)"
+
+
 @pytest.mark.parametrize("value", ["x" * 100_000, "\x1b[31m", [1], {}, "", "1.5"])
 def test_what_is_no_number(value: Any) -> None:
     result = run_action("mac_profile", {"wait": value})

@@ -12,10 +12,12 @@ which IKEv2 transform: RFC 7296, 3526, 4106, 4868, 5114 and 5903, and Microsoft'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from .._errors import shown
 from .errors import ProfileError
 
 _Value = TypeVar("_Value", str, int)
@@ -165,7 +167,7 @@ def choose(algorithms: Any = None, ipsec_policy: Any = None) -> Algorithms:
         return PAIRS[DEFAULT_PAIR].apple
     if isinstance(algorithms, str):
         if algorithms not in PAIRS:
-            raise ProfileError(f"There is no pair of algorithms named {algorithms!r}; choose {', '.join(PAIRS)}.")
+            raise ProfileError(f"There is no pair of algorithms named {_shown(algorithms)}; choose {', '.join(PAIRS)}.")
         return PAIRS[algorithms].apple
     return from_dictionaries(algorithms)
 
@@ -267,12 +269,11 @@ def _nearest_pair(values: Mapping[str, str]) -> str:
 def _seconds(value: Any) -> int:
     if value is None:
         return GATEWAY_CHILD_SECONDS
-    try:
-        seconds = int(value)
-    except (TypeError, ValueError):
-        seconds = 0
-    if seconds <= 0:
-        raise ProfileError(f"saLifeTimeSeconds in ipsec_policy must be a positive number of seconds, not {value!r}.")
+    seconds = _number(value)
+    if not seconds:
+        raise ProfileError(
+            f"saLifeTimeSeconds in ipsec_policy must be a positive number of seconds, not {_shown(value)}."
+        )
     return seconds
 
 
@@ -313,12 +314,22 @@ def _association(name: str, wish: Any, lifetime: int) -> Association:
 
 def _one_of(where: str, value: _Value, allowed: Sequence[_Value]) -> _Value:
     if value not in allowed:
-        raise ProfileError(f"{where} is {value!r}; a Mac takes {', '.join(map(str, allowed))}.")
+        raise ProfileError(f"{where} is {_shown(value)}; a Mac takes {', '.join(map(str, allowed))}.")
     return value
 
 
 def _whole(where: str, value: Any) -> int:
-    try:
-        return int(str(value))
-    except ValueError:
-        raise ProfileError(f"{where} must be a whole number, not {value!r}.") from None
+    number = _number(value)
+    if number is None:
+        raise ProfileError(f"{where} must be a whole number, not {_shown(value)}.")
+    return number
+
+
+def _number(value: Any) -> int | None:
+    """A number as JSON, YAML and people write it; None for anything else, and for one of more than nine digits."""
+    text = str(value).strip()
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+
+
+def _shown(value: Any) -> str:
+    return shown(repr(value))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._errors import shown
 from .algorithms import Algorithms, Association
 from .certificates import Certificate
 from .identity import Identity
@@ -35,7 +36,7 @@ def common(kind: str, identifier: str, display_name: str) -> Payload:
 
 def ca_certificate(kind: str, identifier: str, certificate: Certificate) -> Payload:
     """A certificate without a key: a gateway root (ROOT) or a CA of the client's chain (CA)."""
-    name = certificate.common_name or certificate.subject or "CA"
+    name = shown(certificate.common_name or certificate.subject or "CA")
     return common(kind, f"{identifier}.{certificate.sha256}", name) | {
         "PayloadContent": certificate.der,
         "PayloadCertificateFileName": file_name(name, ".cer"),

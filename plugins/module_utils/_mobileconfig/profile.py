@@ -22,6 +22,8 @@ from .names import check_identifier, is_host_name, uuid_of
 from .on_demand import OnDemand, build
 from .schema import validate
 
+_A_ROOT = "A gateway root of the settings"
+
 DEAD_PEER_DETECTION = {"none": "None", "low": "Low", "medium": "Medium", "high": "High"}
 
 # Keys of the IKEv2 dictionary that a user may not add: they hold a secret, or belong to another kind of VPN.
@@ -100,7 +102,7 @@ class Draft:
         self.chain = [each for text in request.client_chain for each in from_pem(text, "A file of client_chain")]
         self.algorithms = choose(request.algorithms, request.ipsec_policy)
         self.on_demand: OnDemand = build(request.on_demand)
-        self.dns = payloads.dns(request.dns or {}, _addresses(settings.get("dns_servers")))
+        self.dns = payloads.dns(request.dns or {}, _texts(settings, "dns_servers"))
         if self.dns is not None and not self.dns["ServerAddresses"]:
             raise ProfileError("dns needs servers: a Mac takes no DNS settings without them, and the package has none.")
         self.warnings = [*self.algorithms.warnings, *_expired(self.roots), *self._routing_warnings()]
@@ -171,7 +173,7 @@ class Draft:
         return _sorted(each for each in [*self.chain, *identity.intermediates] if each.der not in known)
 
     def _routing_warnings(self) -> list[str]:
-        routes = set(map(str, self.request.settings.get("routes") or ()))
+        routes = set(_texts(self.request.settings, "routes"))
         if self.request.routing != "full" or "0.0.0.0/0" in routes or {"0.0.0.0/1", "128.0.0.0/1"} <= routes:
             return []
         return [
@@ -212,8 +214,8 @@ def _checked(document: dict[str, Any], macos: str | None) -> list[str]:
 def _gateway_roots(settings: Mapping[str, Any]) -> list[Certificate]:
     roots = [
         certificate
-        for root in settings.get("gateway_roots") or ()
-        for certificate in from_pem(str(root.get("pem", "")), "A gateway root of the settings")
+        for root in _listed(settings, "gateway_roots")
+        for certificate in from_pem(str(root.get("pem", "") if isinstance(root, Mapping) else ""), _A_ROOT)
     ]
     if not roots:
         raise ProfileError(
@@ -250,5 +252,12 @@ def _host(name: str, value: Any) -> str:
     return text
 
 
-def _addresses(values: Any) -> list[str]:
-    return [str(value) for value in values or ()]
+def _texts(settings: Mapping[str, Any], name: str) -> list[str]:
+    return [str(value) for value in _listed(settings, name)]
+
+
+def _listed(settings: Mapping[str, Any], name: str) -> list[Any]:
+    found = settings.get(name) or []
+    if not isinstance(found, list):
+        raise ProfileError(f"settings.{name} must be a list, as profile_package_info returns it.")
+    return found

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._errors import shown
 from . import completing, payloads
 from .completing import Unfinished
 from .errors import ProfileError
@@ -19,6 +20,8 @@ from .stored import Stored
 
 _CERTIFICATES = (payloads.ROOT, payloads.CA, payloads.IDENTITY)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
+SCOPES = ("System", "User")
 
 
 @dataclass(frozen=True)
@@ -40,20 +43,22 @@ def read_profile(raw: bytes, where: str) -> ReadProfile:
     document = Stored.of(raw).document
     if document is None or document.get("PayloadType") != "Configuration":
         raise ProfileError(
-            f"{where} is no configuration profile; give a file that the module mobileconfig has written."
+            f"{where} is no configuration profile in XML; give a file that the module mobileconfig has written."
         )
     identifier, uuid = document.get("PayloadIdentifier"), document.get("PayloadUUID")
-    content = document.get("PayloadContent")
+    content, scope = document.get("PayloadContent"), document.get("PayloadScope", "User")
     if not isinstance(identifier, str) or not isinstance(uuid, str) or not isinstance(content, list):
         raise ProfileError(f"{where} lacks PayloadIdentifier, PayloadUUID or PayloadContent; render it again.")
+    if scope not in SCOPES or not _UUID.fullmatch(uuid):
+        raise ProfileError(f"{where} has a PayloadScope or a PayloadUUID that no Mac would take; render it again.")
     items = [item for item in content if isinstance(item, Mapping)]
     roots = (item.get("PayloadContent") for item in items if item.get("PayloadType") == payloads.ROOT)
     client = completing.certificate_of(document)
     return ReadProfile(
         identifier=check_identifier(identifier),
         uuid=uuid.upper(),
-        scope=str(document.get("PayloadScope", "User")),
-        display_name=str(document.get("PayloadDisplayName", identifier)),
+        scope=scope,
+        display_name=shown(str(document.get("PayloadDisplayName", identifier))),
         certificates=frozenset(_fingerprints(items, *_CERTIFICATES)),
         identity=next(_fingerprints(items, payloads.IDENTITY), ""),
         gateway_roots=tuple(sorted(hashlib.sha1(der).hexdigest().upper() for der in roots if isinstance(der, bytes))),  # noqa: S324

@@ -21,6 +21,7 @@ from typing import Any
 from .errors import ProfileError
 
 OLDEST_MACOS = "11.0"
+LONGEST_TEXT = 4000
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Key:
     """What one key may hold.
 
     `since`: first macOS that reads it. `gone`: values that were legal once, with the first macOS without them.
-    `keys`: the table of a dictionary. `items`: what each element of an array is.
+    `keys`: the table of a dictionary. `items`: what each element of an array is. `lines`: a text that may have several.
     """
 
     kind: type
@@ -40,6 +41,7 @@ class Key:
     gone: Mapping[Any, str] = field(default_factory=dict)
     keys: Mapping[str, Key] | None = None
     items: Key | None = None
+    lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ COMMON: dict[str, Key] = {
     "PayloadIdentifier": Key(str, required=True),
     "PayloadUUID": Key(str, required=True),
     "PayloadDisplayName": TEXT,
-    "PayloadDescription": TEXT,
+    "PayloadDescription": Key(str, lines=True),
     "PayloadOrganization": TEXT,
 }
 
@@ -238,7 +240,7 @@ def _check(value: Any, key: Key, where: str, macos: tuple[int, ...] | None) -> I
     if macos is not None and key.since and macos < _version(key.since):
         yield Problem("warning", where, f"is read by macOS {key.since} and later only")
     if isinstance(value, str):
-        yield from _check_text(value, where)
+        yield from _check_text(value, where, _CONTROL if key.lines else _CONTROL_AND_BREAKS)
     yield from _check_value(value, key, where, macos)
     if isinstance(value, list) and key.items is not None:
         for index, item in enumerate(value):
@@ -277,13 +279,17 @@ def _check_value(value: Any, key: Key, where: str, macos: tuple[int, ...] | None
         yield Problem("error", where, f"{_shown(value)} is more than {key.high}")
 
 
-# What XML 1.0 cannot hold, and what plistlib therefore refuses or writes unreadably.
-_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# What XML 1.0 cannot hold, and plistlib therefore refuses or writes unreadably; and what a Mac's tools, which print one
+# name a line, would make two of, or a terminal obey.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_CONTROL_AND_BREAKS = re.compile(f"{_CONTROL.pattern[:-1]}\t\n]")
 
 
-def _check_text(value: str, where: str) -> Iterator[Problem]:
-    if _UNWRITABLE.search(value):
-        yield Problem("error", where, "holds a character that no property list can hold")
+def _check_text(value: str, where: str, refused: re.Pattern[str]) -> Iterator[Problem]:
+    if refused.search(value):
+        yield Problem("error", where, "holds a control character, such as a line break or a tab")
+    if len(value) > LONGEST_TEXT:
+        yield Problem("error", where, f"is longer than {LONGEST_TEXT} characters")
 
 
 def _is_a(value: Any, key: Key) -> bool:

@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .._errors import shown
 from .certificates import from_der
 from .payloads import IDENTITY
 from .stored import Stored
+
+MOST_LINES = 5000
+LONGEST_LINE = 4200  # a key, and a text of the longest that a profile of ours may have
 
 _SECRET_WORDS = ("password", "secret", "challenge", "ppk", "token")
 
@@ -24,7 +29,7 @@ def lines(stored: Stored | None) -> list[str]:
     head = [f"file mode = {stored.mode:04o}", *(f"signature carries {signer}" for signer in signers)]
     if stored.document is None:
         return [*head, "(no configuration profile)"]
-    return head + list(_profile(stored.document))
+    return head + [shown(line, LONGEST_LINE) for line in itertools.islice(_profile(stored.document), MOST_LINES)]
 
 
 def _profile(document: Mapping[str, Any]) -> Iterator[str]:

@@ -226,3 +226,16 @@ def test_hostile_wishes_end_in_one_kind_of_error(wish: Any, policy: Any) -> None
     except ProfileError:
         return
     assert chosen.ike.dh_group in algorithms.APPLE_GROUPS
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, [1] * 5000, {"a": [1]}, "\x1b[31m", 1e300, None, True, -1, "²", "1e3"])
+def test_values_without_end_are_named_in_one_line(value: Any) -> None:
+    good = {"encryption": "AES-256", "integrity": "SHA2-256", "dh_group": 14}
+    for name in (*good, "lifetime_minutes"):
+        with pytest.raises(ProfileError) as caught:
+            choose({"ike": good | {name: value}, "child": good})
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
+    if value is not None:
+        with pytest.raises(ProfileError, match="saLifeTimeSeconds"):
+            choose(ipsec_policy=POLICY | {"saLifeTimeSeconds": value})
