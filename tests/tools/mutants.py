@@ -42,7 +42,7 @@ COLLECTION = ".venv/collections/ansible_collections/vwan/user_vpn"
 RESULTS = ROOT / ".mutants.txt"
 EDITS = {".py": python_edits, ".sh": sh_edits, ".yml": yaml_edits}
 COPIES = 2
-SECONDS = 600  # for one step; a fault that makes the tests hang is noticed
+SECONDS = 1800  # for one step: a fault that makes the tests hang is noticed, and a busy machine is not taken for one
 TIMES = count(1_000_000_000)
 
 # Area -> files -> the tests that concern them, in steps, the quickest first. A file belongs to the first pattern that

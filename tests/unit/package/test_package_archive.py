@@ -114,6 +114,8 @@ def test_other_members_are_never_read() -> None:
         "Generic\\VpnServerRoot.txt": b"not a certificate",
         "Generic\\Readme.cer": b"not a certificate",
         "Other\\VpnServerRoot.cer": b"not a certificate",
+        "Other\\VpnSettings.xml": b"of another client",
+        "VpnSettings.xml": b"of another client",
         "VpnServerRoot.cer": b"not a certificate",
         "Generic\\VpnServerRoot.cer\\x": b"not a certificate",
     }
