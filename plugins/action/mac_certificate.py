@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
 from ..module_utils._files import read
-from ..module_utils._mobileconfig.certificates import Certificate, from_der, from_pem
 from ..module_utils._mobileconfig.identity import Identity, load
+from ..module_utils._x509 import certificates
+from ..module_utils._x509.certificates import Certificate
 from ..module_utils._x509.text import thumbprint
 from ..plugin_utils import _keychain
 from ..plugin_utils._mac import MacState, facts
@@ -94,12 +95,10 @@ class ActionModule(MacAction):
     def _roots(self, arguments: dict[str, Any]) -> list[Certificate]:
         found: list[Certificate] = []
         for number, root in enumerate(arguments["gateway_roots"] or []):
-            found += from_pem(str(root.get("pem", "")), f"gateway_roots[{number}].pem")
+            found += certificates.read(str(root.get("pem", "")).encode(), f"gateway_roots[{number}].pem")
         for name in arguments["roots"] or []:
             path = self.local_path(name)
-            content = read(path, INPUT_LIMIT)
-            certificate = None if b"-----BEGIN" in content else from_der(content)
-            found += [certificate] if certificate else from_pem(content, str(path))
+            found += certificates.read(read(path, INPUT_LIMIT), str(path))
         return list({root.sha1: root for root in found}.values())
 
     def _identity(self, option: dict[str, Any] | None) -> tuple[Identity | None, bool]:

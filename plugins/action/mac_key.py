@@ -12,9 +12,8 @@ from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
 from ..module_utils._mobileconfig.names import check_identifier
-from ..module_utils._pki import csr
-from ..module_utils._pki._base import PkiError
-from ..module_utils._pki.certificates import require_cryptography
+from ..module_utils._x509 import csr, keys
+from ..module_utils._x509.errors import X509Error, require_cryptography
 from ..plugin_utils._mac import MacState, facts
 from ..plugin_utils._mac_action import MacAction
 
@@ -77,6 +76,6 @@ class ActionModule(MacAction):
 def _fingerprint(state: MacState, key_size: int) -> str:
     """Of the key on the Mac's disk; empty when there is none that could be certified."""
     try:
-        return csr.fingerprint(csr.public_key(state.csr, "the Mac", key_size)) if state.csr else ""
-    except PkiError:
+        return keys.fingerprint(csr.public_key(state.csr, "the Mac", key_size)) if state.csr else ""
+    except X509Error:
         return ""

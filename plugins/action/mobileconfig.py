@@ -14,9 +14,8 @@ from typing import Any, ClassVar
 from ..module_utils import _files
 from ..module_utils._errors import UserVpnError
 from ..module_utils._mobileconfig import identity, manifest, signing, stored, view
-from ..module_utils._mobileconfig.certificates import iso
 from ..module_utils._mobileconfig.profile import Draft, Request
-from ..module_utils._x509.text import thumbprint
+from ..module_utils._x509.text import thumbprint, utc_text
 from ..plugin_utils._action import UserVpnAction
 
 # Certificates, keys and PKCS#12 files have some kilobytes.
@@ -149,7 +148,7 @@ class ActionModule(UserVpnAction):
             "profile_uuid": profile.uuid,
             "sha256": hashlib.sha256(content).hexdigest(),
             "certificate_sha1": client.certificate.sha1,
-            "certificate_not_after": iso(client.certificate.not_after),
+            "certificate_not_after": utc_text(client.certificate.not_after),
         }
         diff = _difference(dest, view.lines(before), view.lines(stored.Stored.of(content))) if self.diff_mode else []
         if arguments["manifest"]:

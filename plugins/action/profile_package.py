@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..module_utils._azure import configurations, profiles
+from ..module_utils._azure import configurations, packages
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
 
 
@@ -22,7 +22,7 @@ class ActionModule(AzureAction):
         "p2s_vpn_gateway": {"type": "str"},
         "authentication_method": {
             "type": "str",
-            "choices": list(profiles.AUTHENTICATION_METHODS),
+            "choices": list(packages.AUTHENTICATION_METHODS),
             "default": "EAPTLS",
         },
         "add_hub_roots": {"type": "bool", "default": False},
@@ -35,7 +35,7 @@ class ActionModule(AzureAction):
     }
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        source = profiles.Source(
+        source = packages.Source(
             resource_group=arguments["resource_group"],
             virtual_wan=arguments["virtual_wan"] or "",
             configuration=arguments["vpn_server_configuration"] or "",
@@ -45,7 +45,7 @@ class ActionModule(AzureAction):
             keep_roots=arguments["keep_roots"],
         )
         dest = self.local_path(arguments["dest"])
-        fulfil = profiles.predict if self.check_mode else profiles.download
+        fulfil = packages.predict if self.check_mode else packages.download
         found = fulfil(self.azure(arguments), source, dest)
         for warning in found.warnings:
             self.warn(warning)
@@ -58,5 +58,5 @@ class ActionModule(AzureAction):
         }
         if self.diff_mode and found.changed:
             headers = {"before_header": str(dest), "after_header": str(dest)}
-            result["diff"] = {**headers, **profiles.differences(found)}
+            result["diff"] = {**headers, **packages.differences(found)}
         return result

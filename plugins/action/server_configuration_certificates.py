@@ -10,11 +10,12 @@ from itertools import starmap
 from typing import Any, ClassVar
 
 from ..module_utils import _files
-from ..module_utils._azure import certificates, configurations, trust
+from ..module_utils._azure import configurations, trust
 from ..module_utils._azure.client import Azure
 from ..module_utils._errors import UserVpnError
 from ..module_utils._pki.ending import note_refused
 from ..module_utils._pki.folder import Folder
+from ..module_utils._x509 import certificates
 from ..module_utils._x509.text import thumbprint
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
 
@@ -147,11 +148,8 @@ class ActionModule(AzureAction):
             where, content = str(path), _files.read(path, _FILE_LIMIT)
         else:
             content = entry["public_cert_data"].encode("utf-8", "replace")
-        certificate = certificates.from_user(content, where)
-        if present:
-            for warning in certificates.check_root(certificate, where, datetime.now(UTC)):
-                self.warn(warning)
-        return trust.RootWish(certificate.sha1, certificate, name, present)
+        certificate = certificates.read_one(content, where)
+        return trust.RootWish(certificate.sha1, certificate, name, present, where)
 
     @staticmethod
     def _revoked(number: int, entry: dict[str, Any]) -> trust.RevokedWish:

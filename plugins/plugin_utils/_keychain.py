@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..module_utils._errors import UserVpnError
-from ..module_utils._mobileconfig.certificates import Certificate, from_der
 from ..module_utils._mobileconfig.identity import Identity, under_password
+from ..module_utils._x509.certificates import Certificate, from_der
 from ._mac import MacState
 
 

@@ -18,7 +18,7 @@ LOGIN = "{'tenant': 't.example', 'client_id': 'c', 'secret': 's', 'subscription_
 CASES = {
     "python": "",
     "cryptography": "from cryptography import x509",
-    "our Azure layer, before a call": f"from {BASE}.module_utils._azure import client, trust, profiles, health",
+    "our Azure layer, before a call": f"from {BASE}.module_utils._azure import client, trust, packages, health",
     "the SDK alone": "import azure.identity, azure.mgmt.network",
     "the SDK alone, client made": (
         "from azure.identity import ClientSecretCredential as C\n"
@@ -26,7 +26,7 @@ CASES = {
         "N(C('t.example', 'c', 's'), 'x')"
     ),
     "our Azure layer, client made": (
-        f"from {BASE}.module_utils._azure import client, trust, profiles, health\nclient.connect({LOGIN}, {{}}, print)"
+        f"from {BASE}.module_utils._azure import client, trust, packages, health\nclient.connect({LOGIN}, {{}}, print)"
     ),
 }
 MEASURE = (

@@ -21,11 +21,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import clients
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.certificates import new_key
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deciding import Settings
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.folder import Folder
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import ClientRequest
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import RootRequest, ensure_root
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.keys import new_key
 
 LIMIT = 120.0  # ms for one client on one core
 ROUNDS = 3

@@ -414,7 +414,7 @@ def test_without_privilege_it_says_what_it_needs(site: Site) -> None:
         ({"roots": ["/nonexistent"]}, "/nonexistent cannot be read"),
         ({"fingerprints": ["12"], "state": "absent"}, "is no SHA-1 fingerprint"),
         ({"fingerprints": ["0" * 40]}, "fingerprints only says what is to go"),
-        ({"gateway_roots": [{"pem": "nonsense"}]}, "gateway_roots[0].pem holds no readable certificate"),
+        ({"gateway_roots": [{"pem": "nonsense"}]}, "gateway_roots[0].pem holds no certificate that can be read"),
         ({}, "one of the following is required"),
     ],
 )

@@ -4,5 +4,5 @@
 """Private to this collection: everything that talks to Azure.
 
 Nothing here knows Ansible, and nothing imports the Azure SDK before a call is made: it costs most of a second.
-`client` makes the calls; `profiles`, `configurations` and `health` say which; `errors` says what went wrong.
+`client` makes the calls; `packages`, `configurations` and `health` say which; `errors` says what went wrong.
 """

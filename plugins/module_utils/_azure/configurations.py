@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from .._errors import UserVpnError
-from .._x509.text import bare
-from . import certificates, errors, names
+from .._x509.text import bare, utc_text
+from . import errors, names
 from .client import Azure
+from .roots import Stored, from_azure
 
 Json = dict[str, Any]
 
@@ -214,10 +215,10 @@ def summary(resource: Json, gateways: list[Json], now: datetime) -> Json:
 
 def roots(resource: Json, now: datetime) -> list[Json]:
     """The trusted roots, in Azure's order. `status` is ok, expired, broken or unreadable."""
-    return [root_summary(certificates.from_azure(item), now) for item in items(resource, "vpnClientRootCertificates")]
+    return [root_summary(from_azure(item), now) for item in items(resource, "vpnClientRootCertificates")]
 
 
-def root_summary(stored: certificates.Stored, now: datetime) -> Json:
+def root_summary(stored: Stored, now: datetime) -> Json:
     known = stored.certificate
     return {
         "name": stored.name,
@@ -225,7 +226,7 @@ def root_summary(stored: certificates.Stored, now: datetime) -> Json:
         "subject": known.subject if known else None,
         "sha1": known.sha1 if known else None,
         "sha256": known.sha256 if known else None,
-        "not_after": known.not_after.strftime("%Y-%m-%dT%H:%M:%SZ") if known else None,
+        "not_after": utc_text(known.not_after) if known else None,
     }
 
 

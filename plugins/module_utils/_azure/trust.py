@@ -19,13 +19,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .._errors import UserVpnError
+from .._x509 import checks
+from .._x509.certificates import Certificate
 from .._x509.text import bare
 from . import configurations
-from .certificates import Certificate, Stored, from_azure
 from .client import Azure
 from .configurations import Json
 from .errors import ADVICE, AzureError
 from .operations import seconds_until_next
+from .roots import Stored, from_azure
 
 ROOTS_LIMIT = 20  # "Point-to-site VPN - Azure certificate authentication FAQ"
 _READ_ONLY = ("name", "type", "etag")
@@ -36,12 +38,13 @@ _SECRETS_API = "2024-10-01"  # the first API version with listRadiusSecrets
 
 @dataclass(frozen=True)
 class RootWish:
-    """A root that should be trusted (with its certificate), or not be (`present` False)."""
+    """A root that should be trusted (with its certificate), or not be (`present` False); `where` is for messages."""
 
     sha1: str
     certificate: Certificate | None = None
     name: str = ""
     present: bool = True
+    where: str = "roots"
 
 
 @dataclass(frozen=True)
@@ -147,16 +150,17 @@ def ensure(azure: Azure, resource_group: str, name: str, wish: Wish, *, check: b
 def make_plan(resource: Json, wish: Wish, now: datetime) -> Plan:
     """What to change. UserVpnError when the result would be useless, or Azure would refuse it."""
     changes: list[str] = []
-    roots = _plan_roots(resource, wish, now, changes)
+    doubts: list[str] = []
+    roots = _plan_roots(resource, wish, now, changes, doubts)
     revoked = _plan_revoked(resource, wish, changes)
     if not changes:
-        return Plan(resource, (), tuple(_warnings(resource, roots, now)))
+        return Plan(resource, (), (*doubts, *_warnings(resource, roots, now)))
     _refuse_useless(resource, roots, len(wish.unmade), now)
     planned = copy.deepcopy(resource)
     planned.setdefault("properties", {})
     planned["properties"]["vpnClientRootCertificates"] = [root.item for root in roots]
     planned["properties"]["vpnClientRevokedCertificates"] = revoked
-    return Plan(planned, tuple(changes), tuple(_warnings(planned, roots, now)))
+    return Plan(planned, tuple(changes), (*doubts, *_warnings(planned, roots, now)))
 
 
 def describe(resource: Json, now: datetime, unmade: Iterable[str] = ()) -> str:
@@ -171,7 +175,8 @@ def describe(resource: Json, now: datetime, unmade: Iterable[str] = ()) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _plan_roots(resource: Json, wish: Wish, now: datetime, changes: list[str]) -> list[Stored]:
+def _plan_roots(resource: Json, wish: Wish, now: datetime, changes: list[str], doubts: list[str]) -> list[Stored]:
+    """The roots as they will be. One that is to come is judged; one that Azure trusts already is not."""
     wanted = {root.sha1: root for root in wish.roots}
     kept: list[Stored] = []
     for item in configurations.items(resource, "vpnClientRootCertificates"):
@@ -189,6 +194,7 @@ def _plan_roots(resource: Json, wish: Wish, now: datetime, changes: list[str]) -
     there = {root.certificate.sha1 for root in kept if root.certificate}
     for root in wanted.values():
         if root.present and root.certificate and root.sha1 not in there:
+            doubts += checks.check_root(root.certificate, root.where, now)
             name = _free_name(root.name or _plain_name(root.certificate), root.sha1, (old.name for old in kept))
             kept.append(from_azure({"name": name, "publicCertData": root.certificate.public_cert_data}))
             changes.append(f"trust the root {_label(kept[-1])}")

@@ -13,13 +13,12 @@ from __future__ import annotations
 import base64
 import plistlib
 import secrets
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._x509.certificates import Certificate, from_der
 from . import payloads
-from .certificates import Certificate, from_der
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,7 @@ def unfinished(document: Mapping[str, Any], certificate: Certificate) -> Unfinis
     marked = {**(identity or {}), "PayloadContent": base64.b64decode(token), "Password": token}
     content = [marked if payload is identity else payload for payload in document["PayloadContent"]]
     written = plistlib.dumps({**document, "PayloadContent": content}, fmt=plistlib.FMT_XML, sort_keys=True)
-    pem = ssl.DER_cert_to_PEM_cert(certificate.der).encode()
-    return Unfinished(f"{certificate.common_name} {certificate.sha1[:8]}", token, pem + written)
+    return Unfinished(f"{certificate.common_name} {certificate.sha1[:8]}", token, certificate.pem.encode() + written)
 
 
 def _identity(document: Mapping[str, Any]) -> Mapping[str, Any] | None:

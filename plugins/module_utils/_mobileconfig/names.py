@@ -43,6 +43,13 @@ def is_host_name(text: str) -> bool:
     return len(text) <= 253 and ".." not in text and _HOST_NAME.fullmatch(text) is not None
 
 
+def is_local_identifier(text: str) -> bool:
+    """Whether a Mac can send this as its name: one of a host, or of a person as in alice@example.com, as enterprise
+    CAs make them."""
+    user, _at, domain = text.rpartition("@")
+    return is_host_name(domain) and (not user or is_host_name(user.replace("_", "-")))
+
+
 def file_name(text: str, suffix: str) -> str:
     """A name of plain letters, digits, dots and dashes for PayloadCertificateFileName."""
     return (_UNSAFE_IN_FILE_NAME.sub("-", text).strip("-.") or "certificate") + suffix

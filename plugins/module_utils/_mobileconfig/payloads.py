@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._errors import shown
+from .._x509.certificates import Certificate
 from .algorithms import Algorithms, Association
-from .certificates import Certificate
 from .identity import Identity
 from .names import file_name, uuid_of
 from .on_demand import OnDemand

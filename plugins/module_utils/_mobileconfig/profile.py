@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from .._x509 import certificates
+from .._x509.certificates import Certificate
+from .._x509.text import utc_text
 from . import payloads
 from .algorithms import choose
-from .certificates import Certificate, from_pem, iso
 from .errors import ProfileError
 from .identity import Identity
 from .names import check_identifier, is_host_name, uuid_of
@@ -99,7 +101,9 @@ class Draft:
         self.server = _host("settings.vpn_server", settings.get("vpn_server"))
         self.address = _host("server_address", request.server_address or self.server)
         self.roots = _gateway_roots(settings)
-        self.chain = [each for text in request.client_chain for each in from_pem(text, "A file of client_chain")]
+        self.chain = [
+            each for text in request.client_chain for each in certificates.read(text, "A file of client_chain")
+        ]
         self.algorithms = choose(request.algorithms, request.ipsec_policy)
         self.on_demand: OnDemand = build(request.on_demand)
         self.dns = payloads.dns(request.dns or {}, _texts(settings, "dns_servers"))
@@ -110,9 +114,7 @@ class Draft:
     def profile(self, identity: Identity) -> Profile:
         """The profile, checked against Apple's schema; the same request and identity give the same bytes."""
         document = self._document(identity)
-        warnings = [*self.warnings, *_checked(document, self.request.macos)]
-        if identity.not_before > datetime.now(UTC):
-            warnings.append(f"The client certificate is valid only from {iso(identity.not_before)} on.")
+        warnings = [*self.warnings, *identity.warnings, *_checked(document, self.request.macos)]
         content = plistlib.dumps(document, fmt=plistlib.FMT_XML, sort_keys=True)
         return Profile(document, content, document["PayloadUUID"], tuple(warnings))
 
@@ -215,7 +217,7 @@ def _gateway_roots(settings: Mapping[str, Any]) -> list[Certificate]:
     roots = [
         certificate
         for root in _listed(settings, "gateway_roots")
-        for certificate in from_pem(str(root.get("pem", "") if isinstance(root, Mapping) else ""), _A_ROOT)
+        for certificate in certificates.read(_pem(root), _A_ROOT)
     ]
     if not roots:
         raise ProfileError(
@@ -223,6 +225,10 @@ def _gateway_roots(settings: Mapping[str, Any]) -> list[Certificate]:
             "profile package again."
         )
     return _sorted(roots)
+
+
+def _pem(root: Any) -> bytes:
+    return str(root.get("pem", "") if isinstance(root, Mapping) else "").encode("utf-8", "replace")
 
 
 def _sorted(certificates: Iterable[Certificate]) -> list[Certificate]:
@@ -234,8 +240,8 @@ def _expired(roots: list[Certificate]) -> list[str]:
     """An expired root is said, never dropped: whoever dropped it silently would lock Macs out on a wrong clock."""
     now = datetime.now(UTC)
     return [
-        f"The gateway root {root.subject} has expired on {iso(root.not_after)}; it is in the profile all the same. "
-        "Download the profile package again to see whether Azure has replaced it."
+        f"The gateway root {root.subject} has expired on {utc_text(root.not_after)}; it is in the profile all the "
+        "same. Download the profile package again to see whether Azure has replaced it."
         for root in roots
         if root.not_after <= now
     ]

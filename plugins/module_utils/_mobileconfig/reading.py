@@ -19,7 +19,7 @@ from .names import check_identifier
 from .stored import Stored
 
 _CERTIFICATES = (payloads.ROOT, payloads.CA, payloads.IDENTITY)
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHA256 = re.compile(r"[0-9A-F]{64}")
 _UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
 SCOPES = ("System", "User")
 
@@ -71,4 +71,4 @@ def _fingerprints(items: Iterable[Mapping[str, Any]], *kinds: str) -> Iterator[s
     for item in items:
         name = str(item.get("PayloadIdentifier")).rpartition(".")[2]
         if item.get("PayloadType") in kinds and _SHA256.fullmatch(name):
-            yield name.upper()
+            yield name

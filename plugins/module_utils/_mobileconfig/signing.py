@@ -8,37 +8,36 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from .certificates import describe, require_cryptography
-from .der import elements
+from .._x509 import certificates, keys
+from .._x509.certificates import Certificate
+from .._x509.der import EXPLICIT_0, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, elements
+from .._x509.forms import SIGNED_DATA
 from .errors import ProfileError
 
 try:
-    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key, pkcs7
+    from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 except ImportError:
-    pass  # said by require_cryptography()
+    pass  # said by _x509.errors.require_cryptography
 
-_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
-_DATA = bytes.fromhex("06092a864886f70d010701")
-_SEQUENCE, _OCTET_STRING, _EXPLICIT_0, _SET = 0x30, 0x04, 0xA0, 0x31
+_DATA = bytes.fromhex("2a864886f70d010701")
 
 
 @dataclass(frozen=True)
 class Signer:
     """Who signs: a certificate, its key, and the CA certificates that a Mac needs to trust it."""
 
-    certificate: x509.Certificate
+    certificate: Certificate
     key: RSAPrivateKey | EllipticCurvePrivateKey = field(repr=False)
-    chain: tuple[x509.Certificate, ...]
+    chain: tuple[Certificate, ...]
     warnings: tuple[str, ...]
 
     @property
     def certificates(self) -> frozenset[bytes]:
         """All that a file signed by this signer carries, in DER."""
-        return frozenset(each.public_bytes(Encoding.DER) for each in (self.certificate, *self.chain))
+        return frozenset(each.der for each in (self.certificate, *self.chain))
 
 
 @dataclass(frozen=True)
@@ -50,44 +49,28 @@ class Signed:
 
 
 def load_signer(certificate: bytes, key: bytes, passphrase: str | None, chain: bytes = b"") -> Signer:
-    """From PEM: one certificate, its RSA or EC key, and the rest of its chain; ProfileError for anything else."""
-    require_cryptography()
-    try:
-        (leaf,) = x509.load_pem_x509_certificates(certificate)
-        facts = describe(leaf)
-    except (ValueError, x509.InvalidVersion):
-        raise ProfileError("sign_with.certificate must hold exactly one certificate in PEM form.") from None
-    try:
-        further = tuple(x509.load_pem_x509_certificates(chain)) if chain.strip() else ()
-    except (ValueError, x509.InvalidVersion):
-        raise ProfileError("sign_with.chain must hold certificates in PEM form.") from None
-    private = _load_key(key, passphrase)
-    if private.public_key() != leaf.public_key():
-        raise ProfileError("sign_with.key does not belong to sign_with.certificate.")
-    warnings: tuple[str, ...] = ()
-    if facts.not_after <= datetime.now(UTC):
-        warnings = (f"The signing certificate {facts.subject} has expired; Macs show the profile as unsigned.",)
-    return Signer(leaf, private, further, warnings)
-
-
-def _load_key(key: bytes, passphrase: str | None) -> RSAPrivateKey | EllipticCurvePrivateKey:
-    password = passphrase.encode() if passphrase else None
-    try:
-        # The key is the user's own and is compared with its certificate; proving that its factors are prime at every
-        # task would only cost time.
-        private = load_pem_private_key(key, password, unsafe_skip_rsa_key_validation=True)
-    except (ValueError, TypeError):
-        raise ProfileError("sign_with.key cannot be read: it must be in PEM form, with the passphrase given.") from None
+    """One certificate, its RSA or EC key, and the rest of its chain; X509Error or ProfileError for anything else."""
+    leaf = certificates.read_one(certificate, "sign_with.certificate")
+    further = tuple(certificates.read(chain, "sign_with.chain")) if chain.strip() else ()
+    # The key is the user's own and is compared with its certificate; proving that its factors are prime at every task
+    # would only cost time.
+    private = keys.open_key(key, passphrase, "sign_with.key", "sign_with.passphrase")
     if not isinstance(private, RSAPrivateKey | EllipticCurvePrivateKey):
         raise ProfileError("sign_with.key must be an RSA or an EC key.")
-    return private
+    if private.public_key() != leaf.public_key:
+        raise ProfileError("sign_with.key does not belong to sign_with.certificate.")
+    warnings: tuple[str, ...] = ()
+    if leaf.not_after <= datetime.now(UTC):
+        warnings = (f"The signing certificate {leaf.label} has expired; Macs show the profile as unsigned.",)
+    return Signer(leaf, private, further, warnings)
 
 
 def sign(content: bytes, signer: Signer) -> bytes:
     """A signed file. Two calls differ (the signing time is part of it), so sign only what has changed."""
-    builder = pkcs7.PKCS7SignatureBuilder().set_data(content).add_signer(signer.certificate, signer.key, SHA256())
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(content)
+    builder = builder.add_signer(signer.certificate.parsed, signer.key, SHA256())
     for certificate in signer.chain:
-        builder = builder.add_certificate(certificate)
+        builder = builder.add_certificate(certificate.parsed)
     # Binary: the bytes of the property list as they are, without the line ends of a mail.
     return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoCapabilities])
 
@@ -97,7 +80,7 @@ def read_signed(data: bytes) -> Signed | None:
 
     ContentInfo { signedData, [0] SignedData { version, digests, { data, [0] OCTET STRING }, [0] certificates, ... } }
     """
-    if data[:1] != b"\x30":
+    if data[:1] != bytes([SEQUENCE]):
         return None  # a property list, in nearly every case
     try:
         (info,) = elements(data)
@@ -110,8 +93,8 @@ def read_signed(data: bytes) -> Signed | None:
     except ValueError:
         return None
     shape = (info.tag, signed.tag, digests.tag, inner.tag, certificates.tag, octets.tag)
-    if shape != (_SEQUENCE, _SEQUENCE, _SET, _SEQUENCE, _EXPLICIT_0, _OCTET_STRING):
+    if shape != (SEQUENCE, SEQUENCE, SET, SEQUENCE, EXPLICIT_0, OCTET_STRING):
         return None
-    if (kind.encoded, data_kind.encoded) != (_SIGNED_DATA, _DATA):
+    if (kind.tag, kind.content, data_kind.content) != (OBJECT_IDENTIFIER, SIGNED_DATA, _DATA):
         return None
     return Signed(octets.content, carried)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._errors import shown
-from .certificates import from_der
+from .._x509.certificates import from_der
 from .payloads import IDENTITY
 from .stored import Stored
 

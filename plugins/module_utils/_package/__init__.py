@@ -18,12 +18,13 @@ from typing import Any
 
 from .. import _files
 from .._errors import UserVpnError
+from .._x509.certificates import Certificate
+from .._x509.text import utc_text
 from . import archive, checks, roots, vpnsettings
 from .errors import PackageError
-from .roots import GatewayRoot
 from .vpnsettings import VpnSettings
 
-__all__ = ["GatewayRoot", "PackageError", "ProfilePackage", "read_package", "read_package_bytes"]
+__all__ = ["PackageError", "ProfilePackage", "read_package", "read_package_bytes"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class ProfilePackage:
     """A package with which a Mac can connect."""
 
     vpn: VpnSettings
-    gateway_roots: tuple[GatewayRoot, ...]
+    gateway_roots: tuple[Certificate, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -69,7 +70,7 @@ class ProfilePackage:
                     "subject": root.subject,
                     "sha1": root.sha1,
                     "sha256": root.sha256,
-                    "not_after": root.not_after.isoformat(timespec="seconds").replace("+00:00", "Z"),
+                    "not_after": utc_text(root.not_after),
                     "pem": root.pem,
                 }
                 for root in self.gateway_roots
@@ -109,8 +110,8 @@ def _read(members: archive.Members, now: datetime | None) -> ProfilePackage:
             f"The package holds more than {archive.ROOTS_LIMIT} gateway roots, where Azure has one or two; download "
             "the package again."
         )
-    from_xml = [roots.from_base64(text, vpnsettings.NAME) for text in vpn.ca_certs]
-    from_files = [roots.from_bytes(content, f"Generic/{name}") for name, content in members.roots]
+    from_xml = [roots.read(text.encode(), vpnsettings.NAME) for text in vpn.ca_certs]
+    from_files = [roots.read(content, f"Generic/{name}") for name, content in members.roots]
     gateway_roots = roots.union([*from_xml, *from_files])
     if not gateway_roots:
         raise PackageError(

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from .._errors import shown
+from .._x509.certificates import Certificate
 from .archive import IKEV2_ADVICE
 from .errors import PackageError
-from .roots import GatewayRoot
 from .vpnsettings import NAME, VpnSettings
 
 # Microsoft's limit for IKEv2 clients ("About point-to-site VPN").
@@ -64,7 +64,7 @@ def refuse_unusable(settings: VpnSettings) -> None:
 
 
 def find_warnings(
-    settings: VpnSettings, from_xml: Iterable[GatewayRoot], from_files: Iterable[GatewayRoot], now: datetime
+    settings: VpnSettings, from_xml: Iterable[Certificate], from_files: Iterable[Certificate], now: datetime
 ) -> tuple[str, ...]:
     """What does not stop a Mac today, but should be known. One sentence each."""
     xml, files = {root.sha256: root for root in from_xml}, {root.sha256: root for root in from_files}
@@ -110,7 +110,7 @@ def _about_addresses(settings: VpnSettings) -> Iterator[str]:
                 break  # one example tells enough
 
 
-def _about_sources(xml: dict[str, GatewayRoot], files: dict[str, GatewayRoot]) -> Iterator[str]:
+def _about_sources(xml: dict[str, Certificate], files: dict[str, Certificate]) -> Iterator[str]:
     if not xml or not files:
         return  # the XML alone, or the files alone, is enough
     for sha256 in sorted(files.keys() - xml.keys()):
@@ -119,7 +119,7 @@ def _about_sources(xml: dict[str, GatewayRoot], files: dict[str, GatewayRoot]) -
         yield f"The gateway root {_name(xml[sha256])} is in {NAME} but not a file of the package; it is used as well."
 
 
-def _about_validity(roots: Iterable[GatewayRoot], now: datetime) -> Iterator[str]:
+def _about_validity(roots: Iterable[Certificate], now: datetime) -> Iterator[str]:
     for root in roots:
         end = root.not_after.date().isoformat()
         if root.not_after <= now:
@@ -131,7 +131,7 @@ def _about_validity(roots: Iterable[GatewayRoot], now: datetime) -> Iterator[str
             yield f"The gateway root {_name(root)} expires on {end}; generate and download the package again before."
 
 
-def _about_names(settings: VpnSettings, roots: Iterable[GatewayRoot]) -> Iterator[str]:
+def _about_names(settings: VpnSettings, roots: Iterable[Certificate]) -> Iterator[str]:
     delivered = {name for root in roots for name in root.common_names}
     for name in dict.fromkeys(settings.root_names):
         if name not in delivered:
@@ -141,7 +141,7 @@ def _about_names(settings: VpnSettings, roots: Iterable[GatewayRoot]) -> Iterato
             )
 
 
-def _name(root: GatewayRoot) -> str:
+def _name(root: Certificate) -> str:
     return f"'{shown(root.subject)}' (SHA-1 {root.sha1})"
 
 

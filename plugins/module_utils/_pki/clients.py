@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from . import certificates, csr, pkcs12
+from .._x509 import checks, csr, keys, making, pkcs12
+from .._x509.errors import require_cryptography
 from ._base import PkiError, utc_text
 from .deciding import Authority, Decider, Plan, Settings, check_settings
 from .deliveries import on_macs, replaced
@@ -22,6 +24,9 @@ from .ledger import reading, writing
 from .outcome import Outcome, entry_of, still_to_refuse, told_certificates
 from .requests import ClientRequest
 from .roots import open_key
+
+if TYPE_CHECKING:
+    from .._x509.keys import NewKey
 
 Progress = Callable[[int, int], None]  # issued so far, of how many
 
@@ -36,7 +41,7 @@ def ensure_clients(
     *,
     now: datetime,
     check: bool = False,
-    make_key: certificates.NewKey | None = None,
+    make_key: NewKey | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """See that every client has a valid identity of the current root, made with these settings.
@@ -44,7 +49,7 @@ def ensure_clients(
     Takes no lock and writes nothing when that is so already, or with `check`. A client that cannot be served fails
     alone, in its entry; PkiError is for what concerns them all, and is raised before anything is written.
     """
-    certificates.require_cryptography()
+    require_cryptography()
     check_settings(settings, requests)
     decider = Decider(folder, settings, now)
     exists = folder.exists()
@@ -53,7 +58,7 @@ def ensure_clients(
     if plan.work:
         folder.require_writable()
         if any(request.csr is None for request in plan.make):
-            pkcs12.require_legacy_form()
+            pkcs12.require_old_form()
         if plan.make:
             _require_passphrase(plan, settings)
         if plan.make and plan.authority:
@@ -65,7 +70,7 @@ def ensure_clients(
             lacks = f"has no {wanted}" if exists else "is no PKI folder yet"
             raise PkiError(f"{folder.path} {lacks}; make one with root_certificate first.")
         if not check:
-            plan = _carry_out(decider, requests, _Work(make_key or certificates.new_key, progress))
+            plan = _carry_out(decider, requests, _Work(make_key or keys.new_key, progress))
     with reading(folder) as ledger:
         rows = ledger.rows()
         done = replaced(rows, on_macs(ledger.deliveries(), rows), now)
@@ -81,7 +86,7 @@ def ensure_clients(
 
 @dataclass(frozen=True)
 class _Work:
-    make_key: certificates.NewKey
+    make_key: NewKey
     progress: Progress | None
 
 
@@ -109,18 +114,18 @@ def _require_passphrase(plan: Plan, settings: Settings) -> None:
         raise PkiError(f"Set passphrase: {len(plan.make)} client certificates are to be signed by the root.")
 
 
-def _issuer(decider: Decider, authority: Authority) -> certificates.Issuer:
+def _issuer(decider: Decider, authority: Authority) -> making.Issuer:
     if decider.now >= authority.not_after:
         raise PkiError(
             f"The root {authority.row.name} (or a CA below it) ended at {utc_text(authority.not_after)}; "
             "make its successor by raising generation of root_certificate."
         )
     key = open_key(decider.folder, authority.row, decider.settings.passphrase)
-    certificates.check_key(authority.certificates[0], key, str(authority.row.files(decider.folder).private))
-    return certificates.Issuer(authority.certificates[0], key)
+    checks.check_pair(authority.certificates[0], key, str(authority.row.files(decider.folder).private))
+    return making.Issuer(authority.certificates[0], key)
 
 
-def _batches(decider: Decider, plan: Plan, issuer: certificates.Issuer, work: _Work) -> Iterator[list[Issuance]]:
+def _batches(decider: Decider, plan: Plan, issuer: making.Issuer, work: _Work) -> Iterator[list[Issuance]]:
     """New identities as they get ready, made on all cores: making RSA keys is nearly all of the work."""
 
     def make(request: ClientRequest) -> Issuance:
@@ -129,9 +134,7 @@ def _batches(decider: Decider, plan: Plan, issuer: certificates.Issuer, work: _W
         public_key = key.public_key() if key else csr.public_key(request.csr or "", request.name, size)
         names = (request.name, *request.sans)
         end = decider.end_of_new(authority)
-        return decider.issuance(
-            plan, request, certificates.make_client(issuer, public_key, names, decider.now, end), key
-        )
+        return decider.issuance(plan, request, making.make_client(issuer, public_key, names, decider.now, end), key)
 
     if plan.authority is None:
         return

@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from .._errors import UserVpnError
-from . import certificates, csr, pkcs12, supplied
+from .._x509 import certificates, csr, keys, pkcs12
+from .._x509.certificates import Certificate
+from . import passwords, supplied
 from ._base import PkiError, file_has, pem_file_has, sha256_hex, utc_text
 from .folder import Folder
 from .issuing import Issuance, leftovers, settled
@@ -22,7 +24,7 @@ from .requests import ClientRequest, refusals
 from .roots import MOST_DAYS, current_root, generations
 
 if TYPE_CHECKING:
-    from cryptography import x509
+    from .._x509.keys import Key
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ def check_settings(settings: Settings, requests: Iterable[ClientRequest]) -> Non
         raise PkiError("renew_before_days must be at least 0 and less than valid_days, or every run would renew.")
     if settings.renew_batch < 0:
         raise PkiError("renew_batch must be at least 0; 0 renews all that are due at once.")
-    if settings.key_size not in certificates.KEY_SIZES:
-        raise PkiError(f"key_size must be one of {', '.join(map(str, certificates.KEY_SIZES))}.")
+    if settings.key_size not in keys.KEY_SIZES:
+        raise PkiError(f"key_size must be one of {', '.join(map(str, keys.KEY_SIZES))}.")
     if any(request.password is None and request.csr is None for request in requests):
-        pkcs12.check_password(settings.password)
+        pkcs12.check_password(settings.password, "pkcs12_password")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Authority:
     """The current root, and what hangs on it."""
 
     row: Row
-    certificates: tuple[x509.Certificate, ...]  # the issuing CA first, the root last
+    certificates: tuple[Certificate, ...]  # the issuing CA first, the root last
     not_after: datetime  # when the first of them ends
     chain_path: str
 
@@ -72,7 +74,7 @@ def current_authority(folder: Folder, ledger: Ledger, rows: Sequence[Row]) -> Au
     if row is None:
         return None
     pem, chain = ledger.texts(row.sha1)
-    found = tuple(certificates.load_certificates(chain + pem, row.sha1))
+    found = tuple(certificates.read(chain + pem, row.sha1))
     return Authority(row, found, certificates.ends(found), str(row.files(folder).chain) if chain else "")
 
 
@@ -81,7 +83,7 @@ class Plan:
     """What is to be done. `entries` holds what is known of the result beforehand."""
 
     authority: Authority | None
-    checks: pkcs12.PasswordChecks
+    checks: passwords.PasswordChecks
     entries: dict[str, Entry] = field(default_factory=dict)
     before: dict[str, Entry] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -122,7 +124,7 @@ class Decider:
                     f"set generation to {authority.row.generation}, or leave it out."
                 )
             authority = None  # the one that is wanted does not exist yet: it will issue everything anew
-        plan = Plan(authority, pkcs12.PasswordChecks(ledger.salt()), unsettled=bool(found))
+        plan = Plan(authority, passwords.PasswordChecks(ledger.salt()), unsettled=bool(found))
         plan.chains = {
             root.sha1: str(root.files(self.folder).chain)
             for root in generations(rows).values()
@@ -220,7 +222,7 @@ class Decider:
             self._restored(plan, current)
         if not request.csr:
             return
-        key = csr.fingerprint(csr.public_key(request.csr, name, self.settings.key_size))
+        key = keys.fingerprint(csr.public_key(request.csr, name, self.settings.key_size))
         if current and key == key_of(current) and (not reason or name in self.settings.defer):
             return
         if plan.keys.get(key, name) != name:
@@ -269,38 +271,37 @@ class Decider:
             supplied.load(request, None, self.now)
             self._make(plan, request, reason)
             return
-        certificate, key = supplied.load(request, plan.authority.certificates, self.now)
-        if any(row.state == "revoked" and row.sha1 == certificates.sha1(certificate) for row in history):
+        certificate, key, doubts = supplied.load(request, plan.authority.certificates, self.now)
+        plan.warnings += doubts
+        if any(row.state == "revoked" and row.sha1 == certificate.sha1 for row in history):
             raise PkiError(f"The supplied certificate of {request.name} has been revoked; supply a new one.")
-        pkcs12.require_legacy_form()
+        pkcs12.require_old_form()
         plan.entries[request.name] = replace(plan.before[request.name], changed=True, reason=reason)
         issuance = self.issuance(plan, request, certificate, key)
         issuance = replace(issuance, row=replace(issuance.row, origin="supplied"))
         plan.adopt.append(issuance)
         plan.entries[request.name] = replace(self._entry(plan, issuance.row), changed=True, reason=reason)
 
-    def issuance(
-        self, plan: Plan, request: ClientRequest, certificate: x509.Certificate, key: certificates.Key | None
-    ) -> Issuance:
+    def issuance(self, plan: Plan, request: ClientRequest, certificate: Certificate, key: Key | None) -> Issuance:
         """A client's certificate and key, encoded and ready for the folder. The request carries its password.
 
         No key is given, and none is encoded, when it was made elsewhere.
         """
         if plan.authority is None or (key and request.password is None):
             raise AssertionError("an identity is encoded only once its root and its password are known")
-        private = pkcs12.encode(certificate, key, request.password) if key and request.password else b""
-        elsewhere = "" if key else csr.fingerprint(certificates.rsa_key(certificate))
+        private = pkcs12.pack(certificate, key, request.password) if key and request.password else b""
+        elsewhere = "" if key else certificate.public_key_sha256
         row = Row(
-            sha1=certificates.sha1(certificate),
-            sha256=certificates.sha256(certificate),
+            sha1=certificate.sha1,
+            sha256=certificate.sha256,
             kind="client",
             name=request.name,
             generation=0,
-            serial=certificates.serial(certificate),
-            subject=certificate.subject.rfc4514_string(),
+            serial=certificate.serial,
+            subject=certificate.subject,
             root_sha1=plan.authority.row.sha1,
-            not_before=certificate.not_valid_before_utc,
-            not_after=certificate.not_valid_after_utc,
+            not_before=certificate.not_before,
+            not_after=certificate.not_after,
             state="intended",
             reason=plan.entries[request.name].reason,
             origin="made",
@@ -308,7 +309,7 @@ class Decider:
             private_sha256=sha256_hex(private) if private else "",
             password_check=plan.checks.of(request.password) if request.password and private else "",
         )
-        return Issuance(row, certificates.pem(certificate), private)
+        return Issuance(row, certificate.pem.encode(), private)
 
     def made_of(self, request: ClientRequest, elsewhere: str = "") -> str:
         """The options that an identity is made of, besides its name, root, time and password.

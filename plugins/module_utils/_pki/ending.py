@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from .._x509.errors import require_cryptography
 from .._x509.text import thumbprint
-from . import certificates
 from ._base import PkiError, utc_text
 from .deciding import current_of
 from .deliveries import macs_of_clients, on_macs, replaced
@@ -46,7 +46,7 @@ def end_clients(
     is left as it is. One that never was is an error if it is to be revoked, and nobody is: a misspelt name must not
     look like a success. If it is to be removed, that is a warning. With `check` nothing is written.
     """
-    certificates.require_cryptography()
+    require_cryptography()
     folder.exists()  # raises for a folder that is not ours
     names = frozenset(request.name for request in requests)
     ending = _Ending(state, names, frozenset(thumbprint(text, "thumbprints") for text in thumbprints), now)

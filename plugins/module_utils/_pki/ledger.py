@@ -127,7 +127,7 @@ class Row:
     origin          `made` here or `supplied` by an enterprise CA
     options         JSON of the options it was made with, to notice that they have changed
     private_sha256  SHA-256 of the file that holds its private key; empty when there is no such file (any more)
-    password_check  see pkcs12.PasswordChecks
+    password_check  see passwords.PasswordChecks
     """
 
     sha1: str

@@ -21,21 +21,21 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .._errors import UserVpnError
 from .._files import read
+from .._x509 import certificates, pkcs12
+from .._x509.certificates import Certificate
+from .._x509.checks import issued_by
+from .._x509.errors import require_cryptography
 from .._x509.text import thumbprint
-from . import certificates, pkcs12
+from . import passwords
 from ._base import SMALL_FILE, PkiError, sha256_hex
 from .ending import ENDS, note
 from .folder import Folder
 from .issuing import Issuance
 from .ledger import REBUILT, Ledger, LostLedgerError, Row, by_client, reading, replacing, writing
 from .roots import generations
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def rebuild(
 
     `revoked` are the thumbprints that Azure refuses. `password` opens the PKCS#12 files, which proves them whole.
     """
-    certificates.require_cryptography()
+    require_cryptography()
     thumbprints = frozenset(thumbprint(text, "revoked") for text in revoked)
     if not folder.exists():
         raise PkiError(f"{folder.path} is no PKI folder, so there is nothing to rebuild; give the path of one.")
@@ -138,9 +138,9 @@ class _Scan:
     unopened: list[str] = field(default_factory=list)
 
     def of(self, known: Sequence[Row], salt: bytes, *, lost: bool) -> _Found:
-        checks = pkcs12.PasswordChecks(salt)
+        checks = passwords.PasswordChecks(salt)
         roots = self._roots(known)
-        signers = [(root.row, ca) for root in roots for ca in certificates.load_certificates(root.pem + root.chain, "")]
+        signers = [(root.row, ca) for root in roots for ca in certificates.read(root.pem + root.chain, "")]
         clients = [issuance for place in _folders(self.folder.path / "clients")
                    for issuance in self._client(place, known, signers, checks)]  # fmt: skip
         alive = {i.row.root_sha1 for i in clients if i.row.not_after > self.now}
@@ -163,21 +163,21 @@ class _Scan:
                 files = self.folder.root_files(place.name)
                 root = self._certificate(files.certificate, place.name)
                 chain = read(files.chain, SMALL_FILE) if files.chain and files.chain.exists() else b""
-                cas = certificates.load_certificates(chain, str(files.chain)) if chain else []
+                cas = certificates.read(chain, str(files.chain)) if chain else []
                 row = rows.get(place.name) or self._root_row(root, cas)
-                found.append(Issuance(row, certificates.pem(root), chain=b"".join(certificates.pem(ca) for ca in cas)))
+                found.append(Issuance(row, root.pem.encode(), chain=b"".join(ca.pem.encode() for ca in cas)))
         return found
 
-    def _root_row(self, root: x509.Certificate, chain: Sequence[x509.Certificate]) -> Row:
-        key = self.folder.root_files(certificates.sha1(root)).private
+    def _root_row(self, root: Certificate, chain: Sequence[Certificate]) -> Row:
+        key = self.folder.root_files(root.sha1).private
         private = sha256_hex(read(key, SMALL_FILE)) if key.exists() else ""
-        text = b"".join(certificates.pem(ca) for ca in chain)
+        text = b"".join(ca.pem.encode() for ca in chain)
         # A root that is not ours for certain counts as made here, which certificate_source still recognises.
-        made = private and not chain and len(list(root.subject)) == 1
-        size = certificates.key_bits(root)
+        made = private and not chain and root.subject == f"CN={root.common_name}"
+        size = root.key_bits
         options = {"key_size": size} if made else {"chain": sha256_hex(text) if text else ""}
         return _row(
-            root, "root", certificates.common_name(root), certificates.sha1(root),
+            root, "root", root.common_name, root.sha1,
             origin="made" if made else "supplied", options=json.dumps(options), private_sha256=private,
         )  # fmt: skip
 
@@ -214,8 +214,8 @@ class _Scan:
         self,
         place: Path,
         known: Sequence[Row],
-        signers: Sequence[tuple[Row, x509.Certificate]],
-        checks: pkcs12.PasswordChecks,
+        signers: Sequence[tuple[Row, Certificate]],
+        checks: passwords.PasswordChecks,
     ) -> list[Issuance]:
         """The certificates of one client that the ledger does not know, oldest first."""
         history = by_client(known).get(place.name, [])
@@ -226,7 +226,7 @@ class _Scan:
                 with self._skipping():
                     certificate = self._certificate(file, file.stem)
                     row = self._client_row(certificate, place.name, signers, checks)
-                    found.append(Issuance(row, certificates.pem(certificate)))
+                    found.append(Issuance(row, certificate.pem.encode()))
         found.sort(key=lambda issuance: (issuance.row.not_before, issuance.row.sha1))
         identities = [i.row for i in found if i.row.private_sha256]
         known_current = [row for row in history if row.state == "issued"]
@@ -241,33 +241,33 @@ class _Scan:
 
     def _client_row(
         self,
-        certificate: x509.Certificate,
+        certificate: Certificate,
         name: str,
-        signers: Sequence[tuple[Row, x509.Certificate]],
-        checks: pkcs12.PasswordChecks,
+        signers: Sequence[tuple[Row, Certificate]],
+        checks: passwords.PasswordChecks,
     ) -> Row:
-        if certificates.common_name(certificate) != name:
-            raise PkiError(f"{certificates.describe(certificate)} lies in the folder of {name}; move it away.")
-        root = next((root for root, ca in signers if certificates.issued_by(certificate, ca)), None)
+        if certificate.common_name != name:
+            raise PkiError(f"The certificate {certificate.label} lies in the folder of {name}; move it away.")
+        root = next((root for root, ca in signers if issued_by(certificate, ca)), None)
         if root is None:
-            raise PkiError(f"{certificates.describe(certificate)} of {name} comes from no root of this folder.")
+            raise PkiError(f"The certificate {certificate.label} of {name} comes from no root of this folder.")
         private, password_check = self._identity(name, certificate, checks)
-        made = {"key_size": certificates.key_bits(certificate), "sans": certificates.dns_names(certificate)[1:]}
+        made = {"key_size": certificate.key_bits, "sans": list(certificate.dns_names[1:])}
         return _row(
             certificate, "client", name, root.sha1,
             origin="made" if root.private_sha256 else "supplied", options=json.dumps(made),
             private_sha256=private, password_check=password_check,
         )  # fmt: skip
 
-    def _identity(self, name: str, certificate: x509.Certificate, checks: pkcs12.PasswordChecks) -> tuple[str, str]:
+    def _identity(self, name: str, certificate: Certificate, checks: passwords.PasswordChecks) -> tuple[str, str]:
         """SHA-256 of the PKCS#12 file and its password check; both empty when there is no such file."""
-        file = self.folder.client_files(name, certificates.sha1(certificate)).private
+        file = self.folder.client_files(name, certificate.sha1).private
         if not file.exists():
             return "", ""
         content = read(file, SMALL_FILE)
         try:
-            leaf, _key = pkcs12.decode(content, self.password or "", str(file))
-        except PkiError:
+            leaf = pkcs12.read(content, self.password or "", str(file), "pkcs12_password").certificate
+        except UserVpnError:
             self.unopened.append(name)
             return sha256_hex(content), ""
         if leaf != certificate:
@@ -277,9 +277,9 @@ class _Scan:
     # -- both
 
     @staticmethod
-    def _certificate(file: Path, sha1: str) -> x509.Certificate:
-        found = certificates.load_certificates(read(file, SMALL_FILE), str(file))
-        if len(found) != 1 or certificates.sha1(found[0]) != sha1:
+    def _certificate(file: Path, sha1: str) -> Certificate:
+        found = certificates.read(read(file, SMALL_FILE), str(file))
+        if len(found) != 1 or found[0].sha1 != sha1:
             raise PkiError(f"{file} is not the certificate that its name says.")
         return found[0]
 
@@ -296,19 +296,19 @@ def _folders(place: Path) -> list[Path]:
     return sorted(path for path in place.glob("*") if path.is_dir()) if place.is_dir() else []
 
 
-def _row(certificate: x509.Certificate, kind: str, name: str, root_sha1: str, **more: str) -> Row:
+def _row(certificate: Certificate, kind: str, name: str, root_sha1: str, **more: str) -> Row:
     """Without generation and state, which depend on the others."""
     return Row(
-        sha1=certificates.sha1(certificate),
-        sha256=certificates.sha256(certificate),
+        sha1=certificate.sha1,
+        sha256=certificate.sha256,
         kind=kind,
         name=name,
         generation=0,
-        serial=certificates.serial(certificate),
-        subject=certificate.subject.rfc4514_string(),
+        serial=certificate.serial,
+        subject=certificate.subject,
         root_sha1=root_sha1,
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
         state="issued",
         reason=REBUILT,
         **more,

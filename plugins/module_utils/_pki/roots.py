@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._files import read
-from . import certificates
+from .._x509 import certificates, checks, keys, making
+from .._x509.certificates import Certificate
+from .._x509.errors import require_cryptography
 from ._base import SMALL_FILE, PkiError, file_has, pem_file_has, sha256_hex, utc_text
 from .deliveries import on_macs, relied_on
 from .folder import Folder
@@ -25,7 +27,7 @@ from .issuing import Issuance, destroy, issue, leftovers, require_private, resto
 from .ledger import Ledger, Row, reading, writing
 
 if TYPE_CHECKING:
-    from cryptography import x509
+    from .._x509.keys import NewKey
 
 MOST_DAYS = 36_500
 WARN = timedelta(days=180)  # a rotation takes every Mac's renewal: half a year is not too early to say so
@@ -85,14 +87,14 @@ def ensure_root(
     *,
     now: datetime,
     check: bool = False,
-    make_key: certificates.NewKey | None = None,
+    make_key: NewKey | None = None,
 ) -> RootResult:
     """See that the wanted generation is there, is whole, is the current one, and that the passphrase opens its key.
 
     With `check` nothing is written. PkiError when something else is there than what is asked for: a root cannot be
     altered, only followed by another generation.
     """
-    certificates.require_cryptography()
+    require_cryptography()
     _check(request)
     with reading(_ours(folder)) as ledger:
         rows = ledger.rows()
@@ -114,7 +116,7 @@ def ensure_root(
         rows = ledger.rows()
         work = _work(folder, rows, request)  # another process may have done it while we waited for the lock
         if work == "missing":
-            issuance = _foresee(rows, request, now) or _make(request, now, make_key or certificates.new_key)
+            issuance = _foresee(rows, request, now) or _make(request, now, make_key or keys.new_key)
             issue(folder, ledger, [issuance], now)
         elif work == "damaged":
             for row in generations(rows).values():
@@ -135,8 +137,8 @@ def _check(request: RootRequest) -> None:
         raise PkiError(f"valid_days must lie between 1 and {MOST_DAYS}.")
     if not (1 <= len(request.common_name) <= 64 and request.common_name.isprintable() and request.common_name.strip()):
         raise PkiError("common_name must have 1 to 64 printable characters.")
-    if request.key_size not in certificates.KEY_SIZES:
-        raise PkiError(f"key_size must be one of {', '.join(map(str, certificates.KEY_SIZES))}.")
+    if request.key_size not in keys.KEY_SIZES:
+        raise PkiError(f"key_size must be one of {', '.join(map(str, keys.KEY_SIZES))}.")
     if request.passphrase is None and (request.source is None or request.source.key):
         raise PkiError("Set passphrase: it encrypts the key of the root.")
 
@@ -173,7 +175,7 @@ def _check_same(row: Row, request: RootRequest) -> None:
         root, chain = _read_source(request.source)
         # By its content alone: a rebuilt ledger cannot tell every root that was supplied from one that was made here.
         same = json.loads(row.options).get("chain", "") == json.loads(_source_options(chain))["chain"]
-        if not same or certificates.sha1(root) != row.sha1 or (bool(request.source.key) and not row.private_sha256):
+        if not same or root.sha1 != row.sha1 or (bool(request.source.key) and not row.private_sha256):
             raise PkiError(
                 f"Generation {row.generation} is another root, chain or key than {request.source.certificate} and its "
                 f"companions; set generation to {row.generation + 1} for a new root, or begin a new PKI folder."
@@ -196,7 +198,7 @@ def open_key(folder: Folder, row: Row, passphrase: str | None) -> Any:
     content = require_private(folder, row)
     if not passphrase:
         raise PkiError("Set passphrase: the key of the root is encrypted with it.")
-    return certificates.load_key(content, passphrase, str(row.files(folder).private), "passphrase", ours=True)
+    return keys.load_key(content, passphrase, str(row.files(folder).private), "passphrase", ours=True)
 
 
 # -- making
@@ -207,71 +209,69 @@ def _foresee(rows: Sequence[Row], request: RootRequest, now: datetime) -> Issuan
     if request.generation <= max(generations(rows), default=0):
         return None
     if request.passphrase is not None:
-        certificates.check_passphrase(request.passphrase)
+        keys.check_passphrase(request.passphrase)
     return _supplied(rows, request, request.source, now) if request.source else None
 
 
-def _make(request: RootRequest, now: datetime, make_key: certificates.NewKey) -> Issuance:
+def _make(request: RootRequest, now: datetime, make_key: NewKey) -> Issuance:
     key = make_key(request.key_size)
-    root = certificates.make_root(key, request.common_name, now, request.valid_days)
+    root = making.make_root(key, request.common_name, now, request.valid_days)
     return _ready(request, root, [], key, json.dumps({"key_size": request.key_size}))
 
 
 def _supplied(rows: Sequence[Row], request: RootRequest, source: Source, now: datetime) -> Issuance:
     root, chain = _read_source(source)
-    certificates.check_root(root, chain, now)
+    checks.check_chain(root, chain, now)
     for row in generations(rows).values():
-        if row.sha1 == certificates.sha1(root):
+        if row.sha1 == root.sha1:
             raise PkiError(f"{source.certificate} is the root of generation {row.generation} already; give a new root.")
     key = None
     if source.key:
         where = str(source.key)
-        key = certificates.load_key(read(source.key, SMALL_FILE), source.key_passphrase, where, "key_source_passphrase")
-        certificates.check_key((chain or [root])[0], key, where)
+        key = keys.load_key(read(source.key, SMALL_FILE), source.key_passphrase, where, "key_source_passphrase")
+        checks.check_pair((chain or [root])[0], key, where)
     return _ready(request, root, chain, key, _source_options(chain))
 
 
-def _read_source(source: Source) -> tuple[x509.Certificate, list[x509.Certificate]]:
-    found = certificates.load_certificates(read(source.certificate, SMALL_FILE), str(source.certificate))
+def _read_source(source: Source) -> tuple[Certificate, list[Certificate]]:
+    found = certificates.read(read(source.certificate, SMALL_FILE), str(source.certificate))
     if len(found) != 1:
         raise PkiError(
             f"{source.certificate} holds {len(found)} certificates; give the root alone, others as chain_source."
         )
-    chain = certificates.load_certificates(read(source.chain, SMALL_FILE), str(source.chain)) if source.chain else []
+    chain = certificates.read(read(source.chain, SMALL_FILE), str(source.chain)) if source.chain else []
     return found[0], [c for c in chain if c != found[0]]  # a chain file often ends with the root itself
 
 
-def _source_options(chain: Sequence[x509.Certificate]) -> str:
+def _source_options(chain: Sequence[Certificate]) -> str:
     text = _chain_text(chain)
     return json.dumps({"chain": sha256_hex(text) if text else ""})
 
 
-def _chain_text(chain: Sequence[x509.Certificate]) -> bytes:
-    return b"".join(certificates.pem(c) for c in chain)
+def _chain_text(chain: Sequence[Certificate]) -> bytes:
+    return b"".join(c.pem.encode() for c in chain)
 
 
-def _ready(
-    request: RootRequest, root: x509.Certificate, chain: Sequence[x509.Certificate], key: Any, options: str
-) -> Issuance:
-    private = certificates.encrypt_key(key, request.passphrase or "") if key else b""
+def _ready(request: RootRequest, root: Certificate, chain: Sequence[Certificate], key: Any, options: str) -> Issuance:
+    private = keys.encrypt_key(key, request.passphrase or "") if key else b""
     row = Row(
-        sha1=certificates.sha1(root),
-        sha256=certificates.sha256(root),
+        sha1=root.sha1,
+        sha256=root.sha256,
         kind="root",
-        name=certificates.common_name(root),
+        name=root.common_name,
         generation=request.generation,
-        serial=certificates.serial(root),
-        subject=root.subject.rfc4514_string(),
-        root_sha1=certificates.sha1(root),
-        not_before=root.not_valid_before_utc,
-        not_after=root.not_valid_after_utc,
+        serial=root.serial,
+        subject=root.subject,
+        root_sha1=root.sha1,
+        not_before=root.not_before,
+        not_after=root.not_after,
         state="intended",
         reason="missing",
         origin="supplied" if request.source else "made",
         options=options,
         private_sha256=sha256_hex(private) if private else "",
     )
-    return Issuance(row, certificates.pem(root), private, _chain_text(chain))
+    return Issuance(row, root.pem.encode(), private, _chain_text(chain))
 
 
 # -- absent
@@ -284,7 +284,7 @@ def retire_root(
 
     PkiError when a client still relies on it (see deliveries.relied_on), unless `force`.
     """
-    certificates.require_cryptography()
+    require_cryptography()
     with reading(_ours(folder)) as ledger:
         rows = ledger.rows()
         before = describe_roots(folder, ledger, rows)
@@ -342,7 +342,7 @@ def describe_roots(folder: Folder, ledger: Ledger, rows: Sequence[Row]) -> list[
                 "sha1": row.sha1,
                 "sha256": row.sha256,
                 "not_after": utc_text(row.not_after),
-                "public_cert_data": certificates.public_cert_data(pem),
+                "public_cert_data": certificates.read_one(pem, row.name).public_cert_data,
                 "certificate_path": str(files.certificate),
                 "chain_path": str(files.chain) if chain else "",
             }
@@ -358,7 +358,7 @@ def _predicted(folder: Folder, request: RootRequest, issuance: Issuance | None) 
     if issuance:
         row, files = issuance.row, issuance.row.files(folder)
         told |= {"common_name": row.name, "sha1": row.sha1, "sha256": row.sha256, "not_after": utc_text(row.not_after)}
-        told["public_cert_data"] = certificates.public_cert_data(issuance.pem)
+        told["public_cert_data"] = certificates.read_one(issuance.pem, row.name).public_cert_data
         told["certificate_path"] = str(files.certificate)
         told["chain_path"] = str(files.chain) if issuance.chain else ""
     return told

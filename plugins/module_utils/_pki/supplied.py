@@ -14,13 +14,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .._files import read
-from . import certificates, pkcs12
+from .._x509 import certificates, checks, keys, pkcs12
+from .._x509.certificates import Certificate
 from ._base import SMALL_FILE, PkiError, sha256_hex
 from .requests import ClientRequest
 
 if TYPE_CHECKING:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import rsa
+    from .._x509.keys import Key
 
 
 def digest(request: ClientRequest) -> str:
@@ -29,32 +29,38 @@ def digest(request: ClientRequest) -> str:
 
 
 def load(
-    request: ClientRequest, authorities: Sequence[x509.Certificate] | None, now: datetime
-) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
-    """The identity of `request`, checked; `authorities` are the root and the CAs below it, None if not known yet.
+    request: ClientRequest, authorities: Sequence[Certificate] | None, now: datetime
+) -> tuple[Certificate, Key, tuple[str, ...]]:
+    """The identity of `request`, checked, and the doubts about it.
+
+    `authorities` are the root and the CAs below it, None if not known yet.
 
     PkiError when a gateway or a Mac would not take it.
     """
     certificate, key = _open(request)
     where = str(request.key_source or request.pkcs12_source)
-    certificates.check_key(certificate, key, where)
-    certificates.check_client(certificate, request.name, now)
-    if authorities is not None and not any(certificates.issued_by(certificate, ca) for ca in authorities):
+    checks.check_pair(certificate, key, where)
+    doubts = checks.check_client(certificate, where, now)
+    checks.check_started(certificate, where, now)
+    if certificate.common_name != request.name:
         raise PkiError(
-            f"{certificates.describe(certificate)} has not been issued by the current root or a CA of its "
-            "chain; supply one that was, or give root_certificate that root, with the issuing CA as chain_source."
+            f"The certificate {certificate.label} does not have {request.name} as its common name; supply that of this "
+            "client."
         )
-    return certificate, key
+    if authorities is not None:
+        checks.check_issued(certificate, authorities)
+    return certificate, key, doubts
 
 
-def _open(request: ClientRequest) -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
+def _open(request: ClientRequest) -> tuple[Certificate, Key]:
     if request.pkcs12_source:
-        where = str(request.pkcs12_source)
-        return pkcs12.decode(read(request.pkcs12_source, SMALL_FILE), request.source_password, where)
+        content, where = read(request.pkcs12_source, SMALL_FILE), str(request.pkcs12_source)
+        opened = pkcs12.read(content, request.source_password, where, "source_password")
+        return opened.certificate, opened.key
     if not (request.certificate_source and request.key_source):
         raise PkiError(f"The client {request.name} has no complete source.")
     where = str(request.certificate_source)
-    found = certificates.load_certificates(read(request.certificate_source, SMALL_FILE), where)
+    found = certificates.read(read(request.certificate_source, SMALL_FILE), where)
     where = str(request.key_source)
-    key = certificates.load_key(read(request.key_source, SMALL_FILE), request.source_password, where, "source_password")
+    key = keys.load_key(read(request.key_source, SMALL_FILE), request.source_password, where, "source_password")
     return found[0], key

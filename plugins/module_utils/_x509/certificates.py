@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from . import forms
+from . import forms, keys
 from .errors import X509Error, require_cryptography
 
 try:
@@ -117,6 +117,11 @@ class Certificate:
         except UNREADABLE:
             return None
 
+    @property
+    def public_key_sha256(self) -> str:
+        """As keys.fingerprint tells it; empty for a key of a kind that nobody knows."""
+        return keys.fingerprint(self.public_key) if self.public_key else ""
+
     def extension(self, kind: type[E]) -> E | None:
         """The extension of this kind; None when there is none that can be read."""
         try:
@@ -174,6 +179,7 @@ def read(content: bytes, where: str) -> list[Certificate]:
 
     X509Error when there is none, or one cannot be read; `where` names the file or the option in it.
     """
+    require_cryptography()
     found = []
     for number, der in enumerate(forms.certificates_in(content, where), start=1):
         certificate = from_der(der)
@@ -189,6 +195,15 @@ def read_one(content: bytes, where: str) -> Certificate:
     if len(set(found)) > 1:
         raise X509Error(f"{where} holds {len(found)} certificates; give exactly one.")
     return found[0]
+
+
+def find_one(content: bytes) -> Certificate | None:
+    """The one certificate in somebody else's data, in whatever form; None when there is not exactly one."""
+    require_cryptography()
+    try:
+        return read_one(content, "")
+    except X509Error:
+        return None
 
 
 def ends(certificates: Sequence[Certificate]) -> datetime:

@@ -39,21 +39,10 @@ CLOCK_SKEW = timedelta(hours=1)
 def check_root(certificate: Certificate, where: str, now: datetime) -> tuple[str, ...]:
     """X509Error unless Azure may trust this root and clients may hang below it; otherwise the doubts about it.
 
-    An issuing CA in its place is a doubt: Azure takes it, and whether its gateways do is not documented. Do not ask for
-    a root that Azure trusts already: it is as good as any.
+    Do not ask for a root that Azure trusts already: it is as good as any.
     """
-    _refuse(certificate, where, _faults_of_ca(certificate, now))
-    if certificate.self_issued:
-        if not issued_by(certificate, certificate):
-            _refuse(certificate, where, ["its own signature is wrong; the file is damaged"])
-        return ()
-    constraints = certificate.extension(x509.BasicConstraints)
-    if not (constraints and constraints.ca):
-        _refuse(certificate, where, ["it is not self-signed; give the root that signed it"])
-    return (
-        f"{where}, {certificate.label}, is an intermediate, not a root; whether Azure trusts its clients is not "
-        "documented.",
-    )
+    _refuse(certificate, where, _faults_of_root(certificate, now))
+    return tuple(f"{where}, {certificate.label}: {doubt}." for doubt in _doubts_about_root(certificate))
 
 
 def check_chain(root: Certificate, chain: Sequence[Certificate], now: datetime, trusted: Collection[str] = ()) -> None:
@@ -64,9 +53,9 @@ def check_chain(root: Certificate, chain: Sequence[Certificate], now: datetime, 
     if root.sha1 not in trusted:
         if not root.self_issued:
             _refuse(root, "", ["it is not self-signed; give the root at the top, and the CAs below it as its chain"])
-        check_root(root, "", now)
+        _refuse(root, "", (*_faults_of_root(root, now), *_other_key(root)))
     for child, parent in pairwise((*chain, root)):
-        _refuse(child, "", _faults_of_ca(child, now))
+        _refuse(child, "", (*_faults_of_ca(child, now), *_other_key(child)))
         if not issued_by(child, parent):
             raise X509Error(
                 f"The certificate {child.label} has not been signed by {parent.label}; order the chain from the "
@@ -77,7 +66,12 @@ def check_chain(root: Certificate, chain: Sequence[Certificate], now: datetime, 
 def check_client(certificate: Certificate, where: str, now: datetime) -> tuple[str, ...]:
     """X509Error unless a gateway and a Mac may take this certificate for a client; otherwise the doubts about it."""
     _refuse(certificate, where, _faults_of_client(certificate, now))
-    return tuple(f"{where}, {certificate.label}, {doubt}." for doubt in _doubts_about_client(certificate))
+    return tuple(f"{where}, {certificate.label}: {doubt}." for doubt in _doubts_about_client(certificate, now))
+
+
+def check_started(certificate: Certificate, where: str, now: datetime) -> None:
+    """X509Error for a certificate that is not valid yet."""
+    _refuse(certificate, where, _not_yet(certificate, now))
 
 
 def check_issued(certificate: Certificate, authorities: Sequence[Certificate]) -> None:
@@ -96,8 +90,20 @@ def check_pair(certificate: Certificate, key: Key, where: str) -> None:
 
 
 def is_authority(certificate: Certificate) -> bool:
-    """Whether it may have signed others: nothing in it says that it may not."""
-    return not any(_faults_of_signing(certificate))
+    """Whether it says that it is a CA."""
+    constraints = certificate.extension(x509.BasicConstraints)
+    return bool(constraints and constraints.ca)
+
+
+def path(certificate: Certificate, others: Sequence[Certificate], where: str) -> list[Certificate]:
+    """Those of `others` that lead up from the certificate, the nearest first; X509Error for one that may not sign."""
+    found: list[Certificate] = []
+    last = certificate
+    while issuer := next((each for each in others if each not in (last, *found) and issued_by(last, each)), None):
+        _refuse(issuer, where, _faults_of_signing(issuer))
+        found.append(issuer)
+        last = issuer
+    return found
 
 
 def issued_by(certificate: Certificate, issuer: Certificate) -> bool:
@@ -117,30 +123,53 @@ def _refuse(certificate: Certificate, where: str, faults: Iterator[str] | Sequen
         raise X509Error(f"{subject} cannot be used: {fault}.")
 
 
+def _faults_of_root(certificate: Certificate, now: datetime) -> Iterator[str]:
+    yield from _faults_of_ca(certificate, now)
+    if certificate.self_issued and not issued_by(certificate, certificate):
+        yield "its own signature is wrong; the file is damaged"
+    if not certificate.self_issued and not is_authority(certificate):
+        yield "it is not self-signed; give the root that signed it"
+
+
+def _doubts_about_root(certificate: Certificate) -> Iterator[str]:
+    yield from _other_key(certificate)
+    if not certificate.self_issued:
+        yield "it is an intermediate, not a root; whether Azure trusts its clients is not documented"
+
+
 def _faults_of_ca(certificate: Certificate, now: datetime) -> Iterator[str]:
     yield from _faults_of_any(certificate, now)
+    yield from _not_yet(certificate, now)
     yield from _faults_of_signing(certificate)
 
 
 def _faults_of_any(certificate: Certificate, now: datetime) -> Iterator[str]:
     if now >= certificate.not_after:
-        yield f"it has expired, at {utc_text(certificate.not_after)}; give one that is valid"
-    if now < certificate.not_before - CLOCK_SKEW:
-        yield f"it is not valid before {utc_text(certificate.not_before)}; wait, or check the clock"
+        yield f"it expired on {utc_text(certificate.not_after)}; give one that is valid"
     if certificate.extensions is None:
         yield "an extension in it cannot be read; the file is damaged, or its maker broke the rules of X.509"
-    if not certificate.key_bits:
-        yield "its key is not RSA, and Azure's P2S gateways are only known to take RSA"
-    elif not LEAST_BITS <= certificate.key_bits <= bounds.KEY_BITS:
+    if certificate.public_key is None:
+        yield "its key is of a kind that nobody knows"
+    elif certificate.key_bits and not LEAST_BITS <= certificate.key_bits <= bounds.KEY_BITS:
         yield f"its RSA key has {certificate.key_bits} bits; it must have {LEAST_BITS} to {bounds.KEY_BITS}"
     if not _signed_well(certificate):
         yield "it is not signed with SHA-256 or better; issue it again"
 
 
+def _other_key(certificate: Certificate) -> Iterator[str]:
+    if not certificate.key_bits:
+        yield "its key is not RSA, and Microsoft documents P2S with RSA certificates only"
+
+
+def _not_yet(certificate: Certificate, now: datetime) -> Iterator[str]:
+    if now < certificate.not_before - CLOCK_SKEW:
+        yield f"it is not valid before {utc_text(certificate.not_before)}; wait, or check the clock"
+
+
 def _faults_of_signing(certificate: Certificate) -> Iterator[str]:
     constraints = certificate.extension(x509.BasicConstraints)
     if constraints and not constraints.ca:
-        yield "it is that of a client, not of a CA (its basic constraints say CA:FALSE)"
+        yield "it is not a CA certificate (its basic constraints say CA:FALSE)"
     usage = certificate.extension(x509.KeyUsage)
     if usage and not usage.key_cert_sign:
         yield "its key usage does not allow signing certificates"
@@ -148,8 +177,8 @@ def _faults_of_signing(certificate: Certificate) -> Iterator[str]:
 
 def _faults_of_client(certificate: Certificate, now: datetime) -> Iterator[str]:
     yield from _faults_of_any(certificate, now)
-    constraints = certificate.extension(x509.BasicConstraints)
-    if constraints and constraints.ca:
+    yield from _other_key(certificate)
+    if is_authority(certificate):
         yield "it is that of a CA, not of a client; issue one with CA:FALSE"
     usage = certificate.extension(x509.KeyUsage)  # RFC 5280 makes it optional: then nothing is forbidden
     if usage and not usage.digital_signature:
@@ -160,14 +189,15 @@ def _faults_of_client(certificate: Certificate, now: datetime) -> Iterator[str]:
         yield "it has extended key usages, and clientAuth is not among them; issue it again"
 
 
-def _doubts_about_client(certificate: Certificate) -> Iterator[str]:
+def _doubts_about_client(certificate: Certificate, now: datetime) -> Iterator[str]:
+    yield from _not_yet(certificate, now)
     purposes = certificate.extension(x509.ExtendedKeyUsage)
     if purposes and next(iter(purposes)) != ExtendedKeyUsageOID.CLIENT_AUTH:
-        yield "does not have clientAuth as its first extended key usage, as Microsoft's guide for enterprise CAs asks"
+        yield "clientAuth is not its first extended key usage, as Microsoft's guide for enterprise CAs asks"
     if not certificate.names:
         yield (
-            "has no alternative name by which a Mac could introduce itself; whether Azure then takes its common name "
-            "is not documented"
+            "it has no alternative name by which a Mac could introduce itself; whether Azure then takes its common "
+            "name is not documented"
         )
 
 

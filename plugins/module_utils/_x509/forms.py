@@ -55,7 +55,9 @@ def certificates_in(content: bytes, where: str) -> list[bytes]:
         if len(der) > bounds.CERTIFICATE:
             raise X509Error(f"{where} holds a certificate of more than {bounds.CERTIFICATE} bytes, which is none.")
     if not found:
-        raise X509Error(f"{where} holds {_other(content)}, where a certificate belongs; give it as PEM, DER or PKCS#7.")
+        other = _other(content)
+        holds = f"{other}, where a certificate belongs" if other else "no certificate that can be read"
+        raise X509Error(f"{where} holds {holds}; give it as PEM, DER or PKCS#7.")
     return found
 
 
@@ -158,20 +160,20 @@ def _decoded(text: str) -> bytes | None:
 
 
 def _other(content: bytes) -> str:
-    """What this is, since it is no certificate."""
+    """What this is, since it is no certificate; empty when that is not known."""
     if not content.strip():
         return "nothing"
     text = _text(content)
     if text is not None and _BEGIN in text:
         label = text[text.find(_BEGIN) + len(_BEGIN) :][:64].split(_DASHES)[0]
-        return next((what for end, what in _LABELS.items() if label.endswith(end)), "something else")
+        return next((what for end, what in _LABELS.items() if label.endswith(end)), "")
     if text is not None:
         start = text.lstrip()[:16].lower()
         known = next((what for beginning, what in _BEGINNINGS.items() if start.startswith(beginning)), "")
         if known:
             return known
     first = next(legible(binary(content)), None)
-    return (_kind(list(legible(first.content))) if first else "") or "something else"
+    return _kind(list(legible(first.content))) if first else ""
 
 
 def _kind(parts: list[Element]) -> str:

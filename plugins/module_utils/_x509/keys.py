@@ -29,6 +29,8 @@ except ImportError:
     pass  # said by require_cryptography
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
     Key: TypeAlias = rsa.RSAPrivateKey
     PublicKey: TypeAlias = rsa.RSAPublicKey
     NewKey: TypeAlias = Callable[[int], rsa.RSAPrivateKey]
@@ -125,6 +127,6 @@ def prove_key(key: Key, where: str) -> Key:
     return key
 
 
-def fingerprint(key: PublicKey) -> str:
+def fingerprint(key: PublicKeyTypes) -> str:
     """SHA-256 of a public key (SubjectPublicKeyInfo in DER), 64 upper-case hex digits."""
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest().upper()

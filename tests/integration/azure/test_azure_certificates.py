@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import certificates, client, trust
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import client, trust
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.certificates import read_one
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import GROUP, Run, killed_at
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
 from ansible_collections.vwan.user_vpn.tests.lab.azure.faults import Fault
@@ -295,7 +296,7 @@ def test_a_wanted_root_that_was_uploaded_broken_is_repaired(macs: Any, change: A
     assert macs.properties["vpnClientRootCertificates"] == [{"name": "broken", "publicCertData": one_line(pem)}]
 
 
-# --- refused before Azure is asked -------------------------------------------------------------------------------
+# --- refused -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -310,7 +311,14 @@ def test_roots_that_no_client_could_use(
     options: dict[str, Any], expected: str, azure: AzureLab, refuse: Any, make_root: Root
 ) -> None:
     assert expected in refuse(roots=[{"public_cert_data": make_root(**options).decode()}])
-    assert azure.requests == []
+    assert azure.writes == []
+
+
+def test_a_root_that_azure_trusts_already_is_not_judged(macs: Any, change: Any, make_root: Root) -> None:
+    """Whatever we think of it: clients may live on it."""
+    pem = make_root(ca=False, size=1024)
+    macs.properties["vpnClientRootCertificates"] = [stored("theirs", pem)]
+    assert not change(roots=[{"public_cert_data": pem.decode()}])["changed"]
 
 
 @pytest.mark.parametrize(
@@ -484,7 +492,7 @@ def test_a_failed_operation_is_an_error(azure: AzureLab, macs: Any, refuse: Any)
 
 
 def test_killed_at_any_request_leaves_before_or_after(azure: AzureLab, macs: Any, run: Run, make_root: Root) -> None:
-    root = certificates.from_user(make_root(), "root")
+    root = read_one(make_root(), "root")
     wish = trust.Wish(roots=(trust.RootWish(root.sha1, root, "new"),), revoked=(trust.RevokedWish(THUMBPRINT),))
     before = dict(macs.properties)
     number = 1

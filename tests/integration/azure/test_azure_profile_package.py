@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import pytest
 from cryptography import x509
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import client, fetch, operations, profiles
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import client, fetch, operations, packages
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.errors import AzureError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._package import read_package
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import GROUP, Run, killed_at
@@ -452,7 +452,7 @@ def test_killed_at_any_request_leaves_the_old_package_or_the_new(
     dest = tmp_path / "package.zip"
 
     def work() -> None:
-        profiles.download(client.connect({}, os.environ, print), profiles.Source(GROUP, gateway="gw1"), dest)
+        packages.download(client.connect({}, os.environ, print), packages.Source(GROUP, gateway="gw1"), dest)
 
     number = 1
     while killed_at(azure, number, work):

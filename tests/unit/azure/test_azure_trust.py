@@ -20,8 +20,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import certificates, configurations, trust
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import configurations, trust
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.roots import from_azure
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.certificates import Certificate, read_one
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.checks import check_root
 
 NOW = datetime.now(UTC)
 
@@ -67,8 +70,8 @@ EC_KEY = ec.generate_private_key(ec.SECP256R1())
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 
 
-def known(pem: bytes) -> certificates.Certificate:
-    return certificates.from_user(pem, "here")
+def known(pem: bytes) -> Certificate:
+    return read_one(pem, "here")
 
 
 def item(pem: bytes, name: str) -> dict[str, str]:
@@ -110,48 +113,48 @@ def test_openssl_reads_what_we_would_upload(tmp_path: Path) -> None:
         check=True,
     ).stdout.decode()
     assert "a root" in shown
-    assert known(certificates.base64.b64decode(data)).sha1 in shown.replace(":", "")
+    assert known(base64.b64decode(data)).sha1 in shown.replace(":", "")
 
 
 @pytest.mark.parametrize(
     ("made", "expected"),
     [
-        (certificate(ca=None), "not a CA"),
         (certificate(ca=False), "not a CA"),
         (certificate(signs=False), "does not allow signing"),
         (certificate(days=-1), "expired on"),
         (certificate(days=900, start=-10), "not valid before"),
         (certificate(key=rsa.generate_private_key(65537, 1024)), "1024 bits"),
-        (certificate().replace(b"A", b"B", 1), "no certificate"),
-        (certificate() + certificate(), "more than one"),
-        (b"", "no certificate"),
+        (certificate().replace(b"A", b"B", 1), "is damaged"),
+        (certificate() + certificate(), "holds 2 certificates"),
+        (b"", "holds nothing"),
         (b"\x30\x82\x01", "no certificate"),
     ],
 )
 def test_refused_roots(made: bytes, expected: str) -> None:
     with pytest.raises(UserVpnError, match=expected):
-        certificates.check_root(known(made), "here", NOW)
+        check_root(known(made), "here", NOW)
 
 
 def test_a_damaged_signature_is_noticed() -> None:
     der = bytearray(known(certificate(key=RSA_KEY)).der)
     der[-1] ^= 1
     with pytest.raises(UserVpnError, match="damaged"):
-        certificates.check_root(known(bytes(der)), "here", NOW)
+        check_root(known(bytes(der)), "here", NOW)
 
 
 def test_doubts_are_warnings() -> None:
-    assert certificates.check_root(known(certificate(key=RSA_KEY, signs=True)), "here", NOW) == ()
-    assert "not RSA" in certificates.check_root(known(certificate()), "here", NOW)[0]
-    assert "intermediate" in certificates.check_root(known(certificate(key=RSA_KEY, issuer="top")), "here", NOW)[0]
+    assert check_root(known(certificate(key=RSA_KEY, signs=True)), "here", NOW) == ()
+    assert "not RSA" in check_root(known(certificate()), "here", NOW)[0]
+    assert check_root(known(certificate(key=RSA_KEY, signs=True, ca=None)), "here", NOW) == ()
+    assert "intermediate" in check_root(known(certificate(key=RSA_KEY, issuer="top")), "here", NOW)[0]
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_what_azure_holds_is_never_an_error(content: bytes) -> None:
     for data in (content.decode("latin-1"), base64.b64encode(content).decode(), None, content, "\ud800"):
-        stored = certificates.from_azure({"name": "x", "publicCertData": data})
+        stored = from_azure({"name": "x", "publicCertData": data})
         assert stored.status(NOW) in ("unreadable", "ok", "broken", "expired")
-    assert certificates.from_azure(None).status(NOW) == "unreadable"
+    assert from_azure(None).status(NOW) == "unreadable"
 
 
 # --- plans -------------------------------------------------------------------------------------------------------
@@ -209,7 +212,7 @@ def test_a_fulfilled_wish_changes_nothing_more_and_nothing_else(state: dict[str,
     assert (again.changes, again.resource) == ((), plan.resource)
     assert plan.resource["properties"]["future"] == {"kept": [1]}
     roots = plan.resource["properties"]["vpnClientRootCertificates"]
-    there = {stored.certificate.sha1: stored for stored in map(certificates.from_azure, roots) if stored.certificate}
+    there = {stored.certificate.sha1: stored for stored in map(from_azure, roots) if stored.certificate}
     for root in wish.roots:
         assert not there[root.sha1].broken
     entries = plan.resource["properties"]["vpnClientRevokedCertificates"]

@@ -133,6 +133,7 @@ def test_who_may(args: dict[str, Any], keychain: str, user: str, refused: bool) 
         (holding(ROOT, CLIENT), "did not take all of them"),
         (holding(ROOT, CLIENT, OLDER, keys=[CLIENT, OLDER]), f"did not let go of {OLD}"),
     ],
+    ids=["full", "reason", "identity", "root", "key", "older"],  # a fingerprint would be another one in each worker
 )
 def test_what_the_mac_refuses(args: dict[str, Any], after: dict[str, Any], words: str) -> None:
     mac = AnsweringMac({"change": after}, **holding(OLDER, keys=[OLDER]))

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.certificates import Certificate, describe
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.identity import Identity, load
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.certificates import Certificate, of
 from ansible_collections.vwan.user_vpn.plugins.plugin_utils import _keychain
 from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mac import MacState, read_answer
 from ansible_collections.vwan.user_vpn.tests.lab.commands.security import MAX_LINE, split_line
@@ -59,7 +59,7 @@ def identity_of(leaf: x509.Certificate) -> Identity:
 
 def holding(*certificates: tuple[x509.Certificate, bool]) -> MacState:
     """A Mac whose keychain holds these certificates, some with their key."""
-    seen = [(describe(certificate), key) for certificate, key in certificates]
+    seen = [(of(certificate), key) for certificate, key in certificates]
     return dataclasses.replace(
         NOTHING,
         certificates=frozenset(each.sha1 for each, _key in seen),
@@ -69,7 +69,7 @@ def holding(*certificates: tuple[x509.Certificate, bool]) -> MacState:
 
 
 def sha1(certificate: x509.Certificate) -> str:
-    return describe(certificate).sha1
+    return of(certificate).sha1
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])))
@@ -87,7 +87,7 @@ def test_a_word_that_would_begin_another_command_is_refused(text: str) -> None:
 
 def test_what_is_there_with_its_key_is_not_brought_again() -> None:
     leaf, root = issue(), issue("Gateway Root", "Gateway Root")
-    identity, roots = identity_of(leaf), [describe(root)]
+    identity, roots = identity_of(leaf), [of(root)]
     assert _keychain.plan_present(holding((leaf, True), (root, False)), roots, identity).empty
     without_key = _keychain.plan_present(holding((leaf, False), (root, False)), roots, identity)
     assert without_key.identity is identity
@@ -119,7 +119,7 @@ def test_absent_takes_only_what_is_there() -> None:
 def test_what_is_sent_opens_with_the_password_of_the_moment_only() -> None:
     leaf = issue()
     identity = identity_of(leaf)
-    root: Certificate = describe(issue("Gateway Root", "Gateway Root"))
+    root: Certificate = of(issue("Gateway Root", "Gateway Root"))
     plan = _keychain.Plan(roots=(root,), identity=identity)
     first, second = (_keychain.lines(plan, 'pass "word"').decode().splitlines() for _time in range(2))
     assert first[0] == '"pass \\"word\\""'
@@ -133,7 +133,7 @@ def test_what_is_sent_opens_with_the_password_of_the_moment_only() -> None:
     assert [item.sha1 for item in opened] == [sha1(leaf)]
     with pytest.raises(ValueError, match=r".*"):
         open_pkcs12(base64.b64decode(text), PASSWORD)
-    assert split_line(label) == [f"mac-anna {leaf.serial_number:x}"]
+    assert split_line(label) == [f"mac-anna {of(leaf).serial}"]
     assert len(once) * 2 + 1000 < MAX_LINE
     assert KEY.private_bytes(Encoding.DER, *_plain()) not in base64.b64decode(text)
 

@@ -26,12 +26,12 @@ def profile(**changes: Any) -> str:
     content = [
         {
             "PayloadType": "com.apple.security.root",
-            "PayloadIdentifier": f"x.root.{ROOT.lower()}",
+            "PayloadIdentifier": f"x.root.{ROOT}",
             "PayloadContent": b"r",
         },
         {
             "PayloadType": "com.apple.security.pkcs12",
-            "PayloadIdentifier": f"x.client.{CLIENT.lower()}",
+            "PayloadIdentifier": f"x.client.{CLIENT}",
             "Password": "p",
         },
     ]

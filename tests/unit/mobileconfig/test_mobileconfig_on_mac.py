@@ -117,7 +117,7 @@ def test_what_cannot_be_is_refused(render: Any, pki: Pki, tmp_path: Path, argume
 
 def test_a_certificate_that_cannot_serve_is_refused(render: Any, pki: Pki, tmp_path: Path) -> None:
     for content, says in (
-        (b"no certificate", "no readable certificate"),
+        (b"no certificate", "no certificate that can be read"),
         (pem(pki.client(key=ec.generate_private_key(ec.SECP256R1()))), "not RSA"),
         (pem(pki.certificate("mac-01", sans=["mac-01"], servers=True)), "clientAuth"),
     ):

@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import names
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.errors import ProfileError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.identity import Identity, load
@@ -60,7 +61,7 @@ def test_the_file_in_full(render: Render, client: Identity, pki: Pki) -> None:
         "PayloadScope": "System",
         "PayloadRemovalDisallowed": False,
     }
-    root_identifier = f"com.example.uservpn.root.{pki.gateway_root.fingerprint(SHA256()).hex()}"
+    root_identifier = f"com.example.uservpn.root.{pki.gateway_root.fingerprint(SHA256()).hex().upper()}"
     assert root == {
         "PayloadType": "com.apple.security.root",
         "PayloadVersion": 1,
@@ -263,7 +264,7 @@ def test_the_client_chain(render: Render, pki: Pki) -> None:
     payloads = parts(render(client_chain=chain))
     assert [each["PayloadDisplayName"] for each in payloads["pkcs1"]] == ["Client Issuing CA"]
     assert len(payloads["root"]) == 1
-    with pytest.raises(ProfileError, match="client_chain"):
+    with pytest.raises(UserVpnError, match="client_chain"):
         render(client_chain=(b"nothing",))
 
 
@@ -412,7 +413,7 @@ def test_no_uuid_depends_on_the_password(render: Render, client: Identity) -> No
     ],
 )
 def test_wishes_that_cannot_be_met(render: Render, options: dict[str, Any], named: str) -> None:
-    with pytest.raises(ProfileError, match=named):
+    with pytest.raises(UserVpnError, match=named):
         render(**options)
 
 
@@ -434,7 +435,7 @@ def test_wishes_that_cannot_be_met(render: Render, options: dict[str, Any], name
 def test_settings_that_make_no_profile(
     render: Render, settings: dict[str, Any], change: dict[str, Any], named: str
 ) -> None:
-    with pytest.raises(ProfileError, match=named):
+    with pytest.raises(UserVpnError, match=named):
         render(settings={**settings, **change})
 
 
@@ -448,7 +449,7 @@ def test_an_expired_gateway_root_is_said_and_stays(render: Render, settings: dic
 
 def test_a_client_certificate_of_tomorrow_is_said(render: Render, pki: Pki) -> None:
     later = load(pki.pkcs12(pki.client(start=DAY)), PASSWORD, "x.p12")
-    assert "valid only from" in render(later).warnings[0]
+    assert "not valid before" in render(later).warnings[0]
 
 
 def test_keys_that_this_macos_does_not_read_yet(render: Render) -> None:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.errors import ProfileError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.signing import (
     load_signer,
     read_signed,
@@ -89,17 +89,17 @@ def test_a_signer_that_cannot_sign(pki: Pki, certificate: x509.Certificate) -> N
     edwards = key_pem(ed25519.Ed25519PrivateKey.generate())
     cases = [
         ("sign_with.certificate", (b"", key, None)),
-        ("sign_with.certificate", (good + good, key, None)),
-        ("sign_with.key cannot", (good, b"", None)),
-        ("sign_with.key cannot", (good, key_pem(pki.leaf_key, b"secret-1"), "secret-2")),
-        ("sign_with.key cannot", (good, key_pem(pki.leaf_key, b"secret-1"), None)),
-        ("sign_with.key cannot", (good, key, "secret-2")),
+        ("sign_with.certificate", (good + pem(pki.intermediate), key, None)),
+        ("The key sign_with.key", (good, b"", None)),
+        ("The key sign_with.key", (good, key_pem(pki.leaf_key, b"secret-1"), "secret-2")),
+        ("The key sign_with.key", (good, key_pem(pki.leaf_key, b"secret-1"), None)),
+        ("The key sign_with.key", (good, key, "secret-2")),
         ("does not belong", (good, key_pem(pki.other_key), None)),
         ("RSA or an EC", (good, edwards, None)),
         ("sign_with.chain", (good, key, None, b"x")),
     ]
     for named, arguments in cases:
-        with pytest.raises(ProfileError, match=named) as caught:
+        with pytest.raises(UserVpnError, match=named) as caught:
             load_signer(*arguments)
         assert "secret" not in str(caught.value)
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._package import roots
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import errors
 from ansible_collections.vwan.user_vpn.tests.lab.packages import (
     build_package,
     gateway_root,
@@ -84,6 +85,8 @@ def test_roots_are_sorted_and_come_once() -> None:
         b"\xef\xbb\xbf" + OLD.pem,
         b"subject=CN = Root\n\n" + OLD.pem,
         OLD.pem.rstrip(b"\n"),
+        base64.b64encode(OLD.der),
+        OLD.pem.decode().encode("utf-16"),
     ],
 )
 def test_files_in_der_and_pem(content: bytes) -> None:
@@ -106,7 +109,6 @@ def test_base64_of_pem_in_the_xml() -> None:
         OLD.der + NEW.der,
         OLD.pem + NEW.pem,
         OLD.pem[:-40],
-        base64.b64encode(OLD.der),
         OLD.der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1),  # version 10
         OLD.der.replace(b"400101000000Z", b"409901000000Z"),
     ],
@@ -124,7 +126,7 @@ def test_an_element_that_is_not_base64_of_a_certificate(text: str) -> None:
 def test_base64_must_be_strict() -> None:
     encoded = base64.b64encode(OLD.der).decode()
     for text in (encoded[:40] + "*" + encoded[40:], encoded[:40] + "=" + encoded[40:], encoded.replace("+", "-")):
-        assert "is not valid base64" in refusal(with_element(text))
+        assert "is not one X.509 certificate" in refusal(with_element(text))
 
 
 def test_the_first_of_two_bad_files_is_named_whatever_their_order() -> None:
@@ -138,16 +140,14 @@ def test_one_bad_root_beside_a_good_one() -> None:
 
 
 def test_without_cryptography_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roots, "HAS_CRYPTOGRAPHY", False)
-    assert refusal(build_package([OLD.der])) == (
-        "The Python package cryptography is missing on the controller: pip install 'cryptography>=42'."
-    )
+    monkeypatch.setattr(errors, "_VERSION", "41.0.7")
+    with pytest.raises(UserVpnError, match="pip install 'cryptography>=42'"):
+        read(build_package([OLD.der]))
 
 
 def test_the_reader_can_be_imported_without_cryptography() -> None:
     script = (
         "import sys; sys.modules['cryptography'] = None\n"
         "from ansible_collections.vwan.user_vpn.plugins.module_utils._package import roots\n"
-        "assert not roots.HAS_CRYPTOGRAPHY\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, env={"PYTHONPATH": ":".join(sys.path)})

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import pkcs12
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import passwords
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import pkcs12
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import Pki
 
 MEMORY = Path("/dev/shm")  # where there is one: the PKI waits for the disk at every step, which no test is about
@@ -51,4 +52,4 @@ def rooted(_rooted: Pki, place: Path) -> Pki:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests that issue often: passwords cost nothing."""
     monkeypatch.setattr(pkcs12, "ROUNDS", 1)
-    monkeypatch.setattr(pkcs12, "CHECK_ROUNDS", 1)
+    monkeypatch.setattr(passwords, "CHECK_ROUNDS", 1)

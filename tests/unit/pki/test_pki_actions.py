@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import certificates, clients
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import clients
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import keys
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import PASSPHRASE, PASSWORD, any_key
 
@@ -23,7 +24,7 @@ CLIENTS = {"path": "pki", "passphrase": PASSPHRASE, "pkcs12_password": PASSWORD}
 
 @pytest.fixture(autouse=True)
 def _quick_keys_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(certificates, "new_key", any_key)
+    monkeypatch.setattr(keys, "new_key", any_key)
     monkeypatch.chdir(tmp_path)
 
 

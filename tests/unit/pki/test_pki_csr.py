@@ -22,12 +22,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import csr
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import ensure_clients
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deciding import Settings
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.outcome import Entry, Outcome
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import parse_clients, with_csrs
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import csr
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.keys import fingerprint
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSPHRASE, PASSWORD, Pki, keys, openssl
 
@@ -164,7 +165,7 @@ GOOD = request()
 def test_whatever_comes_is_the_key_or_one_sentence(text: str) -> None:
     try:
         key = csr.public_key(text, "mac-01", 2048)
-    except PkiError as error:
+    except UserVpnError as error:
         assert "mac-01" in str(error)
         assert "\n" not in str(error)
     else:
@@ -179,7 +180,7 @@ def test_a_bit_that_has_changed_proves_nothing(where: int, change: int) -> None:
     assume(where % len(der) != len(der) - 257)  # how many bits of the signature's last byte are padding: none is lost
     der[where % len(der)] ^= change
     body = base64.encodebytes(bytes(der)).decode()
-    with pytest.raises(PkiError):
+    with pytest.raises(UserVpnError):
         csr.public_key(
             f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n", "mac-01", 2048
         )
@@ -192,7 +193,7 @@ def test_the_fingerprint_is_that_of_openssl(tmp_path: Path) -> None:
     public.write_text(openssl("req", "-in", str(path), "-noout", "-pubkey"))
     openssl("pkey", "-pubin", "-in", str(public), "-outform", "DER", "-out", str(tmp_path / "public.der"))
     digest = openssl("dgst", "-sha256", str(tmp_path / "public.der")).strip().rpartition(" ")[2].upper()
-    assert csr.fingerprint(csr.public_key(GOOD, "mac-01", 2048)) == digest
+    assert fingerprint(csr.public_key(GOOD, "mac-01", 2048)) == digest
 
 
 # -- when
@@ -216,7 +217,7 @@ def test_without_a_request_it_is_said_whether_one_is_wanted(rooted: Pki) -> None
 
     rooted.now += 340 * DAY
     due = one(rooted)
-    spent = csr.fingerprint(keys()[0].public_key())
+    spent = fingerprint(keys()[0].public_key())
     assert (due.changed, due.reason, due.key_wanted, due.sha1) == (False, "expiring", True, issued.sha1)
     assert due.spent_keys == (spent,)
     refused = one(rooted, request(keys()[0]))
@@ -263,7 +264,7 @@ def test_options_and_rotation_and_the_way_back(rooted: Pki) -> None:
 
 
 def test_no_password_is_needed_and_a_passphrase_only_to_sign(rooted: Pki) -> None:
-    with pytest.raises(PkiError, match="passphrase"):
+    with pytest.raises(UserVpnError, match="passphrase"):
         one(rooted, GOOD, passphrase=None)
     assert one(rooted, GOOD).changed
     assert not one(rooted, GOOD, passphrase=None).changed
@@ -280,7 +281,7 @@ def test_a_lost_certificate_file_is_written_again(rooted: Pki) -> None:
 
 
 def test_bad_input_is_one_sentence(rooted: Pki) -> None:
-    with pytest.raises(PkiError, match="csrs names the client 'mac-09', which is not in clients"):
+    with pytest.raises(UserVpnError, match="csrs names the client 'mac-09', which is not in clients"):
         wish(rooted, {"mac-09": GOOD}, "mac-01")
     (both,) = with_csrs(parse_clients([{"name": "mac-01", "pkcs12_source": "/nowhere.p12"}]), {"mac-01": GOOD})
     wanted = Settings(passphrase=PASSPHRASE, password=PASSWORD)
@@ -297,7 +298,7 @@ def test_the_action_takes_the_requests_by_name(rooted: Pki) -> None:
     signed = run_action("client_certificates", args | {"csrs": {"mac-01": GOOD}})
     assert signed["changed"]
     options = json.loads(rooted.sql("SELECT options FROM certificates WHERE kind = 'client'")[0][0])
-    assert options == {"key_size": 2048, "sans": [], "key": csr.fingerprint(keys()[0].public_key())}
+    assert options == {"key_size": 2048, "sans": [], "key": fingerprint(keys()[0].public_key())}
 
 
 # -- batches

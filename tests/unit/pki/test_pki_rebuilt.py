@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import certificates
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.rebuilding import Rebuilt, rebuild
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import Source
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import keys as x509_keys
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import making
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSPHRASE, PASSWORD, Pki, keys
 from ansible_collections.vwan.user_vpn.tests.unit.pki.test_pki_csr import request, wish
 
@@ -106,10 +107,10 @@ def test_a_folder_that_began_with_another_generation(pki: Pki) -> None:
 
 def test_an_enterprise_root_that_is_older_than_the_root_it_follows(pki: Pki) -> None:
     pki.root()
-    old = certificates.make_root(keys()[0], "Corp", pki.now - 2000 * DAY, 9000)
+    old = making.make_root(keys()[0], "Corp", pki.now - 2000 * DAY, 9000)
     certificate, key = pki.path.parent / "corp.pem", pki.path.parent / "corp.key"
-    certificate.write_bytes(certificates.pem(old))
-    key.write_bytes(certificates.encrypt_key(keys()[0], PASSPHRASE))
+    certificate.write_bytes(old.pem.encode())
+    key.write_bytes(x509_keys.encrypt_key(keys()[0], PASSPHRASE))
     source = Source(certificate, key, PASSPHRASE)
     pki.root(generation=2, source=source)
     pki.issue("mac-01")

@@ -21,7 +21,7 @@ from typing import Any
 from .. import _files
 from .._errors import UserVpnError
 from .._package import ProfilePackage, read_package, read_package_bytes
-from .._package.roots import GatewayRoot
+from .._x509.certificates import Certificate
 from . import configurations, names
 from .client import Azure
 from .errors import AzureError
@@ -105,7 +105,7 @@ def predict(azure: Azure, source: Source, dest: Path) -> Download:
     return Download(before is None, before, before, configuration, (*advice, unknown))
 
 
-def with_roots(content: bytes, others: Iterable[GatewayRoot], mark: str) -> tuple[bytes, list[GatewayRoot]]:
+def with_roots(content: bytes, others: Iterable[Certificate], mark: str) -> tuple[bytes, list[Certificate]]:
     """The package with gateway roots that it lacks beside its own, and which these are.
 
     The added files are named like Azure's own, so that every reader of packages finds them; `mark` says where they are
@@ -211,6 +211,6 @@ def _existing(dest: Path) -> dict[str, Any] | None:
         return None
 
 
-def _unexpired_roots(dest: Path) -> list[GatewayRoot]:
+def _unexpired_roots(dest: Path) -> list[Certificate]:
     """The gateway roots of the package that is there now."""
     return [root for root in read_package(dest).gateway_roots if root.not_after > datetime.now(UTC)]
