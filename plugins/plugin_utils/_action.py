@@ -54,9 +54,10 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        problems = list(_unbounded(self.ARGUMENT_SPEC, self._task.args))
+        given = _without_nothing(self.ARGUMENT_SPEC, self._task.args)
+        problems = list(_unusable(self.ARGUMENT_SPEC, given))
         if not problems:
-            checked = ArgumentSpecValidator(self.ARGUMENT_SPEC, **self.CONSTRAINTS).validate(self._task.args)
+            checked = ArgumentSpecValidator(self.ARGUMENT_SPEC, **self.CONSTRAINTS).validate(given)
             problems = list(map(_text, checked.errors.errors)) if checked.error_messages else []
         if problems:
             return result | {"failed": True, "changed": False, "msg": shown("; ".join(problems), LONGEST)}
@@ -94,7 +95,16 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
         Not to the playbook's folder: for `ansible-playbook vwan.user_vpn.site` that is inside the collection.
         """
-        return Path(str(value)).expanduser().absolute()
+        try:
+            path = Path(str(value)).expanduser().absolute()
+            path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # it may be about to be made
+        except RuntimeError:
+            raise UserVpnError(f"{shown(str(value))} names the home of an account that does not exist.") from None
+        except OSError as error:
+            raise UserVpnError(f"{shown(str(value))} cannot be reached: {error.strerror}.") from None
+        return path
 
     def say(self, text: str) -> None:
         """Show a line to the person at the terminal now, while the task still runs."""
@@ -107,7 +117,19 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
         return shown(text if self._task.run_once else f"[{self.host}] {text}", LONGEST)
 
 
-def _unbounded(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+def _without_nothing(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options without those that are null, which means "not given"; core calls them given where it counts them."""
+    kept = {name: value for name, value in values.items() if value is not None or name not in spec}
+    for name, rules in spec.items():
+        value, inner = kept.get(name), rules.get("options")
+        if inner and isinstance(value, dict):
+            kept[name] = _without_nothing(inner, value)
+        elif inner and isinstance(value, list):
+            kept[name] = [_without_nothing(inner, each) if isinstance(each, dict) else each for each in value]
+    return kept
+
+
+def _unusable(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
     """What core's validator would trip over, or be busy with for ever, such as the number 1e999999999."""
     for name, rules in spec.items():
         value = values.get(name)
@@ -119,9 +141,13 @@ def _unbounded(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[s
             except ValueError as error:
                 yield f"{name} cannot be used, for it holds {error}"
                 continue
-            for inner in value if isinstance(value, list) else [value]:
-                if rules.get("options") and isinstance(inner, dict):
-                    yield from _unbounded(rules["options"], inner)
+        if "path" in (rules.get("type"), rules.get("elements")) and "\0" in str(value):
+            yield f"{name} cannot be used, for no path holds a null character"
+        for inner in value if isinstance(value, list) else [value]:
+            if rules.get("options") and isinstance(inner, dict):
+                yield from _unusable(rules["options"], inner)
+            elif rules.get("options") and not isinstance(inner, str | None):
+                yield f"{name} must hold names with their values, not {type(inner).__name__}"
 
 
 def _too_large(value: Any) -> bool:

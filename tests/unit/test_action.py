@@ -49,6 +49,63 @@ def test_a_value_without_end(action: str, option: str) -> None:
         assert result["msg"].startswith(f"{option} cannot be used, for it holds ")
 
 
+@pytest.mark.parametrize(("action", "option"), list(options("path", "list")))
+def test_a_path_that_none_can_be(action: str, option: str) -> None:
+    module = importlib.import_module(f"ansible_collections.vwan.user_vpn.plugins.action.{action}")
+    if "path" in module.ActionModule.ARGUMENT_SPEC[option].values():
+        result = run_action(action, {option: "a\0b"})
+        assert result["failed"]
+        assert result["msg"] == f"{option} cannot be used, for no path holds a null character"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("a" * 300, "cannot be reached: File name too long."),
+        ("a/" * 3000, "cannot be reached: File name too long."),
+        ("~no-such-account/a", "names the home of an account that does not exist."),
+    ],
+)
+def test_a_path_that_leads_nowhere(path: str, expected: str) -> None:
+    for action, option in (("profile_package_info", "path"), ("root_certificate", "path"), ("mac_profile", "src")):
+        assert run_action(action, {option: path})["msg"].endswith(expected)
+
+
+def test_a_path_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    result = run_action("profile_package_info", {"path": str(tmp_path / "a/c")})
+    assert "cannot be reached: Too many levels of symbolic links" in result["msg"]
+
+
+def test_null_means_not_given() -> None:
+    wish = {"settings": {}, "identity": {"pkcs12_path": "a"}, "dest": "b", "identifier": None, "connection_name": "c"}
+    result = run_action("mobileconfig", wish)
+    assert "all of the following are missing: identifier" in result["msg"]
+    result = run_action("mobileconfig", wish | {"identity": {"pkcs12_path": None, "certificate_path": None}})
+    assert "one of the following is required: pkcs12_path, certificate_path found in identity" in result["msg"]
+    assert "wait" not in run_action("mac_profile", {"wait": None, "state": "absent", "identifier": ""})["msg"]
+    assert "nonsense" in run_action("mac_profile", {"nonsense": None})["msg"]
+
+
+def test_a_value_where_names_with_values_belong() -> None:
+    """core's validator ends with a TypeError then."""
+    found = 0
+    for name, option in options("dict", "list"):
+        module = importlib.import_module(f"ansible_collections.vwan.user_vpn.plugins.action.{name}")
+        if "options" in module.ActionModule.ARGUMENT_SPEC[option]:
+            found += 1
+            for value in (True, 5, [True], [[]], 1.5, ["x", 5]):
+                result = run_action(name, {option: value})
+                assert result["failed"]
+                assert f"{option} must hold names with their values, not" in result["msg"]
+            for value in ("x", ["x"]):
+                result = run_action(name, {option: value})
+                assert result["failed"]
+                assert option in result["msg"]
+    assert found >= 5
+
+
 @pytest.mark.parametrize(("action", "option"), list(options("str")))
 def test_a_text_that_is_no_unicode(action: str, option: str) -> None:
     result = run_action(action, {option: "half a pair \ud83d"})

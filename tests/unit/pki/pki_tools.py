@@ -23,7 +23,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.ending import e
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.folder import Folder
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.ledger import Delivery
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.outcome import Outcome
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import parse_clients
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import parse_clients, with_csrs
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import (
     RootRequest,
     RootResult,
@@ -80,6 +80,12 @@ class Pki:
     def issue(self, *clients: Any, check: bool = False, make_key: Any = any_key, **settings: Any) -> Outcome:
         wanted = Settings(**({"passphrase": PASSPHRASE, "password": PASSWORD} | settings))
         return ensure_clients(self.folder, parse_clients(clients), wanted, now=self.now, check=check, make_key=make_key)
+
+    def enrol(self, client: str, request: str, *, check: bool = False) -> Outcome:
+        """Certify the key of a CSR."""
+        wanted = Settings(passphrase=PASSPHRASE, password=PASSWORD)
+        requests = with_csrs(parse_clients([client]), {client: request})
+        return ensure_clients(self.folder, requests, wanted, now=self.now, check=check, make_key=any_key)
 
     def end(self, *clients: Any, state: str = "revoked", check: bool = False, **more: Any) -> Outcome:
         return end_clients(self.folder, parse_clients(clients), state, now=self.now, check=check, **more)
