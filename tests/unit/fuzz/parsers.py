@@ -1,0 +1,730 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that reads what others wrote: one row each, with real samples. A new parser is a new row.
+
+A row's `parse` takes bytes as they would come from outside and goes on as the collection does: what was read is judged,
+shown and turned into JSON, too.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import json
+import shutil
+import tempfile
+import urllib.error
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from hypothesis import strategies as st
+
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import (
+    client,
+    clouds,
+    configurations,
+    credentials,
+    errors,
+    fetch,
+    health,
+    packages,
+    roots,
+    trust,
+)
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.operations import Wait
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import identity, manifest, signing, view
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profile import Draft, Request
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.reading import read_profile
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.stored import Stored
+from ansible_collections.vwan.user_vpn.plugins.module_utils._package import read_package, read_package_bytes
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.rebuilding import rebuild
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.telling import tell
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import certificates, checks, csr, keys, pkcs12
+from ansible_collections.vwan.user_vpn.plugins.plugin_utils import (
+    _connection,
+    _disconnects,
+    _evidence,
+    _keychain,
+    _mac,
+    _refusals,
+)
+from ansible_collections.vwan.user_vpn.tests.lab.packages import (
+    OLDEST_LACKS,
+    gateway_root,
+    settings_xml,
+    zip_like_azure,
+)
+from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
+from ansible_collections.vwan.user_vpn.tests.unit.fuzz.mutations import (
+    binary_der_of,
+    bytes_of,
+    documents_of,
+    json_of,
+    pem_of,
+    plist_of,
+    zip_of,
+)
+from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig import makers
+from ansible_collections.vwan.user_vpn.tests.unit.pki import pki_tools
+
+MARK = "0123456789abcdef"
+IDENTIFIER = "com.example.uservpn"
+
+
+@dataclass(frozen=True)
+class Parser:
+    """What reads, real samples of what it reads, and how each is altered. `cost`: examples are fewer by that factor."""
+
+    name: str
+    parse: Callable[[bytes], object]
+    samples: Callable[[], Mapping[bytes, st.SearchStrategy[bytes]]]
+    cost: int = 1
+
+
+PARSERS: dict[str, Parser] = {}
+
+
+def row(
+    samples: Callable[[], Mapping[bytes, st.SearchStrategy[bytes]]], cost: int = 1
+) -> Callable[[Callable[[bytes], object]], Callable[[bytes], object]]:
+    def add(parse: Callable[[bytes], object]) -> Callable[[bytes], object]:
+        name = parse.__name__.replace("_", " ")
+        PARSERS[name] = Parser(name, parse, functools.cache(samples), cost)
+        return parse
+
+    return add
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@functools.cache
+def pki() -> makers.Pki:
+    return makers.Pki()
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as place:
+        yield Path(place)
+
+
+def text(content: bytes) -> str:
+    """As Ansible makes text of what a Mac printed."""
+    return content.decode("utf-8", "surrogateescape")
+
+
+# --- the profile package -----------------------------------------------------------------------------------------
+def _xmls() -> dict[bytes, st.SearchStrategy[bytes]]:
+    der = gateway_root().der
+    found = (
+        settings_xml([der, der], dns=["10.20.0.4"], extra_elements={"Surprise": "x"}),
+        settings_xml([der], generation=1, omit=OLDEST_LACKS),
+        settings_xml([der]).decode().encode("utf-16"),
+    )
+    return {xml: bytes_of(xml) for xml in found}
+
+
+def _zips() -> dict[bytes, st.SearchStrategy[bytes]]:
+    der = gateway_root().der
+    members = {
+        f"Generic\\{name}": content
+        for name, content in (
+            ("VpnSettings.xml", next(iter(_xmls()))),
+            ("VpnServerRoot.cer_0", der),
+            ("VpnServerRoot.cer_1", gateway_root().pem),
+        )
+    }
+    kinds = {"Generic\\VpnServerRoot.cer_0": binary_der_of, "Generic\\VpnServerRoot.cer_1": pem_of}
+    return {zip_like_azure(members): zip_of(members, kinds)}
+
+
+@row(_zips)
+def profile_package(content: bytes) -> object:
+    package = read_package_bytes(content)
+    packages.with_roots(content, [certificates.read_one(gateway_root("Another").der, "another")], "kept")
+    return json.dumps([package.settings(), package.warnings, package.digest])
+
+
+@row(_xmls)
+def unzipped_package(content: bytes) -> object:
+    with folder() as place:
+        (place / "Generic").mkdir()
+        (place / "Generic/VpnSettings.xml").write_bytes(content)
+        (place / "Generic/VpnServerRoot.cer").write_bytes(gateway_root().der)
+        return json.dumps(read_package(place).settings())
+
+
+# --- profiles and their companions -------------------------------------------------------------------------------
+@functools.cache
+def _profile() -> bytes:
+    roots = [makers.root_entry(pki().gateway_root)]
+    request = Request(
+        {"vpn_server": "wan.x.vpn.azure.com", "gateway_roots": roots},
+        IDENTIFIER,
+        "Example",
+        on_demand={"connect": "always", "trusted_ssids": ["Office"]},
+        dns={"servers": ["10.0.0.4"]},
+    )
+    return Draft(request).profile(_identity()).content
+
+
+@functools.cache
+def _identity() -> identity.Identity:
+    return identity.load(pki().pkcs12(pki().client()), makers.PASSWORD, "it")
+
+
+@functools.cache
+def _unfinished() -> bytes:
+    request = Request(
+        {"vpn_server": "wan.x.vpn.azure.com", "gateway_roots": [makers.root_entry(pki().gateway_root)]},
+        IDENTIFIER,
+        "Example",
+    )
+    client = identity.load_certificate(makers.pem(pki().client()), "it")
+    return Draft(request).profile(client).content
+
+
+def _profiles() -> dict[bytes, st.SearchStrategy[bytes]]:
+    signer = signing.load_signer(makers.pem(pki().client()), makers.key_pem(pki().leaf_key), None)
+    signed = signing.sign(_profile(), signer)
+    return {
+        _profile(): plist_of(_profile()),
+        _unfinished(): plist_of(_unfinished()),
+        signed: binary_der_of(signed),
+    }
+
+
+@row(_profiles)
+def profile(content: bytes) -> object:
+    stored = Stored.of(content)
+    lines = view.lines(stored)
+    assert all(line.isprintable() for line in lines)
+    stored.pkcs12(IDENTIFIER)
+    return read_profile(content, "it").unfinished, lines
+
+
+def _manifests() -> dict[bytes, st.SearchStrategy[bytes]]:
+    entry = {
+        "host": "mac-01",
+        "serial_number": "C02X",
+        "identifier": IDENTIFIER,
+        "profile_uuid": "A" * 36,
+        "sha256": "b" * 64,
+        "certificate_sha1": "C" * 40,
+        "certificate_not_after": "2027-01-01T00:00:00Z",
+        "file": "mac-01.mobileconfig",
+    }
+    document = {"version": 1, "profiles": {"mac-01": entry, "mac-02": entry | {"serial_number": None}}}
+    sample = json.dumps(document, indent=2).encode()
+    return {sample: json_of(sample)}
+
+
+@row(_manifests)
+def manifest_of_an_export(content: bytes) -> object:
+    with folder() as place:
+        path = place / "manifest.json"
+        path.write_bytes(content)
+        manifest.take_out(path, ["C" * 40], check=True)
+        manifest.before_and_after(path, "mac-01", {"sha256": "x"})
+        return manifest.update_entry(path, "mac-01", {"sha256": "x"}, check=True)
+
+
+def _wishes() -> dict[bytes, st.SearchStrategy[bytes]]:
+    def association() -> dict[str, Any]:
+        return {"encryption": "AES-256", "integrity": "SHA2-256", "dh_group": 14, "lifetime_minutes": 400}
+
+    wishes = {
+        "settings": {
+            "vpn_server": "wan.x.vpn.azure.com", "dns_servers": ["10.0.0.4"], "routes": ["10.0.0.0/16"], "ikev2": True,
+            "gateway_roots": [makers.root_entry(pki().gateway_root)],
+        },
+        "identifier": IDENTIFIER, "connection_name": "Example", "organization": "Example", "macos": "26.1",
+        "algorithms": {"ike": association(), "child": association(), "pfs": True}, "ikev2": {"MTU": 1300},
+        "on_demand": {"connect": "domains", "domains": ["example.com"], "ssids": ["Office"], "url_probe": "https://a.b"},
+        "dns": {"servers": ["10.0.0.4"], "match_domains": ["example.com"], "match_domains_only": True},
+        "client_chain": ["root.pem"], "description": "two\nlines",
+    }  # fmt: skip
+    policy = {**configurations.GOOD_POLICY}
+    other = {**wishes, "ipsec_policy": [policy], "on_demand": {"rules": [{"Action": "Connect"}]}}
+    del other["algorithms"]
+    return {
+        json.dumps(each).encode(): documents_of(each).map(lambda document: json.dumps(document).encode())
+        for each in (wishes, other)
+    }
+
+
+@row(_wishes, cost=4)
+def options_of_mobileconfig(content: bytes) -> object:
+    wishes = json.loads(content)
+    if not isinstance(wishes, dict):
+        return None
+    with folder() as place:
+        (place / "root.pem").write_bytes(makers.pem(pki().root))
+        (place / "mac-01.pem").write_bytes(makers.pem(pki().client()))
+        if wishes.get("client_chain") == ["root.pem"]:
+            wishes["client_chain"] = [str(place / "root.pem")]
+        fixed = {"dest": str(place / "a.mobileconfig"), "identity": {"certificate_path": str(place / "mac-01.pem")}}
+        return done("mobileconfig", wishes | fixed, check=True, diff=True)
+
+
+def _clients() -> dict[bytes, st.SearchStrategy[bytes]]:
+    wishes = {"clients": ["mac-01", {"name": "mac-02", "sans": ["mac-02.example.com"]}], "csrs": {}, "valid_days": "90"}
+    return {json.dumps(wishes).encode(): documents_of(wishes).map(lambda document: json.dumps(document).encode())}
+
+
+@row(_clients, cost=2)
+def options_of_client_certificates(content: bytes) -> object:
+    wishes = json.loads(content)
+    if not isinstance(wishes, dict):
+        return None
+    with folder() as place:
+        fixed = {"path": str(place / "pki"), "passphrase": "correct horse", "password": "tr0ub4dor"}
+        return done("client_certificates", wishes | fixed, check=True, diff=True)
+
+
+def done(action: str, arguments: Mapping[str, Any], **how: bool) -> dict[str, Any]:
+    """The result of an action; what it calls a failure is one, in words of ours."""
+    result = run_action(action, arguments, **how)
+    if result["failed"]:
+        assert str(result["msg"]).isprintable(), result["msg"]
+        assert len(str(result["msg"])) <= 2000
+    json.dumps(result)
+    return result
+
+
+# --- certificates and keys ---------------------------------------------------------------------------------------
+def _certificates() -> dict[bytes, st.SearchStrategy[bytes]]:
+    leaf, root = pki().client(), pki().root
+    der, pem = leaf.public_bytes(Encoding.DER), makers.pem(leaf, root)
+    bag = pkcs7.serialize_certificates([leaf, root], Encoding.DER)
+    ca = gateway_root().der
+    return {
+        der: binary_der_of(der),
+        ca: binary_der_of(ca),
+        pem: pem_of(pem),
+        bag: binary_der_of(bag),
+        base64.b64encode(der): bytes_of(base64.b64encode(der)),
+        pem.decode().encode("utf-16"): bytes_of(pem.decode().encode("utf-16")),
+    }
+
+
+@row(_certificates)
+def certificate(content: bytes) -> object:
+    stored = roots.from_azure({"name": "x", "publicCertData": text(content)})
+    stored.status(now())
+    with suppress(UserVpnError):
+        identity.load_certificate(content, "it")
+    with suppress(UserVpnError):
+        signing.load_signer(content, makers.key_pem(pki().leaf_key), None, content)
+    found = certificates.read(content, "it")
+    for each in found:
+        assert each.label.isprintable()
+        _ = each.key_bits, each.names, each.serial, each.public_cert_data, each.pem, each.self_issued
+        for check in (checks.check_root, checks.check_client):
+            with suppress(UserVpnError):
+                check(each, "it", now())
+        checks.issued_by(each, found[0])
+        checks.is_authority(each)
+    checks.path(found[0], found, "it")
+    checks.check_chain(found[-1], found[:-1], now())
+    return found
+
+
+@functools.cache
+def _request() -> bytes:
+    builder = x509.CertificateSigningRequestBuilder().subject_name(makers.name("mac-01"))
+    return builder.sign(pki().leaf_key, SHA256()).public_bytes(Encoding.PEM)
+
+
+def _requests() -> dict[bytes, st.SearchStrategy[bytes]]:
+    return {_request(): pem_of(_request())}
+
+
+@row(_requests)
+def certificate_request(content: bytes) -> object:
+    return keys.fingerprint(csr.public_key(text(content), "the Mac", 2048))
+
+
+def _keys() -> dict[bytes, st.SearchStrategy[bytes]]:
+    plain, sealed = makers.key_pem(pki().leaf_key), makers.key_pem(pki().leaf_key, makers.PASSWORD.encode())
+    elliptic = makers.key_pem(pki().ca_key)
+    return {each: pem_of(each) for each in (plain, sealed, elliptic)}
+
+
+@row(_keys, cost=4)
+def private_key(content: bytes) -> object:
+    with suppress(UserVpnError):
+        signing.load_signer(makers.pem(pki().client()), content, makers.PASSWORD)
+    with suppress(UserVpnError):
+        keys.load_key(content, None, "it", "passphrase")
+    return keys.load_key(content, makers.PASSWORD, "it", "passphrase")
+
+
+def _identities() -> dict[bytes, st.SearchStrategy[bytes]]:
+    leaf = pki().client()
+    found = (
+        pki().pkcs12(leaf),
+        pki().pkcs12(leaf, cas=[pki().root], legacy=False),
+    )
+    return {each: binary_der_of(each) for each in found} | {
+        base64.b64encode(found[0]): bytes_of(base64.b64encode(found[0]))
+    }
+
+
+@row(_identities, cost=2)
+def pkcs12_identity(content: bytes) -> object:
+    with suppress(UserVpnError):
+        identity.load(content, makers.PASSWORD, "it", previous=_identity().pkcs12)
+    with suppress(UserVpnError):
+        identity.load(pki().pkcs12(pki().client(), legacy=False), makers.PASSWORD, "it", previous=content)
+    return pkcs12.read(content, makers.PASSWORD, "it", "password")
+
+
+# --- Azure -------------------------------------------------------------------------------------------------------
+class Answer:
+    """An HTTP answer as azure-core hands it on: a status and headers on lines of their own, an empty line, a body."""
+
+    def __init__(self, content: bytes, method: str) -> None:
+        head, _empty, self.content = content.partition(b"\n\n")
+        status, *headers = head.decode("latin-1").split("\n")
+        self.status_code = int(status) if status in ("200", "201", "202", "204", "400", "409", "429", "503") else 200
+        self.headers = Message()
+        for line in headers:
+            name, _colon, value = line.partition(":")
+            with suppress(ValueError):
+                self.headers[name] = value.strip()
+        self.request = SimpleNamespace(method=method, url="https://arm/resource")
+        self.http_response = self
+
+    def text(self) -> str:
+        return self.content.decode("utf-8-sig")
+
+    def read(self) -> bytes:
+        return self.content
+
+
+class Network:
+    """The SDK's client, of which every operation has the same answer."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+    def __call__(self, *_arguments: str, **options: Any) -> Any:
+        if "polling" in options:
+            polls = SimpleNamespace(format_url=lambda url: url, send_request=lambda _request: self.answer("GET"))
+            options["polling"].initialize(polls, self.answer("POST"), None)
+        elif "raw_response_hook" in options:
+            options["raw_response_hook"](self.answer("GET"))
+        return options["cls"](self.answer("GET"), None, {}) if "cls" in options else []
+
+    def send_request(self, _request: object) -> Answer:
+        return self.answer("POST")
+
+    def answer(self, method: str) -> Answer:
+        return Answer(self.content, method)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds + 0.1
+
+
+def azure(content: bytes) -> client.Azure:
+    clock = Clock()
+    return client.Azure(Network(content), "S", Wait(20, lambda _line: None, lambda: clock.now, clock.sleep))
+
+
+_PLACE = "/subscriptions/S/resourceGroups/G/providers/Microsoft.Network"
+HEAD = b"200\nContent-Type: application/json\nRetry-After: 5"
+
+
+def _answers(*documents: Any) -> dict[bytes, st.SearchStrategy[bytes]]:
+    found: dict[bytes, st.SearchStrategy[bytes]] = {}
+    for document in documents:
+        body = json.dumps(document, indent=2).replace("\n", "\r\n").encode()
+        for head in (
+            HEAD,
+            HEAD + b"\nLocation: https://arm/b\nAzure-AsyncOperation: https://arm/a",
+            b"409\nRetry-After: 9",
+        ):
+            after = json_of(body).map(lambda altered, head=head: head + b"\n\n" + altered)
+            found[head + b"\n\n" + body] = after | bytes_of(head).map(
+                lambda altered, body=body: altered + b"\n\n" + body
+            )
+    return found
+
+
+def _configurations() -> dict[bytes, st.SearchStrategy[bytes]]:
+    data = base64.b64encode(pki().root.public_bytes(Encoding.DER)).decode()
+    broken = base64.b64encode(makers.pem(pki().root)).decode()
+    configuration = {
+        "id": f"{_PLACE}/vpnServerConfigurations/macs",
+        "name": "macs",
+        "location": "westeurope",
+        "etag": 'W/"1"',
+        "tags": {},
+        "properties": {
+            "provisioningState": "Succeeded",
+            "vpnProtocols": ["IkeV2"],
+            "vpnAuthenticationTypes": ["Certificate"],
+            "vpnClientRootCertificates": [
+                {"name": "a", "publicCertData": data},
+                {"name": "b", "publicCertData": broken},
+            ],
+            "vpnClientRevokedCertificates": [{"name": "lost", "thumbprint": "AB" * 20}],
+            "vpnClientIpsecPolicies": [dict(configurations.GOOD_POLICY)],
+            "radiusServers": [{"radiusServerAddress": "10.0.0.9", "radiusServerSecret": "s"}],
+            "p2SVpnGateways": [{"id": f"{_PLACE}/p2svpnGateways/gw1"}],
+        },
+    }
+    return _answers(configuration)
+
+
+@row(_configurations)
+def vpn_server_configuration(content: bytes) -> object:
+    found = configurations.read(azure(content), "G", "macs")
+    configurations.assess(found)
+    json.dumps(configurations.summary(found, [], now()))
+    root = certificates.read_one(gateway_root().der, "it")
+    for wish in (
+        trust.Wish(roots=(trust.RootWish(root.sha1, root),), revoked=(trust.RevokedWish("CD" * 20),)),
+        trust.Wish(purge_roots=True, purge_revoked=True, remove_expired=True, repair_broken=True, unmade=("new",)),
+    ):
+        with suppress(UserVpnError):
+            plan = trust.make_plan(found, wish, now())
+            json.dumps(plan.resource)
+            trust.describe(plan.resource, now())
+    with suppress(UserVpnError):
+        trust.ensure(azure(content), "G", "macs", trust.Wish(revoked=(trust.RevokedWish("CD" * 20),)))
+    return trust.ensure(azure(content), "G", "macs", trust.Wish(revoked=(trust.RevokedWish("AB" * 20),)))
+
+
+def _gateways() -> dict[bytes, st.SearchStrategy[bytes]]:
+    pools = {"properties": {"vpnClientAddressPool": {"addressPrefixes": ["172.16.0.0/24"]}}}
+    gateway = {
+        "id": f"{_PLACE}/p2svpnGateways/gw1", "name": "gw1", "location": "westeurope",
+        "properties": {
+            "provisioningState": "Succeeded", "customDnsServers": ["10.0.0.4"], "p2SConnectionConfigurations": [pools],
+            "virtualHub": {"id": f"{_PLACE}/virtualHubs/h"},
+            "vpnServerConfiguration": {"id": f"{_PLACE}/vpnServerConfigurations/c"},
+            "vpnClientConnectionHealth": {
+                "vpnClientConnectionsCount": 2, "allocatedIpAddresses": ["172.16.0.2"],
+                "totalIngressBytesTransferred": 1000, "totalEgressBytesTransferred": 2000,
+            },
+        },
+    }  # fmt: skip
+    return _answers(gateway, {"value": [gateway], "nextLink": "https://arm/next"})
+
+
+@row(_gateways)
+def gateway_and_its_health(content: bytes) -> object:
+    with suppress(UserVpnError):
+        configurations.of_gateway(azure(content), "G", "gw1")
+    with suppress(UserVpnError):
+        configurations.read_all(azure(content), "G")
+    with suppress(UserVpnError):
+        configurations.gateways(
+            azure(content), {"properties": {"p2SVpnGateways": [{"id": f"{_PLACE}/p2svpnGateways/g"}]}}
+        )
+    found = health.gateways(azure(content), "G")
+    found += health.gateways(azure(content), "G", "gw1")
+    return json.dumps([health.read(azure(content), gateway) for gateway in found])
+
+
+def _operations() -> dict[bytes, st.SearchStrategy[bytes]]:
+    error = {"code": "A", "message": "See https://a.b/c?sig=x.", "details": [{"code": "B", "message": "More."}]}
+    return _answers(
+        {"status": "Succeeded", "properties": {"output": {"profileUrl": "https://x.blob.core.windows.net/a?sig=b"}}},
+        {"status": "Failed", "error": error},
+        {"error": error},
+        {"vpnServerConfigurationResourceIds": [f"{_PLACE}/vpnServerConfigurations/c"]},
+        {"value": [{"radiusServerAddress": "10.0.0.9", "radiusServerSecret": "s"}]},
+        None,
+    )
+
+
+@row(_operations)
+def long_running_operation(content: bytes) -> object:
+    with suppress(UserVpnError):
+        configurations.ids_in_use(azure(content), "G", "wan1")
+    with suppress(UserVpnError):
+        azure(content).post("read the secrets", "/x", "1")
+    str(errors.from_response(Answer(content, "GET"), "do it"))
+    return azure(content).run("do it", "x.begin_y", "G", body={"a": 1})
+
+
+def _sign_ins() -> dict[bytes, st.SearchStrategy[bytes]]:
+    said = b"AADSTS7000215: Invalid client secret. Trace ID: 1\r\nHTTPSConnectionPool(host='a.b', port=443): timed out"
+    return {said: bytes_of(said)}
+
+
+@row(_sign_ins)
+def error_of_the_sdk(content: bytes) -> object:
+    from azure.core import exceptions
+
+    kinds = (exceptions.ClientAuthenticationError, exceptions.ServiceRequestError, exceptions.HttpResponseError)
+    return [str(errors.explain(kind(text(content)), "do it")) for kind in (*kinds, ValueError)]
+
+
+def _downloads() -> dict[bytes, st.SearchStrategy[bytes]]:
+    refusal = b"200\nContent-Length: 43\n\n<Error><Code>AuthenticationFailed</Code></Error>"
+    return {refusal: bytes_of(refusal)}
+
+
+@row(_downloads)
+def answer_of_blob_storage(content: bytes) -> object:
+    answer = Answer(content, "GET")
+
+    class Response(io.BytesIO):
+        headers = answer.headers
+
+    class Opener:
+        def open(self, _url: str, timeout: float) -> Response:
+            return Response(answer.content)
+
+    for status in (302, 403, 404, 503):
+        fetch._refusal(urllib.error.HTTPError("https://a.b", status, "no", answer.headers, io.BytesIO(answer.content)))
+    url = f"https://{text(answer.content)}"
+    with suppress(UserVpnError):
+        fetch._host(url)
+    with suppress(UserVpnError):
+        clouds.find(url, {"AZURE_AUTHORITY_HOST": text(answer.content)})
+    try:
+        return fetch._get(Opener(), url, azure(b"").wait)  # type: ignore[arg-type]
+    except (OSError, fetch.http.client.HTTPException, ValueError) as error:
+        return fetch._failure(error)
+
+
+def _cli() -> dict[bytes, st.SearchStrategy[bytes]]:
+    sample = json.dumps({"subscriptions": [{"id": "a"}, {"id": "b", "isDefault": True}]}).encode("utf-8-sig")
+    return {sample: json_of(sample.removeprefix(b"\xef\xbb\xbf")) | bytes_of(sample)}
+
+
+@row(_cli)
+def profile_of_the_azure_cli(content: bytes) -> object:
+    with folder() as place:
+        (place / "azureProfile.json").write_bytes(content)
+        return credentials.subscription({}, {"AZURE_CONFIG_DIR": str(place)})
+
+
+# --- Macs --------------------------------------------------------------------------------------------------------
+def _macs() -> dict[bytes, st.SearchStrategy[bytes]]:
+    named = base64.b64encode(pki().client().public_bytes(Encoding.DER)).decode()
+    request = "".join(f"csr={line}\n" for line in _request().decode().splitlines())
+    sample = (
+        f"Welcome\nbegin {MARK}\npath=/usr/bin:/bin\nuser=root\nuid=0\nconsole_user=anna\nmacos_version=15.5\n"
+        "build=24F74\nserial_number=C02XK1ABJG5J\nenrollment=Enrolled via DEP: No\n"
+        "enrollment=MDM enrollment: Yes (User Approved)\n"
+        f"profile=_computerlevel\t{'A' * 36}\t2026-11-20 09:14:38 +0000\tunsigned\tExample &amp; Co\t1\tOther\t0\n"
+        f"certificate={'AB' * 20}\nidentity={'AB' * 20}\nfingerprint={'AB' * 32}\nnamed={named}\ntrusted=1\nvpnutil=1\n"
+        "tunnel=ipsec0\t172.31.250.4\ntunnel=ipsec1\t10.9.8.7\nleftover=anna\nkey=1\nstage=staged\nmessage=a message\n"
+        f"disconnect=IKEv2ProviderDisconnectionErrorDomain 3\n{request}end {MARK}\nbye\n"
+    ).encode()
+    return {sample: bytes_of(sample)}
+
+
+@row(_macs)
+def answer_of_a_mac(content: bytes) -> object:
+    state = _mac.read_answer(text(content), MARK)
+    found = _mac.facts(state)
+    _ = state.settings_pane, state.settings_path, _disconnects.explain(state.disconnect)
+    _disconnects.refused(state.disconnect)
+    _refusals.likely_cause(found["identities"], {"certificates": []}, [])
+    plan = _keychain.plan_present(state, [_identity().certificate], _identity())
+    _keychain.words(plan, state, _identity())
+    for wish in (_connection.Wish(), _connection.Wish(connect=False, via=_connection.SHORTCUT, shortcut="VPN")):
+        tunnel, _others = _connection.our_tunnel(found["tunnel"], _connection.pools(["172.31.250.0/24"]))
+        _connection.plan(wish, {**found, "tunnel": tunnel})
+        _connection.vpn_name(wish, found)
+        _connection.settings_place(found)
+    with suppress(UserVpnError):
+        csr.public_key(state.csr, "the Mac", 2048)
+    return json.dumps(found)
+
+
+def _pools() -> dict[bytes, st.SearchStrategy[bytes]]:
+    sample = b"172.16.0.0/24,2001:db8::/64"
+    return {sample: bytes_of(sample)}
+
+
+@row(_pools)
+def address_pools(content: bytes) -> object:
+    with suppress(UserVpnError):
+        _connection.Wish(probe=text(content), connection_name=text(content))
+    return _connection.pools(text(content).split(","))
+
+
+def _seen() -> dict[bytes, st.SearchStrategy[bytes]]:
+    sample = (
+        f"begin {MARK}\nhide=anna\nhide=C02XK1ABJG5J\n? a point\n$ profiles\n| anna has 10.1.2.3, 20.1.2.3 and a::b\n"
+        "| <key>Password</key> | <string>secret</string> https://a.b/c?d a@b.cd /Users/anna/x 0:1:2:3:4:5\n"
+        f"| -----BEGIN X-----\n| {'A' * 70}\n| -----END X-----\n| <data>\n| AAAA</data> password: x\n= 0\nend {MARK}\n"
+    ).encode()
+    return {sample: bytes_of(sample)}
+
+
+@row(_seen)
+def evidence_of_a_mac(content: bytes) -> object:
+    report = _evidence.report(text(content), MARK, ["anna", "Anna's Mac"])
+    return report.encode()
+
+
+# --- the PKI folder ----------------------------------------------------------------------------------------------
+@functools.cache
+def _kept() -> pki_tools.Pki:
+    kept = pki_tools.Pki(Path(tempfile.mkdtemp()) / "pki", now())
+    kept.root()
+    kept.issue("mac-01", "mac-02")
+    kept.enrol("mac-03", _request().decode())
+    kept.seen("mac-01.example.com", kept.tell()["clients"]["mac-01"]["sha1"])
+    return kept
+
+
+def _files() -> dict[bytes, st.SearchStrategy[bytes]]:
+    kinds = {".p12": binary_der_of, ".pem": pem_of, ".json": json_of}
+    found: dict[bytes, st.SearchStrategy[bytes]] = {}
+    for path in sorted(_kept().path.rglob("*")):
+        if path.is_file() and path.stat().st_size and not path.name.startswith("."):
+            start = str(path.relative_to(_kept().path)).encode() + b"\0"
+            content = path.read_bytes()
+            altered = kinds.get(path.suffix, bytes_of)(content)
+            found[start + content] = altered.map(lambda new, start=start: start + new)
+    return found
+
+
+@row(_files, cost=4)
+def pki_folder(content: bytes) -> object:
+    name, _zero, altered = content.partition(b"\0")
+    with folder() as place:
+        shutil.copytree(_kept().path, place / "pki")
+        (place / "pki" / name.decode()).write_bytes(altered)
+        kept = pki_tools.Pki(place / "pki", now() + timedelta(seconds=1))
+        with suppress(UserVpnError):
+            kept.root(check=True)
+        with suppress(UserVpnError):
+            kept.issue("mac-01", "mac-02", check=True)
+        with suppress(UserVpnError):
+            kept.enrol("mac-03", _request().decode(), check=True)
+        with suppress(UserVpnError):
+            rebuild(kept.folder, now=kept.now, check=True, password=pki_tools.PASSWORD)
+        return json.dumps(tell(kept.folder, now=kept.now, history=True))
