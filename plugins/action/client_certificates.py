@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -16,7 +15,7 @@ from ..module_utils._pki.ending import end_clients
 from ..module_utils._pki.folder import Folder
 from ..module_utils._pki.outcome import Outcome
 from ..module_utils._pki.requests import parse_clients, shown, with_csrs
-from ..plugin_utils._action import UserVpnAction, register_secret
+from ..plugin_utils._action import UserVpnAction
 
 
 class ActionModule(UserVpnAction):
@@ -43,7 +42,6 @@ class ActionModule(UserVpnAction):
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         clients = arguments["clients"] or []
-        self._register_client_secrets(clients)
         if arguments["state"] != "revoked" and (arguments["thumbprints"] or arguments["reason"]):
             raise UserVpnError("thumbprints and reason are for state: revoked; leave them out, or set that state.")
         folder = Folder(self.local_path(arguments["path"]).absolute())
@@ -98,11 +96,3 @@ class ActionModule(UserVpnAction):
 
     def _progress(self, done: int, total: int) -> None:
         self.say(f"issued {done} of {total} client certificates")
-
-    @staticmethod
-    def _register_client_secrets(clients: list[Any]) -> None:
-        """Those inside `clients`, which the argument specification cannot name: an item may be a plain name."""
-        for client in clients:
-            for key in ("pkcs12_password", "source_password"):
-                if isinstance(client, Mapping) and client.get(key):
-                    register_secret(str(client[key]))

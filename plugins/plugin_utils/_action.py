@@ -10,16 +10,20 @@ task costs tens of milliseconds instead of the half second a module process take
 
 from __future__ import annotations
 
+import re
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._documents import plain
 from ..module_utils._errors import LONGEST, UserVpnError, shown
+from ..module_utils._secrets import names_secret
 from ..module_utils._text import cleaned
 
 try:  # ansible-core 2.22 and later mask registered secrets wherever they would be shown
@@ -61,26 +65,32 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
             problems = list(map(_text, checked.errors.errors)) if checked.error_messages else []
         if problems:
             return result | {"failed": True, "changed": False, "msg": shown("; ".join(problems), LONGEST)}
-        self._register_secrets(self.ARGUMENT_SPEC, checked.validated_parameters)
+        for secret in secrets_in(self.ARGUMENT_SPEC, checked.validated_parameters):
+            self.mask(secret)
         task_vars = task_vars or {}
         self.host = str(task_vars.get("inventory_hostname", ""))
         try:
             answer = self.perform(checked.validated_parameters, task_vars)
         except UserVpnError as error:
             return result | {"failed": True, "changed": False, "msg": str(error)}
+        except AnsibleError:
+            raise  # of the connection, for example
+        except Exception as error:  # noqa: BLE001 - its text may quote whatever it tripped over, a secret too
+            return result | {"failed": True, "changed": False, "msg": self._fault(error)}
         if "msg" in answer:
             answer["msg"] = shown(answer["msg"], LONGEST)
         told: dict[str, Any] = cleaned(answer)
         return result | {"failed": False, "changed": False} | told
 
-    def _register_secrets(self, spec: dict[str, Any], values: dict[str, Any]) -> None:
-        for name, rules in spec.items():
-            value = values.get(name)
-            if rules.get("no_log") and isinstance(value, str) and value:
-                register_secret(value)
-            for inner in value if isinstance(value, list) else [value]:
-                if rules.get("options") and isinstance(inner, dict):
-                    self._register_secrets(rules["options"], inner)
+    def _fault(self, error: Exception) -> str:
+        """A sentence about an error that nobody foresaw; with -vvv its traceback is shown, without its text."""
+        frames = traceback.extract_tb(error.__traceback__)
+        self._display.vvv("".join(frames.format()))
+        last = [frame for frame in frames if Path(__file__).parents[1] in Path(frame.filename).parents][-1]
+        return (
+            f"A fault of this collection, please report it: {type(error).__name__} in {Path(last.filename).name}, line "
+            f"{last.lineno}; -vvv shows how it came there."
+        )
 
     @property
     def check_mode(self) -> bool:
@@ -90,11 +100,21 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
     def diff_mode(self) -> bool:
         return bool(self._task.diff)
 
+    def mask(self, secret: str) -> None:
+        """From now on this secret is not shown, where ansible-core can do that."""
+        register_secret(secret)
+
     def local_path(self, value: str) -> Path:
         """A controller path as the user wrote it: relative to where ansible-playbook was started, `~` is welcome.
 
-        Not to the playbook's folder: for `ansible-playbook vwan.user_vpn.site` that is inside the collection.
+        Not to the playbook's folder: for `ansible-playbook vwan.user_vpn.site` that is inside the collection. A URL may
+        bear a signature or a password, so it is refused before an error about a file quotes it.
         """
+        if re.match(r"\s*[A-Za-z][A-Za-z0-9+.-]*://", str(value)):
+            raise UserVpnError(
+                "A URL is given where a file or folder on the controller is wanted: download what is there, and give "
+                "the path to it."
+            )
         try:
             path = Path(str(value)).expanduser().absolute()
             path.lstat()
@@ -117,6 +137,19 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
         return shown(text if self._task.run_once else f"[{self.host}] {text}", LONGEST)
 
 
+def secrets_in(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
+    """The secrets among the arguments: what the specification calls so, and where it says nothing what the key does."""
+    for name, value in values.items():
+        rules = spec.get(name, {})
+        if isinstance(value, str):
+            if value and rules.get("no_log", names_secret(str(name))):
+                yield value
+            continue
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, Mapping):
+                yield from secrets_in(rules.get("options", {}), inner)
+
+
 def _without_nothing(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """The options without those that are null, which means "not given"; core calls them given where it counts them."""
     kept = {name: value for name, value in values.items() if value is not None or name not in spec}
@@ -130,10 +163,15 @@ def _without_nothing(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict
 
 
 def _unusable(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
-    """What core's validator would trip over, or be busy with for ever, such as the number 1e999999999."""
+    """What core's validator would trip over, quote with a secret in it, or be busy with for ever, as with 1e999999999.
+
+    A secret that is no text is a number or a truth value that YAML has made of one: 0123 is 83 there.
+    """
     for name, rules in spec.items():
         value = values.get(name)
-        if rules.get("type") == "int" and _too_large(value):
+        if rules.get("no_log") and not isinstance(value, str | None):
+            yield f"{name} must be a string: put it in quotes"
+        elif rules.get("type") == "int" and _too_large(value):
             yield f"{name} is too large: give a number below {LARGEST}"
         elif isinstance(value, list | dict) or (isinstance(value, str) and rules.get("type") == "str"):
             try:

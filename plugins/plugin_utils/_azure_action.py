@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..module_utils._azure import client, names
-from ..module_utils._azure.credentials import AUTH_SOURCES
+from ..module_utils._azure.credentials import AUTH_SOURCES, SECRET_VARIABLES
 from ._action import UserVpnAction
 
 # The options of the doc fragment `azure`. What is not given is looked for in the environment.
@@ -51,6 +51,8 @@ class AzureAction(UserVpnAction):
 
     def azure(self, arguments: dict[str, Any]) -> client.Azure:
         """The subscription that the arguments and the environment describe."""
+        for secret in filter(None, map(os.environ.get, SECRET_VARIABLES)):
+            self.mask(secret)
         options = dict(arguments)
         if options.get("x509_certificate_path"):
             options["x509_certificate_path"] = str(self.local_path(options["x509_certificate_path"]))

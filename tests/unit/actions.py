@@ -77,8 +77,13 @@ def make_action(
     action = module.ActionModule(task, connection, play_context, loader, MagicMock(name="templar"), None)
     action._display = MagicMock(name="display")
     action._low_level_execute_command = execute or _refuse
+    action._fault = _raise  # a test wants to see the error itself
     return action
 
 
 def _refuse(*_args: Any, **_kwargs: Any) -> dict[str, Any]:
     raise AssertionError("this action ran something on the host, and the test gave no `execute` to answer it")
+
+
+def _raise(error: Exception) -> str:
+    raise error

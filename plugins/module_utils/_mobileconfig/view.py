@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._errors import shown
+from .._secrets import names_secret, without_credentials
 from .._x509.certificates import from_der
 from .payloads import IDENTITY
 from .stored import Stored
 
 MOST_LINES = 5000
 LONGEST_LINE = 4200  # a key, and a text of the longest that a profile of ours may have
-
-_SECRET_WORDS = ("password", "secret", "challenge", "ppk", "token")
 
 
 def lines(stored: Stored | None) -> list[str]:
@@ -54,8 +53,7 @@ def _label(payload: Mapping[str, Any], profile_identifier: str, index: int) -> s
 
 
 def _flat(where: str, value: Any) -> Iterator[str]:
-    name = where.rpartition(".")[2]
-    if any(word in name.lower() for word in _SECRET_WORDS):
+    if names_secret(where.rpartition(".")[2]):
         return
     if isinstance(value, Mapping):
         for key in sorted(value, key=str):
@@ -64,8 +62,8 @@ def _flat(where: str, value: Any) -> Iterator[str]:
         for index, item in enumerate(value):
             yield from _flat(f"{where}[{index}]", item)
     else:
-        shown = _data(value) if isinstance(value, bytes) else repr(value)
-        yield f"{where} = {shown}"
+        text = _data(value) if isinstance(value, bytes) else without_credentials(repr(value))
+        yield f"{where} = {text}"
 
 
 def _data(value: bytes) -> str:

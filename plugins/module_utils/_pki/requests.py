@@ -66,6 +66,8 @@ def _parse(item: Mapping[str, Any], local_path: Callable[[str], Path]) -> Client
         return local_path(str(item[key])) if item.get(key) else None
 
     def text(key: str) -> str | None:
+        if not isinstance(item.get(key), str | None):
+            raise PkiError(f"{key} of a client in clients must be a string: put it in quotes.")
         return None if item.get(key) is None else str(item[key])
 
     return ClientRequest(

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""For each action, arguments that its specification takes; what they name need not exist."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+ACTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "plugins/action").glob("*.py"))
+IDENTIFIER = "com.example.user-vpn"
+
+COMPLETE: dict[str, dict[str, Any]] = {
+    "client_certificates": {"path": "pki", "clients": ["mac-01"]},
+    "connection_health_info": {"resource_group": "rg-vpn"},
+    "ledger": {"path": "pki", "rebuild": True},
+    "ledger_info": {"path": "pki"},
+    "mac_certificate": {"identity": {"pkcs12_path": "mac-01.p12", "password": "a password"}},
+    "mac_connection": {"identifier": IDENTIFIER},
+    "mac_evidence": {"dest": "evidence.txt"},
+    "mac_info": {"identifier": IDENTIFIER},
+    "mac_key": {"identifier": IDENTIFIER},
+    "mac_profile": {"content": "<plist/>"},
+    "mobileconfig": {
+        "settings": {"vpn_server": "gateway.example.com"},
+        "identity": {"pkcs12_path": "mac-01.p12", "password": "a password"},
+        "dest": "mac-01.mobileconfig",
+        "identifier": IDENTIFIER,
+        "connection_name": "Contoso VPN",
+    },
+    "profile_package": {"resource_group": "rg-vpn", "virtual_wan": "wan1", "dest": "package.zip"},
+    "profile_package_info": {"path": "package.zip"},
+    "root_certificate": {"path": "pki", "certificate_source": "root.pem", "key_source": "root.key"},
+    "server_configuration_certificates": {"resource_group": "rg-vpn", "vpn_server_configuration": "macs"},
+    "server_configuration_info": {"resource_group": "rg-vpn"},
+}
+
+
+def specification(action: str) -> dict[str, Any]:
+    module = importlib.import_module(f"ansible_collections.vwan.user_vpn.plugins.action.{action}")
+    specification: dict[str, Any] = module.ActionModule.ARGUMENT_SPEC
+    return specification
