@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from .._documents import MOST_VALUES, most_values
-from . import clouds, credentials, errors, sdk
+from . import clouds, credentials, errors, proxies, sdk
 from .errors import AzureError
 from .operations import Started, Wait, finish, parsed, seconds_until_next
 
@@ -167,6 +167,7 @@ class Azure:
 
 def connect(options: Mapping[str, Any], environment: Mapping[str, str], say: Say) -> Azure:
     """The subscription that options and environment describe. Nothing is sent before the first call."""
+    proxies.check(environment)
     cloud = clouds.find(credentials.setting("cloud_environment", options, environment) or "AzureCloud", environment)
     login = credentials.choose(options, environment)
     subscription = credentials.subscription(options, environment)

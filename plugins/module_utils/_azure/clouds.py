@@ -72,7 +72,7 @@ def _https(value: str, name: str, other: str) -> str:
     url = value.strip().rstrip("/")
     try:
         parts = urlsplit(url)
-        plain = parts.scheme == "https" and parts.hostname and not (parts.query or parts.fragment or parts.username)
+        plain = parts.scheme == "https" and parts.hostname and not (parts.query or parts.fragment or "@" in url)
         valid = bool(plain) and (parts.port or 443) > 0
     except ValueError:
         valid = False

@@ -36,6 +36,7 @@ ENVIRONMENT = {
     "cloud_environment": ("AZURE_CLOUD_ENVIRONMENT",),
 }
 CERTIFICATE_PASSWORD = "AZURE_CLIENT_CERTIFICATE_PASSWORD"  # noqa: S105 - the name of a variable
+SECRET_VARIABLES = (*ENVIRONMENT["secret"], CERTIFICATE_PASSWORD)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _service_principal(
 def credential(login: Login, cloud: Cloud, transport: Any = None) -> Any:
     """The azure-identity credential for a login. Nothing is sent yet. `transport` is azure-core's; the CLI has none."""
     if login.tenant and not re.fullmatch(r"[A-Za-z0-9.-]+", login.tenant):
-        raise UserVpnError(f"tenant must be the directory's id or one of its domain names, not {login.tenant[:100]!r}.")
+        raise UserVpnError("tenant must be the directory's id or one of its domain names.")  # and not the secret
     identity = load("azure.identity")
     if login.kind == "cli":
         return identity.AzureCliCredential(tenant_id=login.tenant)

@@ -16,6 +16,7 @@ from typing import Any
 
 from .._documents import read_json
 from .._errors import UserVpnError
+from .._secrets import without_credentials
 from .sdk import load
 
 MESSAGE_LIMIT = 600
@@ -123,7 +124,7 @@ _BY_STATUS = {
 def scrub(text: str) -> str:
     """A text on one line, of bearable length, without query strings, signatures and tokens."""
     text = " ".join(str(text)[: 10 * MESSAGE_LIMIT].split())
-    text = re.sub(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*", r"\1", text)
+    text = without_credentials(text)
     text = re.sub(r"(?i)\b(sig|se|sp|st|sv|sr|skoid|sktid)=[^\s&\"'<>]+", r"\1=...", text)
     text = re.sub(r"(?i)\b(client_secret|client_assertion|password|bearer)([=: ]+)\S+", r"\1\2...", text)
     text = re.sub(r"\beyJ[\w-]+\.[\w.-]+", "...", text)  # a JSON web token
@@ -221,7 +222,9 @@ def explain(error: Exception, what: str) -> AzureError:
 
 
 def _not_signed_in(error: Exception, what: str) -> AzureError:
-    text = str(error)
+    if isinstance(error.__cause__, AzureError):  # ours, wrapped by azure-identity: the limit was over
+        return error.__cause__
+    text = str(error).removeprefix("Authentication failed: ")
     code = re.search(r"AADSTS\d+", text)
     if code:
         # Entra's sentence, without the trace ids and the advice for developers that follow it

@@ -9,17 +9,26 @@ Importing azure-mgmt-network takes most of a second and 50 MB. Only a call that 
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import Any
 
 from .._errors import UserVpnError
 
 OLDEST = 28  # the release that azure.azcollection pins; older ones have other models
 
+_SILENT = logging.NullHandler()  # without any handler, Python writes warnings to stderr
 INSTALL = "pip install 'azure-mgmt-network>=28' azure-identity"
+
+
+# They log what their errors say as well: past Ansible, on stderr, and on into its log.
+_TALKATIVE = ("azure", "msal", "urllib3")
 
 
 def load(module: str) -> Any:
     """A module of the Azure SDK. UserVpnError says what to install when it is missing."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).propagate = False
+        logging.getLogger(name).addHandler(_SILENT)
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import clouds, credentials, names
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import clouds, credentials, names, proxies
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.credentials import Login
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 
@@ -106,14 +106,63 @@ def test_clouds() -> None:
         "AzureGermanCloud",
         "https://",
         "https://u@arm.example",
+        "https://pl4nted/s3cret@arm.example",
+        "https://user:pl4nted#s3cret@arm.example",
         "https://a/?x=1",
         "https://a:b",
         "",
     ],
 )
 def test_a_cloud_is_a_name_or_an_https_url(value: str) -> None:
-    with pytest.raises(UserVpnError, match="cloud_environment must be one of AzureCloud"):
+    with pytest.raises(UserVpnError, match="cloud_environment must be one of AzureCloud") as caught:
         clouds.find(value, {})
+    assert "pl4nted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "variable", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(f"http://user:pl4nted{sign}s3cret@proxy.example:8080" for sign in "#/?\\[] \t\n"),
+        *(f"user:12{sign}pl4nted@proxy.example:8080" for sign in "#/?"),
+        "http://pl4nted#s3cret@proxy.example",
+        "http:/user:pl4nted@proxy.example",
+        "pl4nted://user:s3cret@proxy.example",
+        "http://user:pl4nted@proxy.example:65536",
+        "http://user:pl4nted@proxy.example:x",
+        "http://user:pl4nted@",
+        "http://user:pl4nted@proxy.example/path",
+        "http://user:pl4nted@proxy.example?x",
+        "http://user:pl4nted@müller.example",
+    ],
+)
+def test_a_malformed_proxy_is_named_and_not_quoted(variable: str, value: str) -> None:
+    with pytest.raises(
+        UserVpnError, match=rf"^{variable} is no URL of the form http://user:password@host:port;"
+    ) as caught:
+        proxies.check({variable: value})
+    assert "pl4nted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://proxy.example:8080",
+        "proxy.example:8080",
+        "//proxy.example",
+        " http://proxy_1.example/ ",
+        "https://DOMAIN%5Cuser:p%23ss@proxy.example:3128/",
+        "HTTP://user:p@ss%@10.0.0.1:80",
+        "http://[2001:db8::1]:8080",
+        "socks5h://user:pass@proxy.example:1080",
+        "",
+        " ",
+    ],
+)
+def test_proxies_as_libraries_take_them(value: str) -> None:
+    proxies.check({"HTTPS_PROXY": value, "no_proxy": "#", "OTHER": "#"})
 
 
 def test_an_authority_needs_https() -> None:
