@@ -9,7 +9,7 @@ import secrets
 from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
-from ..module_utils._files import ensure_private_folder, write_atomic
+from ..module_utils._files import make_folder, write_atomic
 from ..plugin_utils._evidence import report
 from ..plugin_utils._mac import script
 from ..plugin_utils._mac_action import MacAction
@@ -31,7 +31,7 @@ class ActionModule(MacAction):
         text = report(str(answer.get("stdout", "")), mark, [*names, *arguments["hide"]])
         dest = self.local_path(arguments["dest"])
         if not self.check_mode:
-            ensure_private_folder(dest.parent)
+            make_folder(dest.parent)
             write_atomic(dest, text.encode())
         msg = f"{dest} holds what this Mac said: please read it before you attach it to a report."
         if self.check_mode:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -117,6 +116,8 @@ class ActionModule(UserVpnAction):
         if arguments["state"] == "absent":
             return self._take_out(self.local_path(arguments["manifest"]), arguments["certificates"])
         dest, wish = self.local_path(arguments["dest"]), arguments["identity"]
+        listed_in = self.local_path(arguments["manifest"]) if arguments["manifest"] else None
+        file = manifest.file_name(listed_in, dest) if listed_in else ""
         if wish["certificate_path"] is not None:
             _refuse_what_needs_the_key(arguments)
         if self.check_mode and not arguments["settings"]:
@@ -143,16 +144,17 @@ class ActionModule(UserVpnAction):
         for warning in (*profile.warnings, *(signer.warnings if signer else ())):
             self.warn(warning)
         content = stored.bytes_to_write(profile.content, signer, before)
+        closed = self._folders(dest, listed_in or dest)
         answer |= {
-            "changed": self._write(dest, content),
+            "changed": self._write(dest, content) or closed,
             "profile_uuid": profile.uuid,
             "sha256": hashlib.sha256(content).hexdigest(),
             "certificate_sha1": client.certificate.sha1,
             "certificate_not_after": utc_text(client.certificate.not_after),
         }
         diff = _difference(dest, view.lines(before), view.lines(stored.Stored.of(content))) if self.diff_mode else []
-        if arguments["manifest"]:
-            listed, manifest_diff = self._list(arguments, answer)
+        if listed_in:
+            listed, manifest_diff = self._list(listed_in, arguments, answer | {"file": file})
             answer["changed"] |= listed
             diff += manifest_diff
         return answer | {"diff": diff} if self.diff_mode else answer
@@ -176,8 +178,30 @@ class ActionModule(UserVpnAction):
     def _write(self, dest: Path, content: bytes) -> bool:
         if self.check_mode:
             return _files.would_write(dest, content)
-        _files.ensure_private_folder(dest.parent)
         return _files.write_atomic(dest, content)
+
+    def _folders(self, *files: Path) -> bool:
+        """Make the folders of these files. Returns whether one had to be closed to other accounts.
+
+        One that holds profiles only is closed; any other is the user's, and so is whom to let into it, as long as not
+        everybody may put another profile in the place of ours.
+        """
+        closed = False
+        for file in files:
+            folder = file.parent
+            if not self.check_mode:
+                _files.make_folder(folder)
+            if _files.too_open(folder, below=False) and manifest.is_ours(folder):
+                if not self.check_mode:
+                    _files.tighten(folder)
+                self.warn(
+                    f"Other accounts had access to {folder}, where profiles with private keys lie; "
+                    f"{'a real run takes that away' if self.check_mode else 'that was taken away'}."
+                )
+                closed = True
+            else:
+                _files.check_folder_for(file)
+        return closed
 
     def _take_out(self, path: Path, certificates: list[str]) -> dict[str, Any]:
         """Delete the profiles with these certificates."""
@@ -186,17 +210,11 @@ class ActionModule(UserVpnAction):
         answer = {"changed": bool(hosts), "removed": hosts}
         return answer | {"diff": _difference(path, hosts, [])} if self.diff_mode else answer
 
-    def _list(self, arguments: dict[str, Any], answer: dict[str, Any]) -> tuple[bool, list[dict[str, str]]]:
+    def _list(self, path: Path, arguments: dict[str, Any], answer: dict[str, Any]) -> tuple[bool, list[dict[str, str]]]:
         """Keep this host's entry of the manifest; whether it changed, and how."""
-        path = self.local_path(arguments["manifest"])
         host = arguments["host"] or self.host
-        copied = ("identifier", "profile_uuid", "certificate_sha1", "certificate_not_after", "sha256")
-        entry = {name: answer[name] for name in copied} | {
-            "file": os.path.relpath(answer["dest"], path.parent),
-            "serial_number": arguments["serial_number"],
-        }
-        if not self.check_mode:
-            _files.ensure_private_folder(path.parent)
+        copied = ("identifier", "profile_uuid", "certificate_sha1", "certificate_not_after", "sha256", "file")
+        entry = {name: answer[name] for name in copied} | {"serial_number": arguments["serial_number"]}
         diff = _difference(path, *manifest.before_and_after(path, host, entry)) if self.diff_mode else []
         return manifest.update_entry(path, host, entry, check=self.check_mode), diff
 

@@ -19,6 +19,8 @@ from ._errors import UserVpnError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
+PARENT_FOLDER = 0o755
+OTHERS = 0o077  # any access of other accounts
 
 
 def read(path: Path, limit: int) -> bytes:
@@ -42,16 +44,92 @@ def read(path: Path, limit: int) -> bytes:
     return content
 
 
-def ensure_private_folder(path: Path) -> bool:
-    """Make `path` (and its parents) if it is missing, 0700. Returns whether it was made."""
+def make_folder(path: Path) -> bool:
+    """Make `path` if it is missing: 0700, and its parents 0755 at most, whatever the umask. Returns whether it was."""
     if path.is_dir():
         return False
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for parent in reversed(path.parents):
+            if not parent.is_dir():
+                parent.mkdir(mode=PARENT_FOLDER, exist_ok=True)
         path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     except OSError as error:
         raise UserVpnError(f"The folder {path} cannot be made: {error.strerror}.") from None
     return True
+
+
+def check_folder_for(path: Path) -> None:
+    """UserVpnError for a folder, which is not ours alone, in which every account might replace the file `path`."""
+    folder = path.parent
+    if folder.is_dir() and folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+        raise UserVpnError(
+            f"Every account may replace what lies in {folder}, so nothing private is written there: take that away "
+            f"with chmod o-w, or name another folder for {path.name}."
+        )
+
+
+def too_open(path: Path, *, below: bool = True) -> list[Path]:
+    """What other accounts have access to: of a private file, or of a private folder and what lies `below` it.
+
+    A symbolic link below is left alone, for what it leads to is not ours. Empty when `path` is missing.
+    """
+    return [place for place, mode in _modes(path, below) if mode & OTHERS]
+
+
+def tighten(path: Path, *, below: bool = True) -> list[Path]:
+    """Take that access away. Returns what was too open. UserVpnError where it stays."""
+    found = []
+    for place, mode in _modes(path, below):  # from the top, so that nobody else comes in meanwhile
+        if mode & OTHERS:
+            _close(place, mode)
+            found.append(place)
+    return found
+
+
+def _close(path: Path, mode: int) -> None:
+    try:
+        path.chmod(stat.S_IMODE(mode) & ~OTHERS)
+        if not path.stat().st_mode & OTHERS:
+            return
+        problem = "its file system keeps no modes"
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        problem = str(error.strerror)
+    raise UserVpnError(
+        f"Other accounts have access to {path}, which is private, and that cannot be taken away ({problem}): do that "
+        "as its owner, or choose another place."
+    )
+
+
+def _modes(path: Path, below: bool, *, follow: bool = True) -> Iterator[tuple[Path, int]]:
+    """Path and mode of `path`, and of all below it, each folder before what is in it."""
+    try:
+        mode = path.stat(follow_symlinks=follow).st_mode
+        if stat.S_ISLNK(mode):
+            return
+        yield path, mode
+        inside = sorted(path.iterdir()) if below and stat.S_ISDIR(mode) else []
+    except FileNotFoundError:  # missing, or gone meanwhile
+        return
+    except OSError as error:
+        raise UserVpnError(f"{path} cannot be looked at: {error.strerror}.") from None
+    for each in inside:
+        yield from _modes(each, below, follow=False)
+
+
+def name_within(folder: Path, path: Path) -> str:
+    """`path` as a name relative to `folder`, symbolic links on the way resolved; ValueError when it lies outside.
+
+    A link in the last place counts as itself: it is replaced or deleted, and never followed.
+    """
+    try:
+        inside = (path.parent.resolve() / path.name).relative_to(folder.resolve())
+    except (OSError, RuntimeError) as error:  # links that lead round, names that no file system takes
+        raise ValueError(str(error)) from None
+    if path.name in ("", "..") or inside == Path() or "\0" in path.name:
+        raise ValueError(f"{path} names no file")
+    return str(inside)
 
 
 def write_atomic(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
@@ -108,9 +186,13 @@ def _new_temporary(path: Path) -> tuple[int, Path]:
 def _sweep(path: Path) -> None:
     """Delete what killed runs have left beside `path`."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        with contextlib.suppress(OSError), leftover.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            leftover.unlink()
+        with contextlib.suppress(OSError):
+            descriptor = os.open(leftover, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                leftover.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def delete(path: Path) -> None:
@@ -146,7 +228,7 @@ def locked(path: Path, seconds: float = 600.0) -> Iterator[None]:
     The kernel drops the lock when its holder ends, however it ends: a killed run blocks nobody.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
     except OSError as error:
         raise UserVpnError(f"{path} cannot be opened for locking: {error.strerror}.") from None
     try:

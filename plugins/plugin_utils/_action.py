@@ -76,7 +76,7 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
         except AnsibleError:
             raise  # of the connection, for example
         except Exception as error:  # noqa: BLE001 - its text may quote whatever it tripped over, a secret too
-            return result | {"failed": True, "changed": False, "msg": self._fault(error)}
+            return result | {"failed": True, "changed": False, "msg": _refusal(error) or self._fault(error)}
         if "msg" in answer:
             answer["msg"] = shown(answer["msg"], LONGEST)
         told: dict[str, Any] = cleaned(answer)
@@ -195,6 +195,12 @@ def _too_large(value: Any) -> bool:
         return False  # no number at all, which the validator says
     except OverflowError:
         return True
+
+
+def _refusal(error: Exception) -> str:
+    """What the system refuses below a path that somebody gave: no access, a full disk. Empty for other errors."""
+    path, reason = (error.filename, error.strerror) if isinstance(error, OSError) else (None, None)
+    return shown(f"{path} cannot be used: {reason}.", LONGEST) if path and reason else ""
 
 
 def _text(error: Exception) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import plistlib
 import sqlite3
 from datetime import datetime
@@ -204,11 +205,34 @@ def test_export_without_contact_to_any_mac(site: Site) -> None:
     mac.offline()
     site.variables["user_vpn_delivery"] = "export"
     site.host_variables["mac-anna"] = {"user_vpn_serial_number": "C02XX1LAB"}
-    assert_ended_well(site.play("-e", "user_vpn_verify=false"))  # text, as it comes from a command line
+    site.pki, site.profiles = site.folder / "new/vpn/pki", site.folder / "new/vpn/profiles"
+    site.variables |= {"user_vpn_pki_dir": str(site.pki), "user_vpn_profiles_dir": str(site.profiles)}
+    umask = os.umask(0)
+    try:
+        assert_ended_well(site.play("-e", "user_vpn_verify=false"))  # text, as it comes from a command line
+    finally:
+        os.umask(umask)
+    made = {path: path.stat().st_mode & 0o777 for path in (site.folder / "new").rglob("*")}
+    assert {mode for path, mode in made.items() if path.is_file()} == {0o600}
+    assert {path for path, mode in made.items() if path.is_dir() and mode != 0o700} == {site.folder / "new/vpn"}
+    assert {(site.folder / name).stat().st_mode & 0o777 for name in ("new", "new/vpn")} == {0o755}
     assert (site.profiles / "mac-anna.mobileconfig").exists()
     entry = json.loads((site.profiles / "manifest.json").read_text())["profiles"]["mac-anna"]
     assert entry["serial_number"] == "C02XX1LAB"  # by it an MDM finds the Mac, which nobody has asked
     assert not mac.execs
+
+    # somebody opens what they should not: it is closed again, and said
+    for path in made:
+        path.chmod(0o777)
+    again = site.play("-e", "user_vpn_verify=false")
+    assert again.returncode == 0
+    assert {task for _host, task in again.changed()} == {
+        "vwan.user_vpn.certificates : Make the root certificate",
+        "vwan.user_vpn.configure_client : Render the profile of this Mac",
+    }
+    assert " ".join(again.output.split()).count("Other accounts had access to") == 2
+    kept = [path for path in made if path.is_relative_to(site.pki) or path.is_relative_to(site.profiles)]
+    assert {path for path in kept if path.stat().st_mode & 0o077} == set()
 
 
 @pytest.mark.soak

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import multiprocessing
 import os
@@ -15,9 +16,20 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.action import ledger_info
 from ansible_collections.vwan.user_vpn.plugins.module_utils import _files
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
-from ansible_collections.vwan.user_vpn.plugins.module_utils._files import delete, read, would_write, write_atomic
+from ansible_collections.vwan.user_vpn.plugins.module_utils._files import (
+    delete,
+    locked,
+    make_folder,
+    read,
+    tighten,
+    too_open,
+    would_write,
+    write_atomic,
+)
+from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 
 
 def names(folder: Path) -> list[str]:
@@ -120,3 +132,57 @@ def test_a_huge_file_is_not_read_to_see_that_it_differs(tmp_path: Path) -> None:
     assert path.read_bytes() == b"content"
     assert not would_write(path, b"content")
     assert not write_atomic(path, b"content")
+
+
+def test_what_a_stranger_puts_beside_a_file_stops_nobody(tmp_path: Path) -> None:
+    """In a folder like /tmp: a pipe that would wait for ever, a link to somebody's file."""
+    (tmp_path / "precious").write_bytes(b"not ours")
+    os.mkfifo(tmp_path / ".a.x1.tmp")
+    (tmp_path / ".a.x2.tmp").symlink_to(tmp_path / "precious")
+    (tmp_path / "lock").symlink_to(tmp_path / "new")
+    assert write_atomic(tmp_path / "a", b"1")
+    assert (tmp_path / "precious").read_bytes() == b"not ours"
+    with pytest.raises(UserVpnError, match="lock cannot be opened for locking"), locked(tmp_path / "lock"):
+        pass
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o077])
+def test_no_folder_is_made_that_everybody_may_write(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        assert make_folder(tmp_path / "a/b/c")
+    finally:
+        os.umask(before)
+    assert not make_folder(tmp_path / "a/b/c")
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/c")]
+    assert modes == [0o755 & ~umask, 0o755 & ~umask, 0o700]
+
+
+def test_what_is_too_open_is_closed_from_the_top(tmp_path: Path) -> None:
+    folder = tmp_path / "ours"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub/key").touch(mode=0o600)
+    (folder / "sub/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / "elsewhere").chmod(0o644)
+    for path, mode in ((folder, 0o755), (folder / "sub", 0o2770), (folder / "sub/key", 0o640)):
+        path.chmod(mode)
+    opened = [folder, folder / "sub", folder / "sub/key"]
+    assert too_open(folder) == opened
+    assert too_open(folder, below=False) == [folder]
+    assert too_open(folder / "sub/key") == [folder / "sub/key"]
+    assert tighten(folder) == opened
+    assert tighten(folder) == too_open(folder) == too_open(tmp_path / "missing") == []
+    assert [path.stat().st_mode & 0o7777 for path in opened] == [0o700, 0o2700, 0o600]
+    assert (tmp_path / "elsewhere").stat().st_mode & 0o777 == 0o644
+
+
+def test_what_the_system_refuses_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: Any, **_options: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "pki"))
+
+    monkeypatch.setattr(ledger_info, "tell", refuse)
+    result = run_action("ledger_info", {"path": str(tmp_path)})
+    assert result["failed"]
+    assert result["msg"] == f"{tmp_path / 'pki'} cannot be used: Permission denied."

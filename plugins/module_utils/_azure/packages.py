@@ -80,7 +80,7 @@ def download(azure: Azure, source: Source, dest: Path) -> Download:
             )
     changed = before is None or before["digest"] != package.digest
     if changed:
-        _files.ensure_private_folder(dest.parent)
+        _files.make_folder(dest.parent)
         _files.write_atomic(dest, content)
     return Download(changed, package.settings(), before, configuration, warnings)
 

@@ -12,12 +12,15 @@ Many hosts are rendered at once, each in a process of its own, and each changes 
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from .. import _files
 from .._documents import read_json
+from .._errors import shown
 from .._text import cleaned
 from .._x509.text import bare
 from .errors import ProfileError
@@ -50,6 +53,30 @@ def before_and_after(path: Path, host: str, fields: Mapping[str, Any]) -> tuple[
     return before, after
 
 
+def file_name(path: Path, dest: Path) -> str:
+    """How the manifest `path` names the profile `dest`. ProfileError when that lies outside its folder."""
+    try:
+        return _files.name_within(path.parent, dest)
+    except ValueError:
+        raise ProfileError(
+            f"The profile {dest} lies outside {path.parent}, the folder of the manifest: whoever is given that folder "
+            "could not find it; give a dest in it."
+        ) from None
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder holds profiles, manifests and nothing else, so that nobody misses the way into it."""
+    try:
+        with os.scandir(folder) as entries:
+            return not folder.stat().st_mode & stat.S_ISVTX and all(map(_is_ours, (entry.name for entry in entries)))
+    except OSError as error:
+        raise ProfileError(f"The folder {folder} cannot be read: {error.strerror}.") from None
+
+
+def _is_ours(name: str) -> bool:
+    return name.endswith((".mobileconfig", ".json", ".json.lock", ".tmp")) or name == ".DS_Store"
+
+
 def take_out(path: Path, certificates: Collection[str], *, check: bool = False) -> list[str]:
     """Delete every profile with one of these client certificates (SHA-1, upper-case hex), file and entry.
 
@@ -58,16 +85,34 @@ def take_out(path: Path, certificates: Collection[str], *, check: bool = False) 
     if not path.exists():
         return []
     if check:
-        return _holders(_read(path), certificates)
+        profiles = _read(path)
+        hosts = _holders(profiles, certificates)
+        for host in hosts:
+            _file(path, host, profiles[host])
+        return hosts
     with _files.locked(path.with_name(f".{path.name}.lock")):
         profiles = _read(path)
         hosts = _holders(profiles, certificates)
+        files = [_file(path, host, profiles[host]) for host in hosts]
         # The files first: whoever is killed here finds the entries again.
-        for host in hosts:
-            _files.delete(path.parent / str(profiles[host].get("file") or f"{host}.mobileconfig"))
+        for file in files:
+            _files.delete(file)
         if hosts:
             _files.write_atomic(path, _document({name: e for name, e in profiles.items() if name not in hosts}))
     return hosts
+
+
+def _file(path: Path, host: str, entry: Mapping[str, Any]) -> Path:
+    """The profile of an entry. ProfileError when somebody has made it lead out of the folder."""
+    name = str(entry.get("file") or f"{host}.mobileconfig")
+    try:
+        _files.name_within(path.parent, path.parent / name)
+    except ValueError:
+        raise ProfileError(
+            f"{path} names the file {shown(name)} for {shown(host)}, which lies outside its folder, so nothing was "
+            "deleted: correct or remove that entry."
+        ) from None
+    return path.parent / name
 
 
 def _holders(profiles: Mapping[str, dict[str, Any]], certificates: Collection[str]) -> list[str]:

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._documents import read_json
-from .._files import PRIVATE_FOLDER, ensure_private_folder, locked, read, write_atomic
+from .._files import locked, make_folder, read, tighten, write_atomic
 from ._base import SMALL_FILE, PkiError, file_has, sha256_hex
 
 FORMAT = 1
@@ -114,26 +114,15 @@ class Folder:
                 "make it writable, or run as its owner."
             )
 
-    def is_open_to_others(self) -> bool:
-        """Whether accounts other than the owner's have any access."""
-        return self.path.is_dir() and self.path.stat().st_mode & 0o777 != PRIVATE_FOLDER
-
-    def tighten(self) -> bool:
-        """Take that access away. Returns whether there was any."""
-        if not self.is_open_to_others():
-            return False
-        self.path.chmod(PRIVATE_FOLDER)
-        return True
-
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the folder's lock; the folder and its marker are there afterwards. One writer at a time."""
         self.exists()  # before anything is written into somebody else's folder
         self.require_writable()
-        ensure_private_folder(self.path)
+        make_folder(self.path)
+        tighten(self.path, below=False)
         with locked(self.path / LOCK):
             if not self.exists():
-                self.tighten()
                 write_atomic(self.path / MARKER, json.dumps({"format": FORMAT}).encode() + b"\n")
                 self.sweep(self.path)
             yield

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from .._files import ensure_private_folder, write_atomic
+from .._files import make_folder, tighten, write_atomic
 from ._base import PkiError, file_has, pem_file_has
 from .folder import Folder
 from .ledger import Ledger, Row
@@ -54,7 +54,8 @@ def issue(folder: Folder, ledger: Ledger, issuances: Sequence[Issuance], now: da
 def _write_files(folder: Folder, issuance: Issuance) -> None:
     files = issuance.row.files(folder)
     for place in reversed([p for p in files.certificate.parents if p.is_relative_to(folder.path)]):
-        ensure_private_folder(place)
+        make_folder(place)
+        tighten(place, below=False)
     if issuance.chain and files.chain:
         write_atomic(files.chain, issuance.chain)
     if files.generation:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._files import read
+from .._files import read, tighten, too_open
 from .._x509 import certificates, checks, keys, making
 from .._x509.certificates import Certificate
 from .._x509.errors import require_cryptography
@@ -100,7 +100,8 @@ def ensure_root(
         rows = ledger.rows()
         found = leftovers(folder, [row for row in rows if row.kind == "root"])
         rows = settled(rows, found)
-        work = _work(folder, rows, request) or bool(found) or folder.is_open_to_others()
+        opened = too_open(folder.path)
+        work = _work(folder, rows, request) or bool(found) or bool(opened)
         before = describe_roots(folder, ledger, rows)
         if not work:
             return _result(before, before, request, now, changed=False)
@@ -110,9 +111,10 @@ def ensure_root(
         after = before
         if not _state_of(before, request.generation):
             after = [*_dethroned(before), _predicted(folder, request, foreseen)]
-        return _result(before, after, request, now, changed=True)
+        return _result(before, after, request, now, changed=True, opened=opened)
     with folder.writing(), writing(folder) as ledger:
-        changed = bool(settle(folder, ledger, now)) or folder.tighten()
+        tighten(folder.path)
+        changed = bool(settle(folder, ledger, now)) or bool(opened)
         rows = ledger.rows()
         work = _work(folder, rows, request)  # another process may have done it while we waited for the lock
         if work == "missing":
@@ -122,7 +124,7 @@ def ensure_root(
             for row in generations(rows).values():
                 restore_public_files(folder, ledger, row)
         after = describe_roots(folder, ledger, ledger.rows())
-    return _result(before, after, request, now, changed=changed or bool(work))
+    return _result(before, after, request, now, changed=changed or bool(work), opened=opened)
 
 
 def _ours(folder: Folder) -> Folder:
@@ -373,10 +375,21 @@ def _state_of(told: list[dict[str, Any]], generation: int) -> dict[str, Any]:
 
 
 def _result(
-    before: list[dict[str, Any]], after: list[dict[str, Any]], request: RootRequest, now: datetime, *, changed: bool
+    before: list[dict[str, Any]],
+    after: list[dict[str, Any]],
+    request: RootRequest,
+    now: datetime,
+    *,
+    changed: bool,
+    opened: Sequence[Path] = (),
 ) -> RootResult:
     current = _state_of(after, request.generation)
     warnings = []
+    if opened:
+        warnings.append(
+            f"Other accounts had access to {len(opened)} files or folders with private keys, from {opened[0]} on; that "
+            "is taken away. Think of a new root if somebody may have read them, who knows the passphrase."
+        )
     if current["not_after"] and current["not_after"] <= utc_text(now + WARN):
         warnings.append(
             f"The client root {current['common_name']} ends at {current['not_after']}, and no client certificate "

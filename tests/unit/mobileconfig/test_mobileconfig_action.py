@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import plistlib
 from collections.abc import Callable
 from pathlib import Path
@@ -225,10 +226,76 @@ def test_the_manifest(task: Task, folder: Path) -> None:
 
 def test_a_change_of_the_manifest_alone_is_a_change(task: Task) -> None:
     task()
-    result = task(manifest="elsewhere/manifest.json", diff=True)
+    result = task(manifest="profiles/other.json", diff=True)
     assert result["changed"]
-    assert [each["after_header"].rpartition("/")[2] for each in result["diff"]] == ["manifest.json"]
-    assert "+mac-01.file = '../profiles/mac-01.mobileconfig'" in diff_lines(result)
+    assert [each["after_header"].rpartition("/")[2] for each in result["diff"]] == ["other.json"]
+    assert "+mac-01.file = 'mac-01.mobileconfig'" in diff_lines(result)
+
+
+@pytest.mark.parametrize("dest", ["mac-01.mobileconfig", "profiles/../mac-01.mobileconfig", "profiles/link/mac"])
+def test_a_manifest_names_nothing_outside_its_folder(task: Task, folder: Path, dest: str) -> None:
+    (folder / "profiles").mkdir()
+    (folder / "elsewhere").mkdir()
+    (folder / "profiles/link").symlink_to(folder / "elsewhere")
+    for check in (True, False):
+        result = task(dest=dest, manifest="profiles/manifest.json", check=check)
+        assert result["failed"]
+        assert "lies outside" in result["msg"]
+    assert not (folder / "mac-01.mobileconfig").exists()
+    assert [path.name for path in (folder / "profiles").iterdir()] == ["link"]
+    assert list((folder / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [{}, {"manifest": "profiles/manifest.json"}])
+@pytest.mark.parametrize("mode", [0o777, 0o755, 0o710])
+def test_a_folder_of_profiles_is_closed_to_others(
+    task: Task, folder: Path, arguments: dict[str, Any], mode: int
+) -> None:
+    profiles = folder / "profiles"
+    profiles.mkdir()
+    for content in ((), ("mac-09.mobileconfig",)):
+        for name in content:
+            (profiles / name).touch()
+        profiles.chmod(mode)
+        predicted = task(check=True, **arguments)
+        assert profiles.stat().st_mode & 0o777 == mode
+        done = task(**arguments)
+        assert predicted["changed"] and done["changed"]
+        assert "a real run takes that away" in predicted["warnings"][-1]
+        assert "that was taken away" in done["warnings"][-1]
+        assert profiles.stat().st_mode & 0o777 == 0o700
+        assert not task(**arguments)["changed"]
+
+
+def test_somebody_elses_folder_stays_open_unless_everybody_may_write_there(task: Task, folder: Path) -> None:
+    shared = folder / "profiles"
+    shared.mkdir()
+    (shared / "README.md").touch()
+    shared.chmod(0o775)
+    assert task()["changed"]
+    assert shared.stat().st_mode & 0o7777 == 0o775
+    shared.chmod(0o1777)  # as /tmp: nobody may replace the file of another
+    assert not task()["failed"]
+    shared.chmod(0o777)
+    for check in (True, False):
+        refused = task(check=check, algorithms="ecp384")
+        assert refused["failed"]
+        assert "Every account may replace" in refused["msg"]
+    shared.chmod(0o1777)
+    (shared / "README.md").unlink()
+    assert not task()["changed"]
+    assert shared.stat().st_mode & 0o7777 == 0o1777
+
+
+def test_folders_that_are_made_are_closed_whatever_the_umask(task: Task, folder: Path) -> None:
+    before = os.umask(0)
+    try:
+        assert task(dest="a/b/profiles/mac-01.mobileconfig", manifest="a/b/profiles/manifest.json")["changed"]
+    finally:
+        os.umask(before)
+    modes = [(folder / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/profiles")]
+    assert modes == [0o755, 0o755, 0o700]
+    assert {path.stat().st_mode & 0o777 for path in (folder / "a/b/profiles").iterdir()} == {0o600}
 
 
 def test_warnings_reach_the_user(task: Task) -> None:

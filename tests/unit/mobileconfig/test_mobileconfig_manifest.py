@@ -101,6 +101,52 @@ def test_profiles_with_a_certificate_go_file_and_entry(path: Path) -> None:
     assert take_out(path, {"AA", "CC"}) == []
 
 
+@pytest.mark.parametrize(
+    "file", ["../precious", "/precious", "sub/../../precious", "link/precious", "..", ".", "sub/..", "loop/x", "a\0b"]
+)
+def test_an_entry_that_leads_out_of_the_folder_deletes_nothing(tmp_path: Path, file: str) -> None:
+    folder = tmp_path / "profiles"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "link").symlink_to(tmp_path)
+    (folder / "loop").symlink_to(folder / "loop")
+    (tmp_path / "precious").write_text("not ours")
+    (folder / "mac-00.mobileconfig").write_text("a private key")
+    if file == "/precious":
+        file = str(tmp_path / "precious")
+    path = folder / "manifest.json"
+    update_entry(path, "mac-00", {"certificate_sha1": "AA", "file": "mac-00.mobileconfig"})
+    update_entry(path, "mac-01", {"certificate_sha1": "AA", "file": file})
+    before = path.read_bytes()
+    for check in (True, False):
+        with pytest.raises(ProfileError, match="lies outside its folder, so nothing was deleted"):
+            take_out(path, {"AA"}, check=check)
+    assert path.read_bytes() == before
+    assert (tmp_path / "precious").read_text() == "not ours"
+    assert (folder / "mac-00.mobileconfig").exists()
+
+
+def test_a_host_that_is_called_like_a_path_deletes_nothing(path: Path) -> None:
+    update_entry(path, "../precious", {"certificate_sha1": "AA"})
+    with pytest.raises(ProfileError, match="lies outside its folder"):
+        take_out(path, {"AA"})
+
+
+def test_a_link_in_the_place_of_a_profile_goes_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    (tmp_path / "precious").write_text("not ours")
+    (folder / "mac-01.mobileconfig").symlink_to(tmp_path / "precious")
+    update_entry(folder / "manifest.json", "mac-01", {"certificate_sha1": "AA", "file": "mac-01.mobileconfig"})
+    assert take_out(folder / "manifest.json", {"AA"}) == ["mac-01"]
+    assert not (folder / "mac-01.mobileconfig").is_symlink()
+    assert (tmp_path / "precious").read_text() == "not ours"
+
+
+def test_what_a_mac_calls_itself_is_cleaned(path: Path) -> None:
+    update_entry(path, "mac-01", {"serial_number": "C02\x1b[31m\u202e\nX"})
+    assert entries(path)["mac-01"]["serial_number"] == "C02?[31m??X"
+
+
 def worker(path: Path, number: int) -> None:
     for turn in range(5):
         update_entry(path, f"mac-{number}-{turn}", FIELDS | {"file": f"{number}-{turn}"})

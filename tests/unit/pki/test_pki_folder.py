@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import Pki
 
@@ -35,12 +37,44 @@ def test_everything_is_for_the_owner_alone(rooted: Pki) -> None:
     assert json.loads((rooted.path / "pki.json").read_bytes()) == {"format": 1}
 
 
-def test_a_folder_that_others_can_read_is_closed_again(rooted: Pki) -> None:
-    rooted.path.chmod(0o755)
-    assert rooted.root(check=True).changed
-    assert rooted.root().changed
-    assert rooted.path.stat().st_mode & 0o777 == 0o700
+@pytest.mark.parametrize(
+    "what", [".", "roots", "roots/*", "roots/*/root.key", "clients/mac-01", "clients/*/*.p12", "ledger.sqlite3"]
+)
+def test_whatever_others_can_read_is_closed_again(rooted: Pki, what: str) -> None:
+    rooted.issue("mac-01")
+    (place,) = [rooted.path] if what == "." else rooted.path.glob(what)
+    closed = place.stat().st_mode & 0o777
+    for mode in (closed | 0o040, closed | 0o002, 0o777):
+        place.chmod(mode)
+        before = rooted.tree()
+        foreseen = rooted.root(check=True)
+        assert rooted.tree() == before
+        done = rooted.root()
+        for result in (foreseen, done):
+            assert result.changed
+            assert f"access to 1 files or folders with private keys, from {place} on" in result.warnings[0]
+        assert place.stat().st_mode & 0o077 == 0
+        assert not rooted.root().changed
+        place.chmod(closed)
+
+
+def test_a_link_in_the_folder_opens_nothing_elsewhere(rooted: Pki, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    (rooted.path / "link").symlink_to(tmp_path / "elsewhere")
     assert not rooted.root().changed
+    assert (tmp_path / "elsewhere").stat().st_mode & 0o777 == 0o755
+
+
+def test_what_cannot_be_closed_is_refused(rooted: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    def foreign(_path: Path, _mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    rooted.path.chmod(0o755)
+    for chmod, why in ((foreign, "Operation not permitted"), (lambda _path, _mode: None, "keeps no modes")):
+        monkeypatch.setattr(Path, "chmod", chmod)
+        with pytest.raises(UserVpnError, match=why) as error:
+            rooted.root()
+        assert str(error.value).startswith(f"Other accounts have access to {rooted.path}, which is private")
 
 
 def test_somebody_elses_folder_is_refused_and_left_alone(pki: Pki) -> None:

@@ -437,6 +437,7 @@ def lose(pki: Pki, how: str) -> None:
         ledger.write_bytes(b"")
     elif how == "no database":
         ledger.write_bytes(b"not a database, but long enough to look like one" * 100)
+        Path(f"{ledger}-journal").touch(mode=0o600)
         Path(f"{ledger}-journal").write_bytes(b"which must not be rolled back into the new one")
     else:
         content = bytearray(ledger.read_bytes())
