@@ -159,6 +159,11 @@ async def _accept(lab: Lab, reader: asyncio.StreamReader, writer: asyncio.Stream
 
 async def _answer(call: Call) -> int:
     call.mac.started(call)
+    if failure := call.mac.failure(call.name):
+        code, out, err = failure
+        call.out(out)
+        call.err(err)
+        return code
     try:
         return await commands.find(call.name)(call)
     except (Gone, ConnectionError):

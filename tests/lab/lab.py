@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -157,6 +159,36 @@ class Lab:
         return subprocess.run(
             [first, *options, *words, command], input=stdin, capture_output=True, timeout=60, check=False
         )
+
+    @contextlib.contextmanager
+    def process(
+        self, mac: Mac, words: Sequence[str], *, user: str = "root", umask: int = 0o022
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a command of a Mac's own, without ssh, as a user who is that already; its three streams are pipes.
+
+        Of the words all but the first are translated as a command that comes by ssh is. What still runs at the end of
+        the block is killed.
+        """
+        program, *rest = words
+        record = mac.begin(shlex.join(words), False, None)
+        account = mac.accounts[user]
+        environment = mac.environment(record.number) | {
+            "HOME": str(mac.home(account)), "USER": user, "LOGNAME": user, "TMPDIR": f"{mac.temp(account)}/",
+            **mac.marks(account, record.number),
+        }  # fmt: skip
+        pipe = subprocess.PIPE
+        command = [program, *map(mac.translate, rest)]
+        with subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=mac.home(account), env=environment, umask=umask,
+            start_new_session=True,
+        ) as child:  # fmt: skip
+            record.pid = child.pid
+            try:
+                yield child
+            finally:
+                if child.poll() is None:
+                    record.signal(signal.SIGKILL)
+                mac.end(record, user)
 
     def tools(self, release: macos.Release) -> Path:
         """The folder that is the PATH of every Mac of this release."""

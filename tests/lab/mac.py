@@ -73,6 +73,23 @@ class Exec:
     connection: Any = dataclasses.field(default=None, repr=False)
     pid: int = 0
 
+    def signal(self, number: int) -> None:
+        """Send a signal to all its processes."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """One start of a double: by whom, and where."""
+
+    argv: list[str]
+    user: str
+    home: str
+    # The uid of the desktop session it was started in.
+    session: int | None
+
 
 @dataclasses.dataclass
 class Profile:
@@ -182,10 +199,14 @@ class Mac:
         self.ingestion_notes: list[str] = []
         self.faults: list[str] = []
         self._python: list[str] = []
-        self._started: list[list[str]] = []
+        # Every start of a double, in order.
+        self.starts: list[Start] = []
         self._numbers = 0
         self._running: dict[int, Exec] = {}
-        self._drop: dict[str, str] = {}
+        # The commands that `security -i` was given.
+        self.typed: list[list[str]] = []
+        self._moments: dict[str, Callable[[Call], None]] = {}
+        self._failures: dict[str, tuple[int, str, str]] = {}
 
         self.profiles: list[Profile] = []
         self.pending: Pending | None = None
@@ -229,7 +250,7 @@ class Mac:
     def processes(self) -> list[list[str]]:
         """Every argv started on this Mac that the lab could see: execs, doubles, wrapped tools."""
         shells = [["sh", "-c", record.command] for record in self.execs]
-        return shells + [list(argv) for argv in self._started] + [argv for argv in self._traced() if argv[0] != "!"]
+        return shells + [start.argv for start in self.starts] + [argv for argv in self._traced() if argv[0] != "!"]
 
     @property
     def python_calls(self) -> list[str]:
@@ -249,7 +270,7 @@ class Mac:
         """Forget execs, processes, Python calls, refusals and ingestion errors."""
         records = (
             self.execs, self._refusals, self.ingestion_errors, self.ingestion_notes, self.faults,
-            self._python, self._started,
+            self._python, self.starts, self.typed,
         )  # fmt: skip
         for record in records:
             record.clear()
@@ -327,13 +348,25 @@ class Mac:
         """Listen again, on the same port."""
         self.lab.run(self.lab.server.listen(self))
 
+    def when(self, name: str, action: Callable[[Call], None]) -> None:
+        """Do something at the moment when the double `name` starts next."""
+        self._moments[name] = action
+
     def drop_connection_when(self, name: str) -> None:
         """Cut the SSH connection of the exec that starts the double `name` next; its processes go on."""
-        self._drop[name] = "connection"
+        self.when(name, lambda call: call.execution.connection.abort() if call.execution else None)
 
     def kill_exec_when(self, name: str) -> None:
         """Kill all processes of the exec that starts the double `name` next, and let its connection live."""
-        self._drop[name] = "processes"
+        self.when(name, lambda call: call.execution.signal(signal.SIGKILL) if call.execution else None)
+
+    def fail(self, name: str, code: int, *, out: str = "", err: str = "") -> None:
+        """Let the double `name` fail from now on, as its tool may for reasons of its own."""
+        self._failures[name] = (code, out, err)
+
+    def failure(self, name: str) -> tuple[int, str, str] | None:
+        """How a double is to fail: exit code, standard output, standard error."""
+        return self._failures.get(name)
 
     def put_file(self, path: str, content: bytes, *, owner: str = "root", mode: int = 0o644) -> None:
         """Put a file on the disk, in a folder that is there."""
@@ -689,10 +722,10 @@ class Mac:
                 self.refused([command], f"the lab cannot hold {match[1]}: write below HOME or TMPDIR")
             return record
 
-    def end(self, record: Exec) -> None:
-        """An exec ended."""
+    def end(self, record: Exec, user: str = "") -> None:
+        """An exec of a user (else of the login user) ended."""
         self._running.pop(record.number, None)
-        self.attribute_files(self.login_user)
+        self.attribute_files(user or self.login_user)
 
     def exec_by_number(self, number: int) -> Exec | None:
         """Return a running exec."""
@@ -700,22 +733,15 @@ class Mac:
 
     def started(self, call: Call) -> None:
         """A double was started: record it, attribute files, cut what is to be cut."""
-        self._started.append(list(call.argv))
+        self.starts.append(Start(list(call.argv), call.user.name, call.env.get("HOME", ""), call.session))
         self.attribute_files(call.user.name)
-        action = self._drop.pop(call.name, None)
-        record = call.execution
-        if action == "connection" and record and record.connection:
-            record.connection.abort()
-        elif action == "processes" and record and record.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(record.pid, signal.SIGKILL)
+        if action := self._moments.pop(call.name, None):
+            action(call)
 
     def kill_all(self) -> None:
         """End what still runs when the lab closes."""
         for record in list(self._running.values()):
-            if record.pid:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(record.pid, signal.SIGKILL)
+            record.signal(signal.SIGKILL)
 
     def erase(self) -> None:
         """Remove the Mac's folder."""

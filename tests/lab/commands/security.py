@@ -105,6 +105,7 @@ async def _interactive(call: Call, *, quiet: bool) -> int:
             continue
         if len(words) > MAX_WORDS:
             return call.refuse(f"more than {MAX_WORDS} words", "security: too many words\n")
+        call.mac.typed.append(words)
         code = await _command(call, words)
         if code and not quiet:
             call.err(f"{words[0]}: returned {code}\n")

@@ -1,0 +1,350 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""stage and remove: the profile reaches the person whole and private, and nothing of it stays, whatever happens."""
+
+from __future__ import annotations
+
+import base64
+import os
+import plistlib
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vwan.user_vpn.tests.integration.lab import lab_samples as samples
+from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import BASH, MARK, PANE, Answer, Shell, until
+from ansible_collections.vwan.user_vpn.tests.lab.calls import Call
+
+NewShell = Callable[..., Shell]
+RAW = samples.packed(samples.profile())
+UUID = samples.profile()["PayloadUUID"]
+# A signed profile is no text: it has NUL bytes, no last line feed, and what a shell would take for an end.
+BINARY = b"\x30\x82\0\r\n\x04\x1a\xff\\n%s\n\n"
+
+
+def opened(shell: Shell) -> dict[str, Any]:
+    """Everything about the staged file at the moment when it is opened."""
+    seen: dict[str, Any] = {}
+
+    def look(call: Call) -> None:
+        path = call.argv[-1].removeprefix(str(shell.mac.disk))
+        seen.update(path=path, content=shell.mac.host_path(path, "/").read_bytes(), modes=shell.modes(path))
+        seen.update(user=call.user.name, session=call.session, argv=call.argv, home=call.env["HOME"])
+        seen["note"] = {path: content for path, content in shell.mac.files() if path.endswith("staged")}
+
+    shell.mac.when("open", look)
+    return seen
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_the_person_gets_the_profile_whole_and_private(new_shell: NewShell, umask: int) -> None:
+    shell = new_shell(BASH if umask == 0 and Path(BASH[0]).exists() else ("/bin/sh",))
+    seen = opened(shell)
+    answer = shell.run("stage", RAW, umask=umask, uuid=UUID, wait=20)
+    assert (answer.code, answer.stderr) == (0, "")
+    assert answer.one("stage") == "opened"
+    assert seen["path"] == f"/Users/anna/Library/Caches/vwan.user_vpn/profiles/{samples.IDENTIFIER}.mobileconfig"
+    assert seen["content"] == RAW
+    assert seen["modes"] == [("anna", 0o600), ("anna", 0o700), ("anna", 0o700)]
+    anna = shell.mac.accounts["anna"]
+    assert (seen["user"], seen["session"], seen["home"]) == ("anna", anna.uid, shell.home("anna"))
+    assert seen["argv"][1] == PANE
+    # The note says whose folder it is and which run cleans up.
+    ((note, content),) = seen["note"].items()
+    assert note == "/var/root/Library/Caches/vwan.user_vpn/staged".replace("/var/", "/private/var/")
+    owner, process, mark = content.decode().strip().split("\t")
+    assert (owner, process.isdecimal(), mark) == ("anna", True, MARK)
+    assert answer.state.profile("System").uuid == UUID  # type: ignore[union-attr]
+    assert not shell.left()
+
+
+def test_no_byte_of_a_signed_profile_is_lost(each: Shell) -> None:
+    seen = opened(each)
+    each.run("stage", BINARY, uuid="X")
+    assert seen["content"] == BINARY
+    assert not each.left()
+
+
+def test_a_profile_of_an_earlier_run_is_not_left_beside_the_new_one(shell: Shell) -> None:
+    folder = shell.mac.home(shell.mac.accounts["anna"]) / "Library/Caches/vwan.user_vpn/profiles"
+    folder.mkdir(parents=True)
+    (folder / "com.old.mobileconfig").write_text("a private key")
+    there: list[bool] = []
+    shell.mac.when("open", lambda call: there.append((folder / "com.old.mobileconfig").exists()))
+    shell.run("stage", RAW, uuid=UUID)
+    assert there == [False]
+    assert not shell.left()
+
+
+def test_one_at_the_screen_who_runs_it_herself_needs_no_sudo(shell: Shell) -> None:
+    seen = opened(shell)
+    shell.mac.fail("launchctl", 1, err="Could not switch to audit session\n")
+    shell.mac.fail("sudo", 1, err="sudo: a password is required\n")
+    answer = shell.run("stage", RAW, user="anna", scope="User", uuid=UUID)
+    assert (seen["user"], seen["content"]) == ("anna", RAW)
+    # The lab's `open` wants the session; a Mac's sshd starts one's own processes outside it, too.
+    assert answer.one("stage") == "cannot_open"
+    assert not shell.left()
+
+
+@pytest.mark.parametrize("short", [1, 1000, 7000])
+def test_what_arrives_cut_off_is_not_opened(shell: Shell, short: int) -> None:
+    answer = shell.run("stage", RAW[:-short], length=len(RAW), uuid=UUID, wait=20)
+    assert answer.state.stage == "cut_off"
+    assert not shell.starts("open")
+    assert not shell.left()
+
+
+def test_what_comes_after_the_profile_is_not_read(shell: Shell) -> None:
+    seen = opened(shell)
+    shell.run("stage", RAW + b"more", length=len(RAW), ends=False, uuid=UUID)
+    assert seen["content"] == RAW
+
+
+def test_nobody_at_the_screen(new_shell: NewShell) -> None:
+    shell = new_shell(console_user=None)
+    answer = shell.run("stage", RAW, uuid=UUID, wait=20)
+    assert answer.one("stage") == "no_console_user"
+    assert not shell.starts("sudo")
+    assert not shell.left()
+
+
+@pytest.mark.parametrize("owner", ["root", "anna"])
+def test_a_folder_that_cannot_be_written(shell: Shell, owner: str) -> None:
+    """Without its note nothing is staged, and without the profile the note goes."""
+    (shell.mac.home(shell.mac.accounts[owner]) / "Library").write_text("a file where the folder should be")
+    answer = shell.run("stage", RAW, uuid=UUID, wait=20)
+    assert answer.one("stage") == "cannot_write"
+    assert not shell.starts("open")
+    assert not shell.left()
+
+
+def test_a_note_that_cannot_be_written_leaves_nothing(shell: Shell) -> None:
+    note = shell.mac.home(shell.mac.accounts["root"]) / "Library/Caches/vwan.user_vpn/staged"
+    note.mkdir(parents=True)  # a folder in its place
+    answer = shell.run("stage", RAW, uuid=UUID, wait=20)
+    assert answer.one("stage") == "cannot_write"
+    assert not [path for path, _content in shell.mac.files() if "mobileconfig" in path]
+
+
+def test_a_refusal_to_open_is_said_and_nothing_stays(shell: Shell) -> None:
+    shell.mac.fail("open", 1, err="LSOpenURLsWithRole() failed with error -10810.\nmore\n")
+    answer = shell.run("stage", RAW, uuid=UUID, wait=20)
+    assert answer.one("stage") == "cannot_open"
+    assert answer.one("message") == "LSOpenURLsWithRole() failed with error -10810."
+    assert not shell.left()
+
+
+def test_the_pane_has_time_for_its_copy_when_nobody_waits(new_shell: NewShell) -> None:
+    """With wait 0 the file stays until the pane has its own."""
+    shell = new_shell(person="ignores", copy_after=0.5)
+    answer = shell.run("stage", RAW, uuid=UUID, wait=0, settle=2)
+    assert answer.one("stage") == "opened"
+    assert shell.mac.pending_profile()
+    assert not shell.left()
+
+
+def test_whoever_waits_is_told_how_long_and_in_the_end_takes_the_file_away(new_shell: NewShell) -> None:
+    shell = new_shell(person="ignores")
+    answer = shell.run("stage", RAW, uuid=UUID, wait=2)
+    assert answer.state.profiles == ()
+    waiting = [int(value) for value in answer.all("waiting")]
+    assert waiting[0] == 2
+    assert waiting == sorted(waiting, reverse=True)
+    assert len(waiting) > 1
+    assert not shell.left()
+
+
+def test_another_version_of_the_profile_is_not_the_one_that_is_waited_for(new_shell: NewShell) -> None:
+    shell = new_shell(person="ignores")
+    shell.mac.push_profile(RAW)
+    answer = shell.run("stage", RAW, uuid="another", wait=1)
+    assert len(answer.all("waiting")) > 1
+    assert not shell.left()
+
+
+# -- interrupted -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_it_waits_leaves_nothing(new_shell: NewShell, words: tuple[str, ...], number: int) -> None:
+    shell = new_shell(words, person="ignores")
+    with shell.start("stage", RAW, uuid=UUID, wait=60) as child:
+        until(shell.mac.pending_profile)
+        assert shell.left()
+        child.send_signal(number)
+        assert child.wait(60) == 129
+        assert not shell.left()
+
+
+def test_a_connection_that_is_lost_while_it_waits_leaves_nothing(new_shell: NewShell, words: tuple[str, ...]) -> None:
+    """Nobody reads any more: the next line that is written ends the run."""
+    shell = new_shell(words, person="ignores")
+    with shell.start("stage", RAW, uuid=UUID, wait=60) as child:
+        until(shell.mac.pending_profile)
+        assert child.stdout
+        child.stdout.close()
+        assert child.wait(60) == 129
+        assert not shell.left()
+
+
+@pytest.mark.parametrize("moment", ["sudo", "launchctl", "open", "profiles"])
+def test_a_signal_at_any_moment_leaves_nothing(new_shell: NewShell, moment: str) -> None:
+    shell = new_shell(person="ignores")
+    with shell.start("stage", RAW, uuid=UUID, wait=60) as child:
+        shell.mac.when(moment, lambda call: os.kill(child.pid, signal.SIGTERM))
+        assert child.wait(60) == 129
+        assert not shell.left()
+
+
+def test_a_run_that_was_killed_is_cleaned_up_by_the_next(new_shell: NewShell, words: tuple[str, ...]) -> None:
+    shell = new_shell(words, person="ignores")
+    shell.mac.kill_exec_when("open")
+    killed = shell.run("stage", RAW, uuid=UUID, wait=60)
+    assert killed.code == -signal.SIGKILL
+    assert any(path.endswith(".mobileconfig") for path in shell.left())
+    assert shell.run("know").state.leftover == "anna"
+    assert not shell.left()
+
+
+# -- with a private key of the Mac's own -----------------------------------------------------------------------------
+
+
+def pem(name: str = "mac-anna") -> str:
+    der = samples.der(samples.certificate(name))
+    return f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(der).decode()}-----END CERTIFICATE-----\n"
+
+
+TOKEN = "kABCDEFGHIJKLMNOPQRSTUVWXYZ01234"
+
+
+def unfinished() -> bytes:
+    """The certificate, and a profile with the token where PKCS#12 and password belong."""
+    profile = samples.profile()
+    profile["PayloadContent"][1] |= {"PayloadContent": base64.b64decode(TOKEN), "Password": TOKEN}
+    return pem().encode() + plistlib.dumps(profile)
+
+
+def put_key(shell: Shell, key: Any) -> Path:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    folder = shell.mac.home(shell.mac.accounts["root"]) / "Library/Application Support/vwan.user_vpn"
+    folder.mkdir(parents=True, mode=0o700)
+    path = folder / f"{samples.IDENTIFIER}.key"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+    path.chmod(0o600)
+    return path
+
+
+def complete(shell: Shell, stdin: bytes = b"", **more: Any) -> Answer:
+    options = {"uuid": UUID, "token": TOKEN, "name": "mac-anna 1234ABCD", "wait": 20} | more
+    return shell.run("stage", stdin or unfinished(), **options)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+def test_a_profile_is_completed_on_the_mac(new_shell: NewShell, umask: int) -> None:
+    shell = new_shell(BASH if umask == 0 and Path(BASH[0]).exists() else ("/bin/sh",))
+    key = put_key(shell, samples.key(1))
+    seen = opened(shell)
+    beside: list[list[tuple[str, int]]] = []
+    shell.mac.when("openssl", lambda call: beside.append(shell.modes(f"{shell.mac.mac_path(key)[:-4]}.key.pem")))
+    answer = complete(shell, umask=umask)
+    assert answer.one("stage") == "opened"
+    assert beside[0][0][1] == 0o600
+    payload = plistlib.loads(seen["content"])["PayloadContent"][1]
+    assert TOKEN.encode() not in seen["content"]
+    # A second tool opens it.
+    container, password = shell.lab.folder / f"{shell.mac.name}.p12", payload["Password"]
+    container.write_bytes(payload["PayloadContent"])
+    shown = subprocess.run(
+        ["openssl", "pkcs12", "-legacy", "-in", container, "-nodes", "-passin", f"pass:{password}"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "friendlyName: mac-anna 1234ABCD" in shown
+    assert "CN = mac-anna" in shown
+    assert len(password) == 40
+    assert not any(password in word for argv in shell.mac.processes for word in argv)
+    assert password not in answer.stdout
+    # From here on the keychain has the key.
+    assert answer.state.profile("System")
+    assert answer.all("key") == []
+    assert not key.parent.exists()
+    assert not shell.left()
+
+
+def test_the_key_stays_until_the_profile_is_installed(new_shell: NewShell) -> None:
+    shell = new_shell(person="ignores")
+    key = put_key(shell, samples.key(1))
+    answer = complete(shell, wait=0)
+    assert answer.one("key") == "1"
+    assert [path.name for path in key.parent.iterdir()] == [key.name]
+    assert [path for path in shell.left() if "Application Support" not in path] == []
+
+
+@pytest.mark.parametrize("short", [2, 3000])
+def test_of_a_certificate_or_profile_cut_off_nothing_is_made(shell: Shell, short: int) -> None:
+    key = put_key(shell, samples.key(1))
+    answer = complete(shell, unfinished()[:-short], length=len(unfinished()))
+    assert answer.state.stage == "cut_off"
+    assert not shell.starts("openssl")
+    assert not shell.starts("open")
+    assert [path.name for path in key.parent.iterdir()] == [key.name]
+    assert [path for path in shell.left() if "Application Support" not in path] == []
+
+
+@pytest.mark.parametrize("how", ["another key", "no key", "openssl fails"])
+def test_a_profile_that_cannot_be_completed_is_not_opened(shell: Shell, how: str) -> None:
+    if how != "no key":
+        put_key(shell, samples.key(0 if how == "another key" else 1))
+    if how == "openssl fails":
+        shell.mac.fail("openssl", 1, err="openssl: no\n")
+    answer = complete(shell)
+    assert answer.one("stage") == "cannot_complete"
+    assert not shell.starts("open")
+    assert [path for path in shell.left() if not path.endswith((f"{samples.IDENTIFIER}.key", "vwan.user_vpn"))] == []
+
+
+def test_apples_own_openssl_serves(shell: Shell) -> None:
+    """One that somebody has put first into PATH is not asked: it may be anything, and this may be root."""
+    put_key(shell, samples.key(1))
+    complete(shell)
+    assert {start.argv[0] for start in shell.starts("openssl")} == {"openssl"}
+    assert {start.user for start in shell.starts("openssl")} == {"root"}
+    assert "/usr/bin/openssl" in " ".join(shell.command("know", 1, "System", {}))
+    assert " openssl " not in " ".join(shell.command("know", 1, "System", {})).replace("/usr/bin/openssl ", "")
+
+
+# -- remove ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_profile_goes_from_the_system_or_from_the_user(shell: Shell) -> None:
+    shell.mac.person = "ignores"
+    shell.mac.download(RAW, "anna")
+    shell.mac.approve()
+    assert shell.run("know").state.profiles
+    answer = shell.run("remove")
+    assert answer.all("message") == []
+    assert answer.state.profiles == ()
+    assert [start.argv[2:] for start in shell.starts("profiles", "remove")] == [
+        ["-identifier", samples.IDENTIFIER, "-forced"]
+    ]
+    shell.mac.download(samples.packed(samples.profile(PayloadScope="User")), "anna")
+    shell.mac.approve()
+    assert shell.run("know", scope="User").state.profiles
+    answer = shell.run("remove", scope="User")
+    assert answer.state.profiles == ()
+    assert not shell.mac.installed_profiles()
+
+
+def test_the_reason_of_a_refused_removal_is_passed_on(shell: Shell) -> None:
+    shell.mac.push_profile(RAW)
+    answer = shell.run("remove", scope="User")
+    assert answer.one("message") == f"profiles: the profile '{samples.IDENTIFIER}' could not be found"
+    answer = shell.run("remove")
+    assert answer.one("message") == f"profiles: the profile '{samples.IDENTIFIER}' is not removable"
+    assert answer.state.profile("System")
