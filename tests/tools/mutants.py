@@ -83,7 +83,7 @@ AREAS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "sh": {
         "plugins/**/evidence.sh": ("tests/unit/mac", EVIDENCE),
-        "plugins/**/*.sh": ("tests/unit/mac", f"{ON_MAC} {CONNECTION} {KEYCHAIN}"),
+        "plugins/**/*.sh": ("tests/unit/mac", "tests/integration/mac_shell", f"{ON_MAC} {CONNECTION} {KEYCHAIN}"),
     },
     "roles": {
         "roles/certificates/*/*.yml": (*ROLES, f"tests/integration/test_own_pki.py {FLEET} {ON_MAC} {AZURE}", INPUT),
