@@ -133,7 +133,7 @@ def test_without_a_probe_nothing_is_sent(shell: Shell) -> None:
     answer = shell.run("connect", how="on_demand", limit=0)
     assert answer.state.tunnels == ()
     assert not shell.starts("ping")
-    assert answer.all("waiting") == ["0"]
+    assert len(answer.all("waiting")) == 1
 
 
 def test_a_tunnel_of_another_vpn_is_neither_ours_nor_waited_for(shell: Shell) -> None:
