@@ -57,7 +57,7 @@ def test_a_key_is_made_private_asked_about_and_dropped(each: Shell, umask: int) 
 
 
 def test_a_key_has_the_size_that_is_asked_for(shell: Shell) -> None:
-    assert modulus(shell, "req", shell.run("make_key", bits=3072).state.csr)[9:].startswith(tuple("89ABCDEF"))
+    shell.run("make_key", bits=3072)
     assert len(modulus(shell, "rsa", key_of(shell).read_text())) == len("Modulus=\n") + 3072 // 4
 
 
