@@ -19,8 +19,8 @@ from xml.parsers.expat import ExpatError
 
 # The deepest that is known is a rule of On Demand in a profile, some ten levels.
 DEEPEST = 32
-# A manifest of 50,000 Macs has 450,000.
-MOST_VALUES = 500_000
+# A manifest of 30,000 Macs has as many.
+MOST_VALUES = 300_000
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from .._package.archive import PACKAGE_LIMIT
 from .errors import AzureError
 from .operations import Wait
 from .sdk import load
 
-LIMIT = 64 * 1024 * 1024  # a package has a few hundred kilobytes
 PIECE = 64 * 1024
 TRIES = 4
 PAUSE = 2.0
@@ -63,11 +63,11 @@ def _get(opener: urllib.request.OpenerDirector, url: str, wait: Wait) -> bytes:
     content = bytearray()
     with opener.open(url, timeout=wait.within(TIMEOUT)) as response:  # proxies come from the environment
         declared = response.headers.get("Content-Length") or ""
-        while len(content) <= LIMIT and (piece := response.read1(PIECE)):
+        while len(content) <= PACKAGE_LIMIT and (piece := response.read1(PIECE)):
             content += piece
             wait.within(TIMEOUT)  # a server that sends a byte now and then has a limit, too
-    if len(content) > LIMIT:
-        raise AzureError(f"The package is larger than {LIMIT >> 20} MB, which no package is.", "Download")
+    if len(content) > PACKAGE_LIMIT:
+        raise AzureError(f"The package is larger than {PACKAGE_LIMIT >> 20} MB, which no package is.", "Download")
     if re.fullmatch("[0-9]{1,12}", declared) and len(content) != int(declared):
         raise http.client.IncompleteRead(b"")
     return bytes(content)

@@ -26,7 +26,7 @@ from .._x509.text import bare
 from .errors import ProfileError
 
 VERSION = 1
-SIZE_LIMIT = 32_000_000  # of 60,000 Macs
+SIZE_LIMIT = 16_000_000  # of 30,000 Macs
 
 
 def update_entry(path: Path, host: str, fields: Mapping[str, Any], *, check: bool = False) -> bool:

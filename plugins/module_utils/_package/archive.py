@@ -28,7 +28,7 @@ from .._errors import shown
 from .errors import PackageError
 
 # A real package is a few 100 KB, its XML about 2 KB, a root about 1 KB, and there are one or two.
-PACKAGE_LIMIT = 32 << 20
+PACKAGE_LIMIT = 16 << 20
 SETTINGS_LIMIT = 1 << 20
 ROOT_LIMIT = 1 << 16
 ROOTS_LIMIT = 100

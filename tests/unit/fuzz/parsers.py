@@ -188,6 +188,11 @@ def _identity() -> identity.Identity:
 
 
 @functools.cache
+def _newer_form() -> bytes:
+    return pki().pkcs12(pki().client(), legacy=False)
+
+
+@functools.cache
 def _unfinished() -> bytes:
     request = Request(
         {"vpn_server": "wan.x.vpn.azure.com", "gateway_roots": [makers.root_entry(pki().gateway_root)]},
@@ -390,7 +395,7 @@ def pkcs12_identity(content: bytes) -> object:
     with suppress(UserVpnError):
         identity.load(content, makers.PASSWORD, "it", previous=_identity().pkcs12)
     with suppress(UserVpnError):
-        identity.load(pki().pkcs12(pki().client(), legacy=False), makers.PASSWORD, "it", previous=content)
+        identity.load(_newer_form(), makers.PASSWORD, "it", previous=content)
     return pkcs12.read(content, makers.PASSWORD, "it", "password")
 
 
