@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import UTC, datetime
-from pathlib import Path
 
 from .._errors import UserVpnError
 
@@ -16,7 +15,7 @@ SMALL_FILE = 1 << 20  # no key, certificate, chain or PKCS#12 of ours comes near
 
 
 class PkiError(UserVpnError):
-    """Something about the PKI folder, a certificate or a key that the user can mend."""
+    """Something about the store, a certificate or a key that the user can mend."""
 
 
 def utc_text(moment: datetime) -> str:
@@ -25,29 +24,16 @@ def utc_text(moment: datetime) -> str:
 
 
 def utc_moment(text: str) -> datetime:
-    """The inverse of utc_text."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    """The inverse of utc_text; ValueError for anything else."""
+    moment = datetime.fromisoformat(text)
+    if utc_text(moment) != text:
+        raise ValueError(f"no time of ours: {text[:40]!r}")
+    return moment
 
 
 def sha256_hex(content: bytes) -> str:
     """64 upper-case hex digits."""
     return hashlib.sha256(content).hexdigest().upper()
-
-
-def file_has(path: Path, digest: str) -> bool:
-    """Whether `path` holds exactly the bytes of this SHA-256."""
-    try:
-        return sha256_hex(path.read_bytes()) == digest
-    except OSError:
-        return False
-
-
-def pem_file_has(path: Path, digest: str) -> bool:
-    """Whether `path` holds one PEM certificate whose DER has this SHA-256. Needs no X.509 parser."""
-    try:
-        return sha256_hex(der_of_pem(path.read_bytes())) == digest
-    except (OSError, ValueError):
-        return False
 
 
 def der_of_pem(content: bytes) -> bytes:

@@ -1,0 +1,583 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: the store, one database that knows every certificate ever issued, and every Mac.
+
+Azure refuses a client by the SHA-1 of its certificate and by nothing else (no CRL, no OCSP), so a certificate that
+nobody remembers can never be revoked. Hence a certificate is in the store, whole, before anybody can use it: what one
+call issues is one transaction.
+
+Private parts are sealed (see sealing.py); all else is readable by whoever may read the database. Times are texts,
+`2026-11-22T21:00:00Z`, the same in both databases.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ._base import PkiError, der_of_pem, utc_moment, utc_text
+from .database import NotOursError, Place, Transaction, empty
+
+if TYPE_CHECKING:
+    from .sealing import Vault
+
+R = TypeVar("R")
+
+APPLICATION = "vwan.user_vpn"
+VERSION = 1
+
+# A certificate's states:
+#   issued      the current one: of its client, or of its root generation
+#   superseded  a newer one has replaced it; still valid for Azure until it ends or is revoked
+#   removed     a client that is no longer managed; still valid for Azure until it ends or is revoked
+#   revoked     to be refused
+#   retired     a root generation whose key has been destroyed
+# Only an issued one has a private part.
+STATES = ("issued", "superseded", "removed", "revoked", "retired")
+
+SCHEMA = (
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    f"""CREATE TABLE certificates (
+    id {{id}},
+    sha1 TEXT NOT NULL UNIQUE,
+    sha256 TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL CHECK (kind IN ('root', 'client')),
+    name TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    serial TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    common_name TEXT NOT NULL,
+    root_sha1 TEXT NOT NULL,
+    not_before TEXT NOT NULL,
+    not_after TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN {STATES}),
+    mark TEXT NOT NULL CHECK (mark IN ('', 'superseded', 'revoked')),
+    reason TEXT NOT NULL,
+    origin TEXT NOT NULL CHECK (origin IN ('made', 'supplied', 'enrolled')),
+    options TEXT NOT NULL,
+    public_key_sha256 TEXT NOT NULL,
+    pem {{bytes}} NOT NULL,
+    chain {{bytes}} NOT NULL,
+    sealed {{bytes}} CHECK (sealed IS NULL OR state = 'issued')
+)""",
+    "CREATE UNIQUE INDEX current_clients ON certificates (name) WHERE kind = 'client' AND state = 'issued'",
+    "CREATE UNIQUE INDEX current_roots ON certificates (generation) WHERE kind = 'root' AND state = 'issued'",
+    """CREATE TABLE events (
+    id {id},
+    time TEXT NOT NULL,
+    sha1 TEXT NOT NULL,
+    client TEXT NOT NULL,
+    what TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    who TEXT NOT NULL
+)""",
+    """CREATE TABLE deliveries (
+    id {id},
+    time TEXT NOT NULL,
+    host TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    serial_number TEXT NOT NULL,
+    macos_version TEXT NOT NULL,
+    status TEXT NOT NULL,
+    profile_uuid TEXT NOT NULL,
+    shown_uuid TEXT NOT NULL,
+    profile_sha256 TEXT NOT NULL,
+    certificate_sha1 TEXT NOT NULL,
+    gateway_roots TEXT NOT NULL
+)""",
+    "CREATE INDEX deliveries_by_host ON deliveries (host, identifier)",
+    """CREATE TABLE profiles (
+    host TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    time TEXT NOT NULL,
+    profile_uuid TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    certificate_sha1 TEXT NOT NULL,
+    gateway_roots TEXT NOT NULL,
+    PRIMARY KEY (host, identifier)
+)""",
+    """CREATE TABLE packages (
+    place TEXT PRIMARY KEY,
+    time TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    settings TEXT NOT NULL
+)""",
+    """CREATE TABLE gateway_roots (
+    place TEXT NOT NULL REFERENCES packages (place),
+    sha1 TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    not_after TEXT NOT NULL,
+    pem {bytes} NOT NULL,
+    PRIMARY KEY (place, sha256)
+)""",
+    "CREATE TABLE refusals (thumbprint TEXT PRIMARY KEY, name TEXT NOT NULL, first_seen TEXT NOT NULL)",
+)
+ONLY_ADDED = ("events", "deliveries")
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate.
+
+    sha1, sha256       of its DER, upper-case hex; Azure knows it by the first
+    kind               `root` or `client`
+    name               the client's name; a root's common name
+    generation         a root's number, from 1; 0 for a client
+    root_sha1          the root at the top of its chain; a root names itself
+    mark               of a revoked one, why Azure is to refuse it: `superseded`, its successor is on the Mac, or
+                       `revoked`, nobody is to connect with it; else empty
+    reason             why it was issued
+    origin             `made` here, `supplied` by another CA, or `enrolled` by the Mac itself
+    options            JSON of the options it was made with, to notice that they have changed
+    public_key_sha256  of its SubjectPublicKeyInfo, upper-case hex
+    has_key            whether the store holds its private part; what is asked for with an issuance does not count
+    """
+
+    sha1: str
+    sha256: str
+    kind: str
+    name: str
+    generation: int
+    serial: str
+    subject: str
+    common_name: str
+    root_sha1: str
+    not_before: datetime
+    not_after: datetime
+    state: str
+    reason: str
+    origin: str
+    options: str
+    public_key_sha256: str
+    mark: str = ""
+    has_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A client's private part: its encoded PKCS#12, kept as it is so that profiles stay equal to the byte."""
+
+    pkcs12: bytes = field(repr=False)
+    password: str = field(repr=False)
+
+    def packed(self) -> bytes:
+        return self.password.encode() + b"\0" + self.pkcs12
+
+    @classmethod
+    def unpacked(cls, content: bytes) -> Identity:
+        password, _zero, pkcs12 = content.partition(b"\0")
+        return cls(pkcs12, password.decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Issuance:
+    """A certificate for the store.
+
+    chain    PEM of the CAs between it and its root, the issuing one first; of a root, those below it
+    private  of a root its key (PKCS#8 DER, not encrypted), of a client its Identity; None when it is elsewhere
+    """
+
+    certificate: Certificate
+    pem: bytes
+    chain: bytes = b""
+    private: bytes | Identity | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to a certificate or a client, why, and by whom."""
+
+    time: str
+    sha1: str
+    client: str
+    what: str
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one Mac was seen with, and what it was meant to have.
+
+    time              of the controller's clock; empty until it is written down
+    host              the Mac's inventory name
+    identifier        of the profile
+    status            as mac_profile returns it; `installed` means that the Mac shows `profile_uuid`. `forgotten`: this
+                      Mac does not count any more
+    profile_uuid      the version of the profile that the Mac is to have; empty once it is removed
+    shown_uuid        the version that the Mac shows; empty when it shows none
+    profile_sha256    of the file with `profile_uuid`
+    certificate_sha1  the client certificate in `profile_uuid`; empty when this store does not know it
+    gateway_roots     SHA-1 of the gateway roots in `profile_uuid`, sorted
+    """
+
+    time: str
+    host: str
+    identifier: str
+    serial_number: str
+    macos_version: str
+    status: str
+    profile_uuid: str
+    shown_uuid: str
+    profile_sha256: str = ""
+    certificate_sha1: str = ""
+    gateway_roots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The profile that was rendered last for a Mac; `sha256` is of the property list, without a signature."""
+
+    host: str
+    identifier: str
+    time: str
+    profile_uuid: str
+    sha256: str
+    certificate_sha1: str = ""
+    gateway_roots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRoot:
+    """A root that Macs are to trust the gateway by."""
+
+    sha1: str
+    sha256: str
+    subject: str
+    not_after: datetime
+    pem: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What a profile package brought last. `place` names the Virtual WAN and configuration, or the gateway."""
+
+    place: str
+    time: str
+    digest: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A thumbprint that Azure refuses and no certificate here has, with Azure's name for it."""
+
+    thumbprint: str
+    name: str
+    first_seen: str
+
+
+class Store:
+    """A store in one transaction. What writes is for stores of `writing` only.
+
+    exists  whether there is anything; a store that has not begun reads as an empty one
+    """
+
+    def __init__(self, transaction: Transaction, *, exists: bool, now: str = "", who: str = "") -> None:
+        self._sql = transaction
+        self._now, self._who = now, who
+        self._vault: Vault | None = None
+        self.exists = exists
+
+    # -- reading
+
+    def certificates(self) -> list[Certificate]:
+        """All of them, in the order in which they were issued."""
+        return self._read(Certificate, "certificates ORDER BY id")
+
+    def texts(self, sha1: str) -> tuple[bytes, bytes]:
+        """A certificate and its chain, both PEM; the chain may be empty."""
+        (pem, chain), *_ = self._sql.execute("SELECT pem, chain FROM certificates WHERE sha1 = ?", (sha1,))
+        with _legible(f"certificate {sha1}"):
+            if hashlib.sha1(der_of_pem(bytes(pem)), usedforsecurity=False).hexdigest().upper() != sha1:
+                raise ValueError("it is another one")
+        return bytes(pem), bytes(chain)
+
+    def sha1_of(self, sha256: str) -> str:
+        """Of the certificate with this fingerprint; empty when it is not known."""
+        found = self._sql.execute("SELECT sha1 FROM certificates WHERE sha256 = ?", (sha256,))
+        return str(found[0][0]) if found else ""
+
+    def events(self) -> list[Event]:
+        """All of them, oldest first."""
+        return self._read(Event, "events ORDER BY id")
+
+    def readmitted(self) -> dict[str, str]:
+        """When each client was let in again last."""
+        found = "SELECT client, MAX(time) FROM events WHERE what = 'readmitted' GROUP BY client"
+        return dict(self._sql.execute(found))
+
+    def deliveries(self) -> list[Delivery]:
+        """All of them, oldest first."""
+        return self._read(Delivery, "deliveries ORDER BY id")
+
+    def last_delivery(self, host: str, identifier: str) -> Delivery | None:
+        where = "deliveries WHERE host = ? AND identifier = ? ORDER BY id DESC LIMIT 1"
+        return next(iter(self._read(Delivery, where, host, identifier)), None)
+
+    def profiles(self) -> list[Profile]:
+        return self._read(Profile, "profiles ORDER BY host, identifier")
+
+    def package(self, place: str) -> Package | None:
+        return next(iter(self._read(Package, "packages WHERE place = ?", place)), None)
+
+    def gateway_roots(self, place: str) -> list[GatewayRoot]:
+        """Of the package of this place."""
+        return self._read(GatewayRoot, "gateway_roots WHERE place = ? ORDER BY sha256", place)
+
+    def refusals(self) -> list[Refusal]:
+        return self._read(Refusal, "refusals ORDER BY first_seen, thumbprint")
+
+    # -- private parts
+
+    def unlock(self, passphrase: str | None) -> None:
+        """Make private parts available. PkiError for the wrong passphrase, or for one that none may have.
+
+        In a store that is written and has no data key yet, this makes it. Costs some 100 ms, once for a passphrase.
+        """
+        from .sealing import check_passphrase, new_vault, unwrap  # noqa: PLC0415
+
+        good = check_passphrase(passphrase)
+        if wrapped := self._fact("data_key"):
+            self._vault = unwrap(wrapped, self._fact("store_id"), good)
+        elif self._now:
+            self._vault = new_vault(self._fact("store_id"))
+            self._set_fact("data_key", self._vault.wrap(good))
+
+    def root_key(self, sha1: str) -> bytes:
+        """PKCS#8 DER of the key of a root that has one here. Only after `unlock`."""
+        return self._private(sha1, "root")
+
+    def identity(self, sha1: str) -> Identity:
+        """Of a client that has one here. Only after `unlock`."""
+        return Identity.unpacked(self._private(sha1, "client"))
+
+    # -- writing
+
+    def issue(self, issuances: Sequence[Issuance]) -> None:
+        """Add certificates, and supersede the ones that these clients had. After `unlock`, if one has a private part.
+
+        One that is known by its SHA-1 is altered: it was supplied anew.
+        """
+        new = {i.certificate.name: i.certificate for i in issuances if i.certificate.kind == "client"}
+        for older in self.certificates():
+            successor = new.get(older.name) if older.kind == "client" and older.state == "issued" else None
+            if successor and successor.sha1 != older.sha1:
+                self.set_state(older, "superseded", successor.reason)
+        rows = [_values(i.certificate) | {"pem": i.pem, "chain": i.chain, "sealed": self._sealed(i)} for i in issuances]
+        self._insert("certificates", rows, "ON CONFLICT (sha1) DO UPDATE SET {}")
+        events = [("issued", i.certificate.reason, i.certificate.sha1, _client(i.certificate)) for i in issuances]
+        self._note(events)
+
+    def set_state(self, certificate: Certificate, state: str, reason: str, mark: str = "") -> None:
+        """The private part goes with the state `issued`."""
+        statement = "UPDATE certificates SET state = ?, mark = ?, sealed = NULL WHERE sha1 = ?"
+        self._sql.execute(statement, (state, mark, certificate.sha1))
+        self.note(state, reason, sha1=certificate.sha1, client=_client(certificate))
+
+    def note(self, what: str, reason: str, *, sha1: str = "", client: str = "") -> None:
+        """Add an event."""
+        self._note([(what, reason, sha1, client)])
+
+    def note_delivery(self, delivery: Delivery) -> None:
+        """Its time is that of this call."""
+        self._insert("deliveries", [_values(replace(delivery, time=self._now))])
+
+    def note_refusals(self, names: Mapping[str, str]) -> None:
+        """Azure's names by thumbprint. What is known already keeps its name and its time."""
+        rows = [_values(Refusal(thumbprint, name, self._now)) for thumbprint, name in sorted(names.items())]
+        self._insert("refusals", rows, "ON CONFLICT (thumbprint) DO NOTHING")
+
+    def set_profiles(self, profiles: Iterable[Profile]) -> None:
+        """What has been rendered; their time is that of this call."""
+        rows = [_values(replace(profile, time=self._now)) for profile in profiles]
+        self._insert("profiles", rows, "ON CONFLICT (host, identifier) DO UPDATE SET {}")
+
+    def set_package(self, package: Package, gateway_roots: Iterable[GatewayRoot]) -> None:
+        """What a package brought; its time is that of this call."""
+        row = _values(replace(package, time=self._now))
+        self._insert("packages", [row], "ON CONFLICT (place) DO UPDATE SET {}")
+        self._sql.execute("DELETE FROM gateway_roots WHERE place = ?", (package.place,))
+        self._insert("gateway_roots", [{"place": package.place} | _values(root) for root in gateway_roots])
+
+    def rekey(self, new_passphrase: str) -> None:
+        """Wrap the data key under another passphrase. Only after `unlock`."""
+        self._set_fact("data_key", self._unlocked().wrap(new_passphrase, "new_passphrase"))
+        self.note("rekeyed", "")
+
+    # -- inside
+
+    def _read(self, record: type[R], where: str, *values: str) -> list[R]:
+        found = self._sql.execute(f"SELECT {', '.join(map(_column, fields(record)))} FROM {where}", values)  # noqa: S608
+        with _legible(where.partition(" ")[0]):
+            return [_record(record, row) for row in found]
+
+    def _insert(self, table: str, rows: Sequence[Mapping[str, Any]], conflict: str = "") -> None:
+        if rows:
+            columns = list(rows[0])
+            marks = ", ".join("?" * len(columns))
+            update = conflict.format(", ".join(f"{column} = excluded.{column}" for column in columns))
+            statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) {update}"  # noqa: S608
+            self._sql.execute_many(statement, [tuple(row.values()) for row in rows])
+
+    def _note(self, events: Iterable[tuple[str, str, str, str]]) -> None:
+        rows = [
+            _values(Event(self._now, sha1, client, what, reason, self._who)) for what, reason, sha1, client in events
+        ]
+        self._insert("events", rows)
+
+    def _private(self, sha1: str, kind: str) -> bytes:
+        found = self._sql.execute("SELECT sealed FROM certificates WHERE sha1 = ? AND kind = ?", (sha1, kind))
+        sealed = found[0][0] if found else None
+        if sealed is None:
+            raise PkiError(f"The store holds no private key of the {kind} certificate {sha1}.")
+        return self._unlocked().open(bytes(sealed), _belongs_to(kind, sha1))
+
+    def _sealed(self, issuance: Issuance) -> bytes | None:
+        private, certificate = issuance.private, issuance.certificate
+        if private is None:
+            return None
+        content = private.packed() if isinstance(private, Identity) else private
+        return self._unlocked().seal(content, _belongs_to(certificate.kind, certificate.sha1))
+
+    def _unlocked(self) -> Vault:
+        if self._vault is None:
+            raise AssertionError("unlock comes first")
+        return self._vault
+
+    def _fact(self, name: str) -> str:
+        found = self._sql.execute("SELECT value FROM facts WHERE name = ?", (name,))
+        return str(found[0][0]) if found else ""
+
+    def _set_fact(self, name: str, value: str) -> None:
+        self._insert("facts", [{"name": name, "value": value}], "ON CONFLICT (name) DO UPDATE SET {}")
+
+    def _begin(self) -> Store:
+        """Make the tables."""
+        for statement in SCHEMA:
+            self._sql.execute(statement.format_map(self._sql.words))
+        for table in ONLY_ADDED:
+            for statement in self._sql.only_added(table):
+                self._sql.execute(statement)
+        self._set_fact("application", APPLICATION)
+        self._set_fact("version", str(VERSION))
+        self._set_fact("store_id", secrets.token_hex(16))
+        return self
+
+    def _check(self, place: Place) -> Store:
+        """Raise PkiError for a database that is not ours, or that a newer release has written."""
+        application, version = (self._fact(name) for name in ("application", "version"))
+        if application != APPLICATION or not version.isdecimal():
+            raise NotOursError(place)
+        if int(version) > VERSION:
+            raise PkiError(
+                f"The store {place} has version {version[:9]}, this release of the collection knows {VERSION}; use the "
+                "release that wrote it last."
+            )
+        return self
+
+
+@contextlib.contextmanager
+def reading(place: Place) -> Iterator[Store]:
+    """The store as it is at this moment. Nothing is written; one that does not exist yet reads as an empty one.
+
+    Leave the block before anything that takes long: SQLite's writers wait for readers.
+    """
+    with place.reading() as transaction:
+        if transaction is None or not transaction.has_tables:
+            with empty() as nowhere:
+                yield Store(nowhere, exists=False)._begin()
+        else:
+            yield Store(transaction, exists=True)._check(place)
+
+
+@contextlib.contextmanager
+def writing(place: Place, now: datetime, who: str = "") -> Iterator[Store]:
+    """The store for changes: one writer at a time, and all of it or nothing. Makes the store if there is none.
+
+    `now` is the time of all that is entered, `who` is whoever is to be named with it.
+    """
+    with place.writing() as transaction:
+        exists = transaction.has_tables
+        store = Store(transaction, exists=exists, now=utc_text(now), who=who)
+        yield store._check(place) if exists else store._begin()
+
+
+# -- rows and records
+
+
+def _client(certificate: Certificate) -> str:
+    return certificate.name if certificate.kind == "client" else ""
+
+
+def _belongs_to(kind: str, sha1: str) -> str:
+    return f"private part of the {kind} certificate {sha1}"
+
+
+def _plain(value: Any) -> str:
+    """SQLite itself does not care what a column holds."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no number")
+    return value
+
+
+_DECODERS: Mapping[str, Callable[[Any], Any]] = {
+    "str": _plain,
+    "int": _number,
+    "bool": bool,
+    "bytes": bytes,
+    "datetime": utc_moment,
+    "tuple[str, ...]": lambda text: tuple(text.split()),
+    "Mapping[str, Any]": json.loads,
+}
+_ENCODERS: Mapping[str, Callable[[Any], Any]] = {
+    "datetime": utc_text,
+    "tuple[str, ...]": " ".join,
+    "Mapping[str, Any]": lambda mapping: json.dumps(mapping, sort_keys=True),
+}
+_COLUMNS = {"has_key": "sealed IS NOT NULL"}
+
+
+def _column(field: Field[Any]) -> str:
+    return _COLUMNS.get(field.name, field.name)
+
+
+def _record(record: type[R], row: Sequence[Any]) -> R:
+    return record(*(_DECODERS[str(f.type)](value) for f, value in zip(fields(record), row, strict=True)))
+
+
+def _values(record: Any) -> dict[str, Any]:
+    stored = [f for f in fields(record) if f.name not in _COLUMNS]
+    return {f.name: _ENCODERS.get(str(f.type), lambda value: value)(getattr(record, f.name)) for f in stored}
+
+
+@contextlib.contextmanager
+def _legible(what: str) -> Iterator[None]:
+    """What cannot be understood is damaged, though the database finds nothing wrong."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise PkiError(f"What the store holds as {what} makes no sense; restore it from a backup.") from None
+
+
+def by_client(certificates: Iterable[Certificate]) -> dict[str, list[Certificate]]:
+    """Those of each client, oldest first."""
+    by_name: dict[str, list[Certificate]] = {}
+    for certificate in certificates:
+        if certificate.kind == "client":
+            by_name.setdefault(certificate.name, []).append(certificate)
+    return by_name
