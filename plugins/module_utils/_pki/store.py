@@ -92,7 +92,7 @@ SCHEMA = (
     certificate_sha1 TEXT NOT NULL,
     gateway_roots TEXT NOT NULL
 )""",
-    "CREATE INDEX deliveries_by_host ON deliveries (host, identifier)",
+    "CREATE INDEX deliveries_by_mac ON deliveries (identifier, serial_number)",
     """CREATE TABLE profiles (
     host TEXT NOT NULL,
     identifier TEXT NOT NULL,
@@ -319,9 +319,11 @@ class Store:
         """All of them, oldest first."""
         return self._read(Delivery, "deliveries ORDER BY id")
 
-    def last_delivery(self, host: str, identifier: str) -> Delivery | None:
-        where = "deliveries WHERE host = ? AND identifier = ? ORDER BY id DESC LIMIT 1"
-        return next(iter(self._read(Delivery, where, host, identifier)), None)
+    def last_delivery(self, like: Delivery) -> Delivery | None:
+        """To the same Mac, of the profile with the same identifier. A Mac that tells no serial number has its name."""
+        values = (like.identifier, like.serial_number, "" if like.serial_number else like.host)
+        where = "identifier = ? AND serial_number = ? AND ? IN ('', host) ORDER BY id DESC LIMIT 1"
+        return next(iter(self._read(Delivery, f"deliveries WHERE {where}", *values)), None)
 
     def profiles(self) -> list[Profile]:
         return self._read(Profile, "profiles ORDER BY host, identifier")
