@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private to this collection: what is asked for each client, and which names can be used.
 
-A client's name is its certificate's common name, its DNS alternative name, the Mac's IKE identity and a folder's name.
-What all four take everywhere are letters, digits, dots and dashes.
+A client's name is its certificate's common name, its DNS alternative name and the Mac's IKE identity. What all three
+take everywhere are letters, digits, dots and dashes.
 """
 
 from __future__ import annotations
@@ -25,26 +25,37 @@ LONGEST_NAME = 64  # of a common name (RFC 5280, ub-common-name)
 LONGEST_DNS_NAME = 253
 MOST_TOLD = 3
 DNS_NAME = re.compile(r"[A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*")
-KEYS = ("name", "sans", "pkcs12_password", "pkcs12_source", "certificate_source", "key_source", "source_password")
+KEYS = ("name", "sans", "serial_number", "pkcs12_source", "certificate_source", "key_source", "source_password")
 
 
 @dataclass(frozen=True)
 class ClientRequest:
-    """One client that is wanted. The sources name an identity that somebody else's CA has issued."""
+    """One client that is wanted.
+
+    The sources name an identity that somebody else's CA has issued. `digest` is that of their content, and `key` the
+    SHA-256 of the public key that `csr` asks to certify: both are filled in once these were read.
+    """
 
     name: str
     sans: tuple[str, ...] = ()
-    password: str | None = field(default=None, repr=False)
+    serial_number: str = ""  # of the Mac that is to have it; empty when it is not known
     pkcs12_source: Path | None = None
     certificate_source: Path | None = None
     key_source: Path | None = None
     source_password: str | None = field(default=None, repr=False)
     csr: str | None = None  # PEM; empty as long as there is none; None when the key is made here
+    digest: str = ""
+    key: str = ""
 
     @property
     def sources(self) -> tuple[Path, ...]:
         """The files with the finished identity; empty when it is to be made here."""
         return tuple(p for p in (self.pkcs12_source, self.certificate_source, self.key_source) if p)
+
+    @property
+    def origin(self) -> str:
+        """Where the certificate of this client comes from."""
+        return "supplied" if self.sources else "made" if self.csr is None else "enrolled"
 
 
 def parse_clients(items: Iterable[Any], local_path: Callable[[str], Path] = Path) -> list[ClientRequest]:
@@ -73,7 +84,7 @@ def _parse(item: Mapping[str, Any], local_path: Callable[[str], Path]) -> Client
     return ClientRequest(
         name=str(item["name"]),
         sans=tuple(str(san) for san in sans),
-        password=text("pkcs12_password"),
+        serial_number=text("serial_number") or "",
         pkcs12_source=path("pkcs12_source"),
         certificate_source=path("certificate_source"),
         key_source=path("key_source"),
@@ -90,12 +101,12 @@ def with_csrs(requests: Iterable[ClientRequest], csrs: Mapping[str, Any]) -> lis
     return [replace(r, csr=str(csrs[r.name] or "")) if r.name in csrs else r for r in requests]
 
 
-def refusals(requests: Iterable[ClientRequest], known: Iterable[str]) -> dict[str, str]:
+def unusable(requests: Iterable[ClientRequest], known: Iterable[str]) -> dict[str, str]:
     """Why requests cannot be served, by name: one sentence that says what to set. `known` are names already in use."""
     requests = list(requests)
     times = Counter(request.name.lower() for request in requests)
     spelt = {name.lower(): name for name in known}
-    refused = {}
+    found = {}
     for request in requests:
         name = request.name
         reason = (
@@ -106,8 +117,8 @@ def refusals(requests: Iterable[ClientRequest], known: Iterable[str]) -> dict[st
             or _bad_sources(request)
         )
         if reason:
-            refused[name] = reason
-    return refused
+            found[name] = reason
+    return found
 
 
 def _bad_name(name: str) -> str:

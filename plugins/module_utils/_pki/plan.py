@@ -1,0 +1,402 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: which clients need a new identity, and why.
+
+By what is known alone: nothing is read here, and nothing written. The same knowledge gives the same plan, so it is made
+once to know what to prepare, and again when it is carried out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ._base import PkiError, utc_text
+from .refusals import REVOKED, SUPERSEDED, Verdict, judge
+from .requests import ClientRequest, unusable
+from .roots import MOST_DAYS, Authority
+from .store import Certificate, Event, Refusal, by_client
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for all clients of a call. `refused` is what Azure refuses: its name for it, by thumbprint."""
+
+    valid_days: int = 365
+    renew_before_days: int = 30
+    key_size: int = 2048
+    renew_batch: int = 0  # at most so many renewals in one call; 0 for any number
+    defer: frozenset[str] = frozenset()  # clients whose renewal an earlier call has deferred already
+    generation: int | None = None  # of the root that has to sign; None for whichever is the current one
+    refused: Mapping[str, str] = field(default_factory=dict)
+    readmit: frozenset[str] = frozenset()  # revoked clients that are to be let in again
+
+    @property
+    def renew_before(self) -> timedelta:
+        return timedelta(days=self.renew_before_days)
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise PkiError for settings that can serve no client."""
+    if not 1 <= settings.valid_days <= MOST_DAYS:
+        raise PkiError(f"valid_days must lie between 1 and {MOST_DAYS}.")
+    if not 0 <= settings.renew_before_days < settings.valid_days:
+        raise PkiError("renew_before_days must be at least 0 and less than valid_days, or every run would renew.")
+    if settings.renew_batch < 0:
+        raise PkiError("renew_batch must be at least 0; 0 renews all that are due at once.")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the store knows at one moment.
+
+    authority       who signs; None without a current root
+    events          the revocations and readmissions, oldest first
+    refusals        thumbprints that Azure refuses, and no certificate here has
+    serial_numbers  by client: the Macs seen with one of its certificates, their inventory names by serial number
+    """
+
+    certificates: Sequence[Certificate]
+    authority: Authority | None
+    events: Sequence[Event] = ()
+    refusals: Sequence[Refusal] = ()
+    serial_numbers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One client, in the shape that client_certificates returns. What is not known (yet) is empty."""
+
+    changed: bool = False
+    reason: str = ""
+    sha1: str = ""
+    serial: str = ""
+    not_after: str = ""
+    root_sha1: str = ""
+    pkcs12_path: str = ""
+    certificate_path: str = ""
+    key_wanted: bool = False
+    spent_keys: tuple[str, ...] = ()
+    failed: bool = False
+    msg: str = ""
+
+
+def entry_of(certificate: Certificate | None) -> Entry:
+    """The identity that a client has; an empty entry when it has none."""
+    if certificate is None:
+        return Entry()
+    return Entry(
+        sha1=certificate.sha1,
+        serial=certificate.serial,
+        not_after=utc_text(certificate.not_after),
+        root_sha1=certificate.root_sha1,
+    )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A certificate that is to be issued."""
+
+    request: ClientRequest
+    reason: str
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """A certificate that Azure refuses, and that the store is to call revoked."""
+
+    certificate: Certificate
+    reason: str
+    mark: str
+
+
+@dataclass
+class Plan:
+    """What is to be done. `entries` holds what is known of the result beforehand."""
+
+    authority: Authority | None
+    entries: dict[str, Entry] = field(default_factory=dict)
+    before: dict[str, Entry] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    issue: dict[str, Wanted] = field(default_factory=dict)
+    revoke: list[Revocation] = field(default_factory=list)
+    readmit: list[str] = field(default_factory=list)
+    unknown: Mapping[str, str] = field(default_factory=dict)  # Azure's names by thumbprints that no certificate has
+    note: dict[str, str] = field(default_factory=dict)  # those of them that are not noted yet
+    refused: set[str] = field(default_factory=set)  # certificates that may not be supplied again
+    deferred: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def work(self) -> bool:
+        return bool(self.issue or self.revoke or self.note)
+
+    def fail(self, name: str, reason: str) -> None:
+        self.entries[name] = replace(self.before[name], failed=True, msg=reason)
+        self.issue.pop(name, None)
+
+
+def make_plan(
+    known: Known,
+    requests: Sequence[ClientRequest],
+    settings: Settings,
+    now: datetime,
+    failures: Mapping[str, str] | None = None,
+) -> Plan:
+    """`failures` are clients that cannot be served for a reason that was found elsewhere, and that reason.
+
+    A client that cannot be served fails alone, in its entry. PkiError is for what concerns all of them.
+    """
+    return _Planner(known, settings, now, failures or {}).plan(requests)
+
+
+class _Planner:
+    def __init__(self, known: Known, settings: Settings, now: datetime, failures: Mapping[str, str]) -> None:
+        self._known, self._settings, self._now, self._failures = known, settings, now, failures
+        self._history = by_client(known.certificates)
+        self._retired = {c.sha1 for c in known.certificates if c.kind == "root" and c.state == "retired"}
+        self._keys: dict[str, str] | None = None
+        # Of events, the last one counts, and which of two came later: two may bear the same time.
+        self._revoked = {e.sha1: (number, e) for number, e in enumerate(known.events) if e.what == "revoked"}
+        self._readmitted = {e.client: (number, e) for number, e in enumerate(known.events) if e.what == "readmitted"}
+        readmitted = {client: event.time for client, (_number, event) in self._readmitted.items()}
+        self._verdict = judge(settings.refused, known.certificates, known.refusals, readmitted)
+
+    def plan(self, requests: Sequence[ClientRequest]) -> Plan:
+        plan = Plan(self._authority(), unknown=self._verdict.unknown)
+        noted = {refusal.thumbprint for refusal in self._known.refusals}
+        plan.note = {sha1: name for sha1, name in plan.unknown.items() if sha1 not in noted}
+        plan.refused = {c.sha1 for c in self._known.certificates if c.state == "revoked"} | set(self._settings.refused)
+        self._take_over_refusals(plan, {request.name for request in requests})
+        hopeless = unusable(requests, self._history) | self._failures
+        for request in requests:
+            name = request.name
+            plan.before[name] = plan.entries[name] = entry_of(current_of(self._history.get(name, ())))
+            if name in hopeless:
+                plan.fail(name, hopeless[name])
+                continue
+            try:
+                self._decide(plan, request)
+            except PkiError as error:
+                plan.fail(name, str(error))
+        self._defer(plan)
+        return plan
+
+    def _authority(self) -> Authority | None:
+        """The current root, if it is the one that has to sign."""
+        authority, wanted = self._known.authority, self._settings.generation
+        if authority is None or wanted is None or wanted == authority.root.generation:
+            return authority
+        if wanted < authority.root.generation:
+            raise PkiError(
+                f"The store is at generation {authority.root.generation} already, not {wanted}; "
+                f"set generation to {authority.root.generation}, or leave it out."
+            )
+        return None  # the one that is wanted does not exist yet: it will issue everything anew
+
+    def _take_over_refusals(self, plan: Plan, asked: set[str]) -> None:
+        """What Azure refuses is revoked here, too. The current certificate of a client waits until it is asked for."""
+        for certificate in self._known.certificates:
+            entry, mark = self._verdict.revoked.get(certificate.sha1, ("", ""))
+            if mark and (certificate.state != "issued" or certificate.name in asked):
+                plan.revoke.append(Revocation(certificate, _refused_as(entry), mark))
+
+    # -- one client
+
+    def _decide(self, plan: Plan, request: ClientRequest) -> None:
+        """Enter one client into the plan; PkiError when it cannot be served."""
+        name = request.name
+        history = self._history.get(name, ())
+        current = current_of(history)
+        revoked = self._why_revoked(name, history)
+        if revoked and name not in self._settings.readmit:
+            raise PkiError(f"{revoked} It gets no new identity, unless readmit names {name}.")
+        reason = "readmitted" if revoked else self._reason(plan, request, current)
+        two_macs = self._two_macs(request)
+        if two_macs and reason:
+            raise PkiError(two_macs)
+        if two_macs:
+            plan.warnings.append(two_macs)
+        if request.csr is not None and not self._certifiable(plan, request, history, reason):
+            return
+        reason = reason or ("new_key" if request.csr else "")
+        if not reason:
+            if current and request.sources and self._ends_soon(current):
+                plan.warnings.append(
+                    f"The supplied certificate of {name} ends at {utc_text(current.not_after)}; supply its successor."
+                )
+            return
+        if revoked:
+            plan.readmit.append(name)
+        if current and reason == "refused_by_azure":
+            self._say_refused(plan, current)
+        if current and reason == "options_changed":
+            self._say_turns(plan, request, history)
+        self._issue(plan, request, reason)
+
+    def _why_revoked(self, name: str, history: Sequence[Certificate]) -> str:
+        """How a client was revoked, with date and reason; empty when it was not, or was let in again since."""
+        readmitted, _event = self._readmitted.get(name, (-1, None))
+        for certificate in reversed(history):
+            entry, mark = self._verdict.revoked.get(certificate.sha1, ("", ""))
+            if mark == REVOKED:
+                return f"{name} counts as revoked since {utc_text(self._now)}: {_refused_as(entry)}."
+            revoked, event = self._revoked.get(certificate.sha1, (-1, None))
+            if event and revoked > readmitted and (certificate.state, certificate.mark) == ("revoked", REVOKED):
+                return f"{name} was revoked at {event.time}: {event.reason}."
+        if entry := self._verdict.entry_against(name):
+            return f"{name} counts as revoked: {_refused_as(entry)}, of which this store knows nothing."
+        return ""
+
+    def _reason(self, plan: Plan, request: ClientRequest, current: Certificate | None) -> str:
+        """Why the client needs a new identity; empty when it does not."""
+        authority = plan.authority
+        if current is None:
+            return "missing"
+        if current.sha1 in self._verdict.superseded:
+            return "refused_by_azure"
+        if self._now < current.not_before:
+            return "not_yet_valid"
+        if authority is None or current.root_sha1 != authority.root.sha1:
+            return "root_rotated"
+        if (current.origin, current.options) != (request.origin, options_of(request, self._settings)):
+            return "options_changed"
+        if self._now >= current.not_after:
+            return "expiring"
+        # A certificate does not outlive its root: where it lasts as long already, a new one would not last longer.
+        renewable = not request.sources and current.not_after < authority.not_after
+        return "expiring" if renewable and self._ends_soon(current) else ""
+
+    def _two_macs(self, request: ClientRequest) -> str:
+        """What is wrong with a client that is, or is about to be, on several Macs; empty when it is on one."""
+        name = request.name
+        macs = dict(self._known.serial_numbers.get(name, {}))
+        if request.serial_number and request.serial_number not in macs:
+            macs[request.serial_number] = ""
+        if len(macs) < 2:
+            return ""
+        told = [f"{number} ({f'seen as {host}' if host else 'named in clients'})" for number, host in sorted(macs.items())]
+        return (
+            f"{len(macs)} Macs have the identity of {name}: {', '.join(told)}. One identity serves one Mac: give each "
+            "Mac a client name of its own, or drop one that is scrapped, with the state forgotten of the module ledger."
+        )
+
+    def _certifiable(self, plan: Plan, request: ClientRequest, history: Sequence[Certificate], reason: str) -> bool:
+        """Whether a key that was made elsewhere gets a certificate now; PkiError when it may not have one.
+
+        A new certificate needs a CSR with a new key. Without one, it is said whether one is wanted.
+        """
+        name, current = request.name, current_of(history)
+        spent = [c for c in history if c.origin == "enrolled" and (c is not current or reason)]
+        keys = tuple(dict.fromkeys(c.public_key_sha256 for c in spent))
+        plan.entries[name] = replace(plan.entries[name], key_wanted=bool(reason), spent_keys=keys, reason=reason)
+        if not request.csr:
+            return False
+        if current and request.key == current.public_key_sha256 and (not reason or name in self._settings.defer):
+            return False
+        if self._keys is None:
+            self._keys = {c.public_key_sha256: c.name for c in self._known.certificates if c.kind == "client"}
+        if self._keys.get(request.key, name) != name:
+            raise PkiError(f"The CSR of {name} is for the key of {self._keys[request.key]}; make a key for each Mac.")
+        if request.key in keys:
+            raise PkiError(f"The CSR of {name} is for a key that had a certificate before; make a new key.")
+        self._keys[request.key] = name  # so that no other client of this call comes with it
+        return True
+
+    def _issue(self, plan: Plan, request: ClientRequest, reason: str) -> None:
+        authority = plan.authority
+        if authority and not authority.root.has_key and not request.sources:
+            raise PkiError(
+                f"The store holds its root without the key, so nothing can be issued for {request.name}; "
+                "give this client pkcs12_source, or certificate_source and key_source."
+            )
+        plan.issue[request.name] = Wanted(request, reason)
+        plan.entries[request.name] = Entry(
+            changed=True,
+            reason=reason,
+            not_after=utc_text(end_of_new(self._settings, authority, self._now)) if authority else "",
+            root_sha1=authority.root.sha1 if authority else "",
+        )
+
+    def _say_refused(self, plan: Plan, current: Certificate) -> None:
+        entry = self._verdict.superseded[current.sha1]
+        plan.revoke.append(Revocation(current, _refused_as(entry), SUPERSEDED))
+        plan.warnings.append(
+            f"{_refused_as(entry)}, which for this store is the current certificate of {current.name}: the store is "
+            f"older than Azure's list, as after the restore of a backup. {current.name} gets a new one."
+        )
+
+    def _say_turns(self, plan: Plan, request: ClientRequest, history: Sequence[Certificate]) -> None:
+        wanted = (request.origin, options_of(request, self._settings))
+        if any((c.origin, c.options) == wanted for c in history):
+            plan.warnings.append(
+                f"{request.name} is issued anew with options that it had before ({', '.join(options_in(wanted[1]))}). "
+                "If two inventories ask for it with different ones, they take turns for ever: give it the same ones."
+            )
+
+    # -- all of them
+
+    def _defer(self, plan: Plan) -> None:
+        """Leave all but the most urgent renewals to later runs: each is work for the person at the Mac.
+
+        A client without an identity that works is never put off. Nor is one whose new key has been made: its Mac could
+        not complete the old profile any more.
+        """
+        batch, named = self._settings.renew_batch, self._settings.defer
+        if not (batch or named):
+            return
+        working = []
+        for name, entry in plan.entries.items():
+            wanted = plan.issue.get(name)
+            current = current_of(self._history.get(name, ()))
+            if current and (entry.key_wanted or wanted) and self._works(current, entry, wanted):
+                working.append(current)
+        working.sort(key=lambda certificate: (certificate.not_after, certificate.name))
+        due = [certificate for certificate in working if certificate.name not in named]
+        first = due[:batch] if batch else due
+        for current in (certificate for certificate in working if certificate not in first):
+            name = current.name
+            entry = plan.entries[name]
+            plan.deferred.append({"name": name, "reason": entry.reason, "not_after": utc_text(current.not_after)})
+            spent = tuple(key for key in entry.spent_keys if key != current.public_key_sha256)
+            plan.entries[name] = replace(plan.before[name], spent_keys=spent)
+            plan.issue.pop(name, None)
+
+    def _works(self, current: Certificate, entry: Entry, wanted: Wanted | None) -> bool:
+        """Whether the Mac can go on with what it has; its new key, once made, has taken the place of the old one."""
+        if wanted and wanted.request.csr:
+            return False
+        useless = entry.reason in ("refused_by_azure", "not_yet_valid", "readmitted")
+        elsewhere = bool(entry.key_wanted) == (current.origin == "enrolled")
+        return elsewhere and not useless and current.not_after > self._now and current.root_sha1 not in self._retired
+
+    def _ends_soon(self, certificate: Certificate) -> bool:
+        return self._now >= certificate.not_after - self._settings.renew_before
+
+
+def current_of(history: Sequence[Certificate]) -> Certificate | None:
+    """The identity that a client has, of all it ever had. Whether it is valid, and accepted, is another question."""
+    return next((certificate for certificate in reversed(history) if certificate.state == "issued"), None)
+
+
+def options_of(request: ClientRequest, settings: Settings) -> str:
+    """The options that an identity is made of, besides its name, its root and its time, as JSON."""
+    if request.sources:
+        return json.dumps({"source": request.digest})
+    return json.dumps({"key_size": settings.key_size, "sans": list(request.sans)})
+
+
+def options_in(options: str) -> list[str]:
+    """The same, for people."""
+    return [f"{name} {value or 'none'}" for name, value in json.loads(options).items()]
+
+
+def end_of_new(settings: Settings, authority: Authority, now: datetime) -> datetime:
+    """When a certificate that is issued now ends."""
+    return min(now + timedelta(days=settings.valid_days), authority.not_after)
+
+
+def _refused_as(entry: str) -> str:
+    return f"Azure refuses {entry!r}" if entry else "Azure refuses its certificate"
