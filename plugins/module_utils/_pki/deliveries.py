@@ -164,7 +164,7 @@ def replaced(certificates: Iterable[Certificate], macs: Iterable[OnMac], now: da
     found = []
     for name, history in by_client(certificates).items():
         for number, old in enumerate(history):
-            newer = [c.sha1 for c in history[number + 1 :] if c.not_before <= now]
+            newer = [c.sha1 for c in history[number + 1 :] if c.begun(now)]
             newer += [c.sha1 for c in history[:number] if c.state == "issued"]
             if old.state == "superseded" and old.not_after > now and _left(macs_of.get(name, []), newer):
                 found.append(old)

@@ -19,18 +19,21 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._base import PkiError, der_of_pem, utc_moment, utc_text
-from .database import NotOursError, Place, Transaction, empty
+from .database import NotOursError, Place, Transaction, nowhere
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from .sealing import Vault
 
-R = TypeVar("R")
+R = TypeVar("R", bound="DataclassInstance")
 
 APPLICATION = "vwan.user_vpn"
+CLOCK_SKEW = timedelta(hours=1)
 VERSION = 1
 
 # A certificate's states:
@@ -159,6 +162,10 @@ class Certificate:
     public_key_sha256: str
     mark: str = ""
     has_key: bool = False
+
+    def begun(self, now: datetime) -> bool:
+        """Whether it is valid by now. Clocks that differ by an hour do not count (see _x509.checks)."""
+        return now >= self.not_before - CLOCK_SKEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -494,11 +501,11 @@ def reading(place: Place) -> Iterator[Store]:
     Leave the block before anything that takes long: SQLite's writers wait for readers.
     """
     with place.reading() as transaction:
-        if transaction is None or not transaction.has_tables:
-            with empty() as nowhere:
-                yield Store(nowhere, exists=False)._begin()
-        else:
+        if transaction is not None and _there(transaction, place):
             yield Store(transaction, exists=True)._check(place)
+            return
+    with nowhere() as transaction:
+        yield Store(transaction, exists=False)._begin()
 
 
 @contextlib.contextmanager
@@ -508,9 +515,17 @@ def writing(place: Place, now: datetime, who: str = "") -> Iterator[Store]:
     `now` is the time of all that is entered, `who` is whoever is to be named with it.
     """
     with place.writing() as transaction:
-        exists = transaction.has_tables
+        exists = _there(transaction, place)
         store = Store(transaction, exists=exists, now=utc_text(now), who=who)
         yield store._check(place) if exists else store._begin()
+
+
+def _there(transaction: Transaction, place: Place) -> bool:
+    """Whether the store has begun. A run that was killed in its first moment leaves nothing."""
+    tables = transaction.tables()
+    if tables and "facts" not in tables:
+        raise NotOursError(place)
+    return bool(tables)
 
 
 # -- rows and records
