@@ -5,94 +5,115 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
-from ..module_utils._pki.clients import ensure_clients
-from ..module_utils._pki.deciding import Settings
-from ..module_utils._pki.ending import end_clients
-from ..module_utils._pki.folder import Folder
-from ..module_utils._pki.outcome import Outcome
+from ..module_utils._pki.clients import Means, Outcome, end_clients, ensure_clients
+from ..module_utils._pki.database import place_of
+from ..module_utils._pki.identities import Export
+from ..module_utils._pki.plan import Settings
+from ..module_utils._pki.refusals import parse_refused
 from ..module_utils._pki.requests import parse_clients, shown, with_csrs
-from ..plugin_utils._action import UserVpnAction
+from ..plugin_utils._action import UserVpnAction, register_secret, whoever_runs
 
 
 class ActionModule(UserVpnAction):
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
-        "path": {"type": "path", "required": True},
+        "pki": {"type": "str", "required": True},
         "clients": {"type": "list", "elements": "raw"},
         "thumbprints": {"type": "list", "elements": "str"},
         "reason": {"type": "str"},
         "csrs": {"type": "dict", "default": {}},
         "passphrase": {"type": "str", "no_log": True},
-        "pkcs12_password": {"type": "str", "no_log": True},
         "valid_days": {"type": "int", "default": 365},
         "renew_before_days": {"type": "int", "default": 30},
         "key_size": {"type": "int", "choices": [2048, 3072, 4096], "default": 2048},
         "renew_batch": {"type": "int", "default": 0},
         "defer": {"type": "list", "elements": "str", "default": []},
         "generation": {"type": "int"},
+        "refused": {"type": "list", "elements": "raw", "default": []},
+        "readmit": {"type": "list", "elements": "str", "default": []},
+        "clock_skew": {"type": "int"},
+        "export_dir": {"type": "path"},
+        "export_password": {"type": "str", "no_log": True},
         "state": {"type": "str", "choices": ["present", "revoked", "absent"], "default": "present"},
     }
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
         "required_one_of": [["clients", "thumbprints"]],
         "required_if": [["state", "present", ["clients"]], ["state", "absent", ["clients"]]],
+        "required_by": {"export_password": ["export_dir"]},
     }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         clients = arguments["clients"] or []
+        self._register_client_secrets(clients)
         if arguments["state"] != "revoked" and (arguments["thumbprints"] or arguments["reason"]):
             raise UserVpnError("thumbprints and reason are for state: revoked; leave them out, or set that state.")
-        folder = Folder(self.local_path(arguments["path"]).absolute())
+        place = place_of(arguments["pki"], self.local_path)
         requests = with_csrs(parse_clients(clients, self.local_path), arguments["csrs"])
-        now = datetime.now(UTC)
+        how: dict[str, Any] = {"now": datetime.now(UTC), "who": whoever_runs(task_vars), "check": self.check_mode}
         if arguments["state"] == "present":
-            settings = Settings(
-                passphrase=arguments["passphrase"],
-                password=arguments["pkcs12_password"],
-                valid_days=arguments["valid_days"],
-                renew_before_days=arguments["renew_before_days"],
-                key_size=arguments["key_size"],
-                renew_batch=arguments["renew_batch"],
-                defer=frozenset(arguments["defer"]),
-                generation=arguments["generation"],
-            )
-            outcome = ensure_clients(
-                folder, requests, settings, now=now, check=self.check_mode, progress=self._progress
-            )
+            outcome = ensure_clients(place, requests, _settings(arguments), self._means(arguments), **how)
         else:
-            state = {"revoked": "revoked", "absent": "removed"}[arguments["state"]]
+            folder = arguments["export_dir"]
             outcome = end_clients(
-                folder,
+                place,
                 requests,
-                state,
-                now=now,
-                check=self.check_mode,
+                {"revoked": "revoked", "absent": "removed"}[arguments["state"]],
                 thumbprints=arguments["thumbprints"] or (),
                 why=arguments["reason"] or "",
+                exported=self.local_path(folder) if folder else None,
+                **how,
             )
-        return self._told(outcome, folder)
+        return self._told(outcome, str(place))
 
-    def _told(self, outcome: Outcome, folder: Folder) -> dict[str, Any]:
+    def _means(self, arguments: dict[str, Any]) -> Means:
+        folder = arguments["export_dir"]
+        return Means(
+            passphrase=arguments["passphrase"],
+            clock_skew=arguments["clock_skew"],
+            export=Export(self.local_path(folder), arguments["export_password"] or "") if folder else None,
+            progress=lambda done, total: self.say(f"issued {done} of {total} client certificates"),
+        )
+
+    def _told(self, outcome: Outcome, place: str) -> dict[str, Any]:
         for warning in outcome.warnings:
             self.warn(warning)
         for name in outcome.failures:
             self.warn(f"No identity for the client {shown(name)}: {outcome.entries[name].msg}")
         told: dict[str, Any] = {
             "changed": outcome.changed,
-            "path": str(folder.path),
             "clients": outcome.as_dicts(),
             "failures": outcome.failures,
             "revoked": outcome.revoked,
+            "to_refuse": outcome.to_refuse,
             "revocable": outcome.revocable,
             "deferred": outcome.deferred,
+            "unknown": [{"name": name, "thumbprint": sha1} for sha1, name in sorted(outcome.unknown.items())],
         }
         if self.diff_mode:
             before, after = outcome.diff()
-            header = str(folder.path)
-            told["diff"] = {"before_header": header, "after_header": header, "before": before, "after": after}
+            told["diff"] = {"before_header": place, "after_header": place, "before": before, "after": after}
         return told
 
-    def _progress(self, done: int, total: int) -> None:
-        self.say(f"issued {done} of {total} client certificates")
+    @staticmethod
+    def _register_client_secrets(clients: list[Any]) -> None:
+        """Those inside `clients`, which the argument specification cannot name: an item may be a plain name."""
+        for client in clients:
+            if isinstance(client, Mapping) and client.get("source_password"):
+                register_secret(str(client["source_password"]))
+
+
+def _settings(arguments: dict[str, Any]) -> Settings:
+    return Settings(
+        valid_days=arguments["valid_days"],
+        renew_before_days=arguments["renew_before_days"],
+        key_size=arguments["key_size"],
+        renew_batch=arguments["renew_batch"],
+        defer=frozenset(arguments["defer"]),
+        generation=arguments["generation"],
+        refused=parse_refused(arguments["refused"]),
+        readmit=frozenset(arguments["readmit"]),
+    )

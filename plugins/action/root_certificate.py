@@ -1,24 +1,25 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""root_certificate: a PKI folder and its client root. Options: plugins/modules/root_certificate.py."""
+"""root_certificate: a store and its client root. Options: plugins/modules/root_certificate.py."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from ..module_utils._pki.folder import Folder
+from ..module_utils._pki.database import place_of
 from ..module_utils._pki.roots import RootRequest, RootResult, Source, ensure_root, retire_root
-from ..plugin_utils._action import UserVpnAction
+from ..plugin_utils._action import UserVpnAction, whoever_runs
 
 TOLD_IN_DIFF = ("generation", "state", "common_name", "sha1", "not_after")
 
 
 class ActionModule(UserVpnAction):
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
-        "path": {"type": "path", "required": True},
+        "pki": {"type": "str", "required": True},
         "common_name": {"type": "str", "default": "P2SRootCert"},
+        "identifier": {"type": "str", "default": ""},
         "passphrase": {"type": "str", "no_log": True},
         "key_size": {"type": "int", "choices": [2048, 3072, 4096], "default": 2048},
         "valid_days": {"type": "int", "default": 3650},
@@ -27,6 +28,9 @@ class ActionModule(UserVpnAction):
         "key_source": {"type": "path"},
         "key_source_passphrase": {"type": "str", "no_log": True},
         "chain_source": {"type": "path"},
+        "trusted": {"type": "list", "elements": "dict", "default": []},
+        "clock_skew": {"type": "int"},
+        "new_root": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "force": {"type": "bool", "default": False},
     }
@@ -39,23 +43,22 @@ class ActionModule(UserVpnAction):
     }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        folder = Folder(self.local_path(arguments["path"]).absolute())
-        now = datetime.now(UTC)
+        place = place_of(arguments["pki"], self.local_path)
+        how: dict[str, Any] = {"now": datetime.now(UTC), "who": whoever_runs(task_vars), "check": self.check_mode}
         if arguments["state"] == "absent":
-            result = retire_root(
-                folder, arguments["generation"], now=now, force=arguments["force"], check=self.check_mode
-            )
+            result = retire_root(place, arguments["generation"], force=arguments["force"], **how)
         else:
-            result = ensure_root(folder, self._request(arguments), now=now, check=self.check_mode)
+            result = ensure_root(place, self._request(arguments), **how)
         for warning in result.warnings:
             self.warn(warning)
-        return self._told(result, folder)
+        return self._told(result, str(place))
 
     def _request(self, arguments: dict[str, Any]) -> RootRequest:
-        wanted = {
-            name: arguments[name] for name in ("common_name", "passphrase", "key_size", "valid_days", "generation")
-        }
-        wanted["passphrase"] = wanted["passphrase"] or None  # a role may pass an empty variable on
+        passed_on = (
+            "common_name", "identifier", "passphrase", "key_size", "valid_days", "generation", "trusted", "clock_skew",
+            "new_root",
+        )  # fmt: skip
+        wanted = {name: arguments[name] for name in passed_on}
         return RootRequest(**wanted, source=self._source(arguments))
 
     def _source(self, arguments: dict[str, Any]) -> Source | None:
@@ -68,12 +71,12 @@ class ActionModule(UserVpnAction):
             chain=self.local_path(arguments["chain_source"]) if arguments["chain_source"] else None,
         )
 
-    def _told(self, result: RootResult, folder: Folder) -> dict[str, Any]:
+    def _told(self, result: RootResult, place: str) -> dict[str, Any]:
         told: dict[str, Any] = {"changed": result.changed, "roots": result.roots} | result.current
         if self.diff_mode:
             told["diff"] = {
-                "before_header": str(folder.path),
-                "after_header": str(folder.path),
+                "before_header": place,
+                "after_header": place,
                 "before": {key: result.before[key] for key in TOLD_IN_DIFF if result.before},
                 "after": {key: result.current[key] for key in TOLD_IN_DIFF if result.current},
             }

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import re
 import traceback
+import getpass
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -201,6 +203,20 @@ def _refusal(error: Exception) -> str:
     """What the system refuses below a path that somebody gave: no access, a full disk. Empty for other errors."""
     path, reason = (error.filename, error.strerror) if isinstance(error, OSError) else (None, None)
     return shown(f"{path} cannot be used: {reason}.", LONGEST) if path and reason else ""
+
+
+def whoever_runs(task_vars: Mapping[str, Any]) -> str:
+    """Whom the store is to name with what it writes down: who has launched the job in AWX or AAP, or the account here.
+
+    Both set the first variable for every job (AWX, "extra variables"), older releases the second.
+    """
+    for name in ("awx_user_name", "tower_user_name"):
+        if task_vars.get(name):
+            return str(task_vars[name])
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        return f"uid {os.getuid()}"
 
 
 def _text(error: Exception) -> str:

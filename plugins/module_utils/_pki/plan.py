@@ -257,7 +257,7 @@ class _Planner:
             return "missing"
         if current.sha1 in self._verdict.superseded:
             return "refused_by_azure"
-        if self._now < current.not_before:
+        if not current.begun(self._now):
             return "not_yet_valid"
         if authority is None or current.root_sha1 != authority.root.sha1:
             return "root_rotated"

@@ -25,20 +25,25 @@ LONGEST_NAME = 64  # of a common name (RFC 5280, ub-common-name)
 LONGEST_DNS_NAME = 253
 MOST_TOLD = 3
 DNS_NAME = re.compile(r"[A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*")
-KEYS = ("name", "sans", "serial_number", "pkcs12_source", "certificate_source", "key_source", "source_password")
+KEYS = (
+    "name", "sans", "serial_number", "common_name",
+    "pkcs12_source", "certificate_source", "key_source", "source_password",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ClientRequest:
     """One client that is wanted.
 
-    The sources name an identity that somebody else's CA has issued. `digest` is that of their content, and `key` the
+    The sources name an identity that somebody else's CA has issued, and `common_name` its common name where that is not
+    the client's name. `digest` is that of their content, and `key` the
     SHA-256 of the public key that `csr` asks to certify: both are filled in once these were read.
     """
 
     name: str
     sans: tuple[str, ...] = ()
     serial_number: str = ""  # of the Mac that is to have it; empty when it is not known
+    common_name: str = ""
     pkcs12_source: Path | None = None
     certificate_source: Path | None = None
     key_source: Path | None = None
@@ -85,6 +90,7 @@ def _parse(item: Mapping[str, Any], local_path: Callable[[str], Path]) -> Client
         name=str(item["name"]),
         sans=tuple(str(san) for san in sans),
         serial_number=text("serial_number") or "",
+        common_name=text("common_name") or "",
         pkcs12_source=path("pkcs12_source"),
         certificate_source=path("certificate_source"),
         key_source=path("key_source"),
@@ -162,6 +168,11 @@ def _bad_sources(request: ClientRequest) -> str:
         return f"The client {request.name} needs either pkcs12_source, or certificate_source with key_source."
     if request.sources and request.csr is not None:
         return f"The client {request.name} has both a source and a CSR; its key is in one place, so leave one out."
+    if request.common_name and not request.sources:
+        return (
+            f"The client {request.name} has common_name, which is for supplied certificates; one that is made here has "
+            "the client's name. Remove common_name."
+        )
     if request.sources and request.sans:
         return f"The client {request.name} has sans, which cannot be added to a supplied certificate; remove sans."
     return ""
