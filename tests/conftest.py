@@ -41,7 +41,7 @@ def schema(cluster: postgresql.Cluster) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def pki(request: pytest.FixtureRequest) -> str:
+def pki_option(request: pytest.FixtureRequest) -> str:
     """What the option pki is set to: a store that does not exist yet, in either database."""
     if request.param == "sqlite":
         return str(request.getfixturevalue("tmp_path") / "store" / "pki.db")
