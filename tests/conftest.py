@@ -28,7 +28,7 @@ def cluster() -> Iterator[postgresql.Cluster]:
         yield cluster
 
 
-_schemas = (f"fleet_{number}" for number in itertools.count(1))
+_schemas = (f"store_{number}" for number in itertools.count(1))
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def schema(cluster: postgresql.Cluster) -> Iterator[str]:
     """The name of a schema that does not exist yet, and that goes with the test."""
     name = next(_schemas)
     yield name
-    if cluster.answers():
-        cluster.sql(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+    cluster.start()  # a test may have stopped it
+    cluster.sql(f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

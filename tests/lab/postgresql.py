@@ -112,6 +112,9 @@ class Cluster:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{DATABASE}?{options}"
 
     def start(self) -> None:
+        """Unless it runs; returns when it lets clients in."""
+        if self._server and self._server.poll() is None:
+            return
         options = ["-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
         options += ["-c", "fsync=off", "-c", "max_connections=50", "-c", "log_statement=none"]
         with self.log.open("ab") as log:

@@ -18,12 +18,8 @@ import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ._base import PkiError
-
-if TYPE_CHECKING:
-    import psycopg
 
 NOTHING = "nothing of this change was written"
 FULL = f"There is no room left for {{place}}; {NOTHING}. Make room, then run again."
@@ -48,6 +44,7 @@ ALTERED = (
 )
 UNREACHABLE = "{place} cannot be opened: {said}. See to the path and its permissions."
 OTHER = f"{{place}} cannot be used: {{said}}; {NOTHING}."
+NO_TEXT = "a text has characters that are none ({})"
 
 SQLITE: Mapping[int, str] = {
     sqlite3.SQLITE_FULL: FULL,
@@ -93,6 +90,8 @@ def of_sqlite(path: Path, wait: int) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise PkiError(_sqlite(error, path).format(place=path, wait=wait, said=_said(error))) from None
+    except UnicodeEncodeError as error:
+        raise PkiError(OTHER.format(place=path, said=NO_TEXT.format(error.reason))) from None
 
 
 def _sqlite(error: sqlite3.Error, path: Path) -> str:
@@ -156,7 +155,7 @@ SERVER_READ_ONLY = (
 )
 AGAIN = f"The server of {{place}} gave up on this change ({{said}}); {NOTHING}. Run again."
 
-POSTGRES: Mapping[str, str] = {  # by code, or by class: its first two characters
+POSTGRES: Mapping[str, str] = {  # by code, or by how it begins
     "53100": FULL,
     "53200": AGAIN,
     "53300": TOO_MANY,
@@ -182,7 +181,7 @@ CONNECTING = (  # the server speaks its own language; what is in none of these i
      CREDENTIALS),
     (r"pg_hba\.conf", NOT_ALLOWED),
     (r"database .* does not exist", NO_SUCH_DATABASE),
-    (r"starting up|shutting down|recovery mode|not yet accepting|not accepting connections", STARTING),
+    (r"starting up|shutting down|recovery mode|not (yet|currently) accepting connections", STARTING),
     (r"too many clients|too many connections|remaining connection slots", TOO_MANY),
     (r"session is read-only|server is in hot standby|is not in hot standby", SERVER_READ_ONLY),
     (r"SSL|certificate", TLS),
@@ -190,28 +189,33 @@ CONNECTING = (  # the server speaks its own language; what is in none of these i
 
 
 @contextlib.contextmanager
-def of_postgres(place: Any, wait: int) -> Iterator[None]:
+def of_connecting(place: object) -> Iterator[None]:
     import psycopg  # noqa: PLC0415
 
     try:
         yield
     except psycopg.Error as error:
-        raise PkiError(_postgres(error).format(place=place, wait=wait, said=_said(error))) from None
+        text = str(error)
+        sentence = next((sentence for pattern, sentence in CONNECTING if re.search(pattern, text)), NO_ANSWER)
+        raise PkiError(sentence.format(place=place, said=_said(error))) from None
 
 
-def _postgres(error: psycopg.Error) -> str:
-    if code := error.sqlstate:
-        return next((POSTGRES[part] for part in (code, code[:3], code[:2]) if part in POSTGRES), OTHER)
-    text = str(error)
-    if error.pgconn is None or not re.match("connection|consuming|sending", text):
-        return OTHER
-    if not text.startswith(("connection failed", "connection timeout", "connection is bad", "connection error")):
-        return LOST
-    return next((sentence for pattern, sentence in CONNECTING if re.search(pattern, text)), NO_ANSWER)
+@contextlib.contextmanager
+def of_postgres(place: object, wait: int) -> Iterator[None]:
+    import psycopg  # noqa: PLC0415
+
+    try:
+        yield
+    except psycopg.Error as error:
+        code = error.sqlstate or ("08" if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else "")
+        sentence = next((POSTGRES[part] for part in (code, code[:3], code[:2]) if part in POSTGRES), OTHER)
+        raise PkiError(sentence.format(place=place, wait=wait, said=_said(error))) from None
+    except UnicodeEncodeError as error:
+        raise PkiError(OTHER.format(place=place, said=NO_TEXT.format(error.reason))) from None
 
 
 def _said(error: Exception) -> str:
-    """The last of what a database said, without the names that libpq puts in front of it."""
-    line = next((line for line in reversed(str(error).splitlines()) if line.strip()), "")
-    line = re.sub(r"^.*failed: |^.*(ERROR|FATAL|PANIC): +", "", line)
-    return "".join(c if c.isprintable() else " " for c in line[:120]).strip(" .") or "no reason was given"
+    """What a database said, without the names that libpq puts in front of it."""
+    lines = [line for line in str(error).splitlines() if line.strip()] or ["no reason was given"]
+    line = next((line for line in reversed(lines) if re.search("failed: |FATAL: ", line)), lines[0])
+    return re.sub("^.*(failed|FATAL): +", "", line)[:120].strip(" .")

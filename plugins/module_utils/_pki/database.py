@@ -30,7 +30,7 @@ import sys
 import tempfile
 import threading
 import urllib.parse
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,8 +60,6 @@ class Transaction(Protocol):
     words: ClassVar[Mapping[str, str]]
 
     def execute(self, statement: str, values: Values = ()) -> list[Row]: ...
-
-    def execute_many(self, statement: str, rows: Iterable[Values]) -> None: ...
 
     def tables(self) -> set[str]:
         """The names of all that is in the file or the schema; none of a store that has not begun."""
@@ -109,9 +107,6 @@ class SqliteTransaction:
 
     def execute(self, statement: str, values: Values = ()) -> list[Row]:
         return self._connection.execute(statement, values).fetchall()
-
-    def execute_many(self, statement: str, rows: Iterable[Values]) -> None:
-        self._connection.executemany(statement, rows)
 
     def tables(self) -> set[str]:
         return {str(name) for (name,) in self.execute("SELECT name FROM sqlite_master")}
@@ -227,6 +222,10 @@ def _connection(path: Path) -> Iterator[sqlite3.Connection]:
 
 SCHEMA_NAME = re.compile("(?!pg_)[a-z_][a-z0-9_]{0,62}")
 DEFAULT_SCHEMA = "user_vpn"
+URL_TELLS_ALL = (
+    "pki holds a password, which would be seen wherever the URL is; leave it out and give it in PGPASSWORD, or in a "
+    "file that PGPASSFILE names (~/.pgpass)."
+)
 # A peer that is gone is noticed within a minute by either side, so that the lock of a lost run does not stay.
 CONNECTION = {
     "application_name": "vwan.user_vpn",
@@ -251,17 +250,13 @@ SETTINGS = {
 class PostgresTransaction:
     words: ClassVar[Mapping[str, str]] = {"id": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "bytes": "BYTEA"}
 
-    def __init__(self, connection: psycopg.Connection[Row], schema: str) -> None:
-        self._connection, self._schema = connection, f'"{schema}"'
+    def __init__(self, connection: psycopg.Connection[Row], place: PostgresSchema) -> None:
+        self._connection, self._place, self._schema = connection, place, f'"{place.schema}"'
 
     def execute(self, statement: str, values: Values = ()) -> list[Row]:
         with self._heard():
-            cursor = self._connection.execute(_marked(statement), values or None)
+            cursor = self._connection.execute(statement.replace("?", "%s"), values or None)
             return cursor.fetchall() if cursor.description else []
-
-    def execute_many(self, statement: str, rows: Iterable[Values]) -> None:
-        with self._heard():
-            self._connection.cursor().executemany(_marked(statement), rows)
 
     def tables(self) -> set[str]:
         found = "SELECT relname FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.to_regnamespace(?)"
@@ -278,8 +273,12 @@ class PostgresTransaction:
     def begin(self, mode: str) -> None:
         self.execute(f"BEGIN ISOLATION LEVEL {mode}")
         settings = SETTINGS | {"search_path": self._schema}
-        calls = ", ".join(["pg_catalog.set_config(?, ?, true)"] * len(settings))
-        self.execute(f"SELECT {calls}", [text for setting in settings.items() for text in setting])
+        calls = ["pg_catalog.set_config(?, ?, true)"] * len(settings)
+        usable = "pg_catalog.has_schema_privilege(pg_catalog.to_regnamespace(?)::oid, 'USAGE')"
+        values = [text for setting in settings.items() for text in setting]
+        *_set, may_use = self.execute(f"SELECT {', '.join([*calls, usable])}", [*values, self._schema])[0]
+        if may_use is False:  # a path leaves such a schema out, and what is in it would seem to be missing
+            raise PkiError(_faults.NO_RIGHTS.format(place=self._place, said="not even look into the schema"))
 
     def lock(self) -> None:
         """Wait for other writers of this schema."""
@@ -311,10 +310,6 @@ class PostgresTransaction:
             yield
         finally:
             cut.cancel()
-
-
-def _marked(statement: str) -> str:
-    return statement.replace("?", "%s")
 
 
 def _cut(descriptor: int) -> None:
@@ -352,10 +347,10 @@ class PostgresSchema:
     def _transaction(self) -> Iterator[PostgresTransaction]:
         """On a connection of its own; what was not committed when it closes has not happened."""
         psycopg = _psycopg()
-        with _faults.of_postgres(self, WAIT):
+        with _faults.of_connecting(self):
             connection = psycopg.connect(autocommit=True, prepare_threshold=None, **CONNECTION | self.options)
-            with contextlib.closing(connection):
-                yield PostgresTransaction(connection, self.schema)
+        with _faults.of_postgres(self, WAIT), contextlib.closing(connection):
+            yield PostgresTransaction(connection, self)
 
 
 def _psycopg() -> Any:
@@ -372,11 +367,8 @@ def _psycopg() -> Any:
 def _postgres_schema(url: str) -> PostgresSchema:
     address, _mark, query = url.partition("?")
     # Before anything else looks at it: a password with an odd character would end up in the wrong part.
-    if ":" in address.partition("://")[2].rpartition("@")[0] or re.search("(^|&)(ssl)?password=", query):
-        raise PkiError(
-            "pki holds a password, which would be seen wherever the URL is; leave it out and give it in PGPASSWORD, or "
-            "in a file that PGPASSFILE names (~/.pgpass)."
-        )
+    if ":" in address.partition("://")[2].rpartition("@")[0]:
+        raise PkiError(URL_TELLS_ALL)
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
     schemas = [urllib.parse.unquote(value) for name, _is, value in pairs if name == "schema"] or [DEFAULT_SCHEMA]
     if len(schemas) > 1 or not SCHEMA_NAME.fullmatch(schemas[0]):
@@ -396,4 +388,6 @@ def _postgres_schema(url: str) -> PostgresSchema:
             "pki is no URL that PostgreSQL understands; write postgresql://USER@HOST:PORT/DATABASE?sslmode=verify-full "
             "(an @ in a name is %40 there, and so on)."
         )
+    if {"password", "sslpassword"} & set(options):
+        raise PkiError(URL_TELLS_ALL)
     return PostgresSchema({name: str(value) for name, value in options.items()}, schemas[0])

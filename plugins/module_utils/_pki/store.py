@@ -35,6 +35,7 @@ R = TypeVar("R", bound="DataclassInstance")
 APPLICATION = "vwan.user_vpn"
 CLOCK_SKEW = timedelta(hours=1)
 VERSION = 1
+ROWS = 500  # at a time: SQLite takes 32,766 values, PostgreSQL 65,535
 
 # A certificate's states:
 #   issued      the current one: of its client, or of its root generation
@@ -430,12 +431,13 @@ class Store:
             return [_record(record, row) for row in found]
 
     def _insert(self, table: str, rows: Sequence[Mapping[str, Any]], conflict: str = "") -> None:
-        if rows:
-            columns = list(rows[0])
-            marks = ", ".join("?" * len(columns))
-            update = conflict.format(", ".join(f"{column} = excluded.{column}" for column in columns))
-            statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) {update}"  # noqa: S608
-            self._sql.execute_many(statement, [tuple(row.values()) for row in rows])
+        """`{}` in `conflict` are all columns anew. A database bounds the values of one statement."""
+        for start in range(0, len(rows), ROWS):
+            some = rows[start : start + ROWS]
+            marks = f"({', '.join('?' * len(some[0]))})"
+            update = conflict.format(", ".join(f"{column} = excluded.{column}" for column in some[0]))
+            statement = f"INSERT INTO {table} ({', '.join(some[0])}) VALUES {', '.join([marks] * len(some))} {update}"  # noqa: S608
+            self._sql.execute(statement, [value for row in some for value in row.values()])
 
     def _note(self, events: Iterable[tuple[str, str, str, str]]) -> None:
         rows = [
