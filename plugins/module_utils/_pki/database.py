@@ -67,6 +67,12 @@ class Transaction(Protocol):
     def only_added(self, table: str) -> list[str]:
         """The statements after which nobody alters or deletes rows of a table."""
 
+    def damage(self) -> list[str]:
+        """What the database finds wrong when it looks everywhere; of PostgreSQL, pg_amcheck is the tool for that."""
+
+    def copy(self) -> bytes:
+        """A SQLite file with the same content, of this moment."""
+
 
 class NotOursError(PkiError):
     """There is something at a place, but no store of ours."""
@@ -114,6 +120,13 @@ class SqliteTransaction:
     def only_added(self, table: str) -> list[str]:
         stop = f"BEGIN SELECT RAISE(ABORT, '{table} are only added'); END"
         return [f"CREATE TRIGGER {table}_{verb} BEFORE {verb} ON {table} {stop}" for verb in ("UPDATE", "DELETE")]
+
+    def damage(self) -> list[str]:
+        found = self.execute("PRAGMA integrity_check(10)") + self.execute("PRAGMA foreign_key_check")
+        return [f"SQLite: {row[0]}" for row in found if row != ("ok",)]
+
+    def copy(self) -> bytes:
+        return self._connection.serialize()
 
 
 @contextlib.contextmanager
@@ -270,6 +283,12 @@ class PostgresTransaction:
             f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_stay()",
         ]
 
+    def damage(self) -> list[str]:
+        return []
+
+    def copy(self) -> bytes:
+        raise NotImplementedError
+
     def begin(self, mode: str) -> None:
         self.execute(f"BEGIN ISOLATION LEVEL {mode}")
         settings = SETTINGS | {"search_path": self._schema}
@@ -323,6 +342,11 @@ class PostgresSchema:
 
     options: dict[str, str] = field(repr=False)
     schema: str
+
+    @property
+    def conninfo(self) -> str:
+        """What PostgreSQL's programs are told; never a password."""
+        return str(_psycopg().conninfo.make_conninfo(**self.options))
 
     def __str__(self) -> str:
         host, port, database = (self.options.get(name, "") for name in ("host", "port", "dbname"))

@@ -35,6 +35,7 @@ R = TypeVar("R", bound="DataclassInstance")
 APPLICATION = "vwan.user_vpn"
 CLOCK_SKEW = timedelta(hours=1)
 VERSION = 1
+REFUSED = "refused"  # the event that Azure was seen to refuse a certificate
 ROWS = 500  # at a time: SQLite takes 32,766 values, PostgreSQL 65,535
 
 # A certificate's states:
@@ -336,6 +337,9 @@ class Store:
     def profiles(self) -> list[Profile]:
         return self._read(Profile, "profiles ORDER BY host, identifier")
 
+    def packages(self) -> list[Package]:
+        return self._read(Package, "packages ORDER BY place")
+
     def package(self, place: str) -> Package | None:
         return next(iter(self._read(Package, "packages WHERE place = ?", place)), None)
 
@@ -345,6 +349,14 @@ class Store:
 
     def refusals(self) -> list[Refusal]:
         return self._read(Refusal, "refusals ORDER BY first_seen, thumbprint")
+
+    def damage(self) -> list[str]:
+        """What the database itself finds wrong when it looks everywhere, which a query does not."""
+        return self._sql.damage()
+
+    def copy(self) -> bytes:
+        """A SQLite file with all that is in this one."""
+        return self._sql.copy()
 
     # -- private parts
 

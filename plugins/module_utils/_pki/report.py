@@ -1,0 +1,284 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what the store tells, for people and for reports. Reads, and never writes.
+
+The texts of an export depend on the store alone, not on the day: an unchanged store exports the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from .._x509.text import bare
+from ._base import PkiError, utc_text
+from .clients import told_certificates
+from .database import Place
+from .deliveries import OnMac, macs_by_client, on_macs, relied_on, replaced, serial_numbers
+from .plan import current_of
+from .refusals import still_revoked, to_refuse
+from .roots import current_root, describe_roots
+from .store import REFUSED, Certificate, Event, Store, by_client, reading
+
+FORMATS = (".json", ".csv")
+CSV_COLUMNS = (
+    "kind", "name", "generation", "state", "since", "why", "who", "reason", "origin", "sha1", "sha256", "serial",
+    "subject", "root_sha1", "not_before", "not_after",
+)  # fmt: skip
+
+NEVER_DELIVERED = (
+    "Bring the profile onto the Mac with the playbook site, and have it approved; a Mac with its certificates in a "
+    "keychain has no profile and needs nothing."
+)
+
+Events = Mapping[tuple[str, str], Event]
+
+
+def tell(
+    place: Place,
+    *,
+    now: datetime,
+    renew_before_days: int = 30,
+    clients: Sequence[str] | None = None,
+    history: bool = False,
+) -> dict[str, Any]:
+    """Everything that ledger_info returns, of all clients or of these: names, or thumbprints of their certificates.
+
+    PkiError when there is no store.
+    """
+    with reading(place) as store:
+        require_store(store, place)
+        certificates = store.certificates()
+        events, deliveries, refusals = store.events(), store.deliveries(), store.refusals()
+        roots = describe_roots(store, certificates, now)
+    last = {(event.sha1, event.what): event for event in events}
+    macs = on_macs(deliveries, certificates)
+    asked = {*(clients or ()), *map(bare, clients or ())}
+    names = {c.name for c in certificates if c.kind == "client" and (clients is None or asked & {c.name, c.sha1})}
+    shown = [c for c in certificates if c.kind == "root" or c.name in names]
+    hosts = {mac.last.host for mac in macs if clients is None or mac.client in names}
+    needed = relied_on(certificates, macs, now)
+    standing = _Standing(certificates, macs, last, now, timedelta(days=renew_before_days))
+    sha1s = {c.sha1 for c in shown}
+    told = [event for event in events if clients is None or event.client in names or event.sha1 in sha1s]
+    return {
+        "clients": {name: standing.of(name) for name in sorted(names)},
+        "certificates": [_stable(c, last) | {"days_left": _days(c.not_after, now)} for c in shown],
+        "roots": [root | {"needed_by": needed.get(root["sha1"], [])} for root in roots],
+        "revoked": told_certificates(still_revoked(certificates, now)),
+        "to_refuse": to_refuse(certificates, now),
+        "revocable": told_certificates(c for c in replaced(certificates, macs, now) if c.name in names),
+        "refusals": [asdict(refusal) for refusal in refusals],
+        "events": [asdict(event) for event in told] if history else [],
+        "deliveries": [
+            asdict(delivery)
+            for delivery in (deliveries if history else [mac.last for mac in macs])
+            if delivery.host in hosts
+        ],
+    }
+
+
+def require_store(store: Store, place: Place) -> None:
+    if not store.exists:
+        raise PkiError(f"There is no store at {place} yet; make it with root_certificate first.")
+
+
+def _stable(certificate: Certificate, last: Events) -> dict[str, Any]:
+    """What does not depend on the day."""
+    event = last.get((certificate.sha1, certificate.state))
+    return {
+        "kind": certificate.kind,
+        "name": certificate.name,
+        "generation": certificate.generation,
+        "state": certificate.state,
+        "since": event.time if event else "",
+        "why": event.reason if event else "",
+        "who": event.who if event else "",
+        "reason": certificate.reason,
+        "origin": certificate.origin,
+        "sha1": certificate.sha1,
+        "sha256": certificate.sha256,
+        "serial": certificate.serial,
+        "subject": certificate.subject,
+        "root_sha1": certificate.root_sha1,
+        "not_before": utc_text(certificate.not_before),
+        "not_after": utc_text(certificate.not_after),
+    }
+
+
+def _days(end: datetime, now: datetime) -> int:
+    """Whole days left; negative once it has ended."""
+    return (end - now) // timedelta(days=1)
+
+
+# -- per client
+
+
+class _Standing:
+    """Says of each client where it stands, and what to do next."""
+
+    def __init__(
+        self,
+        certificates: Sequence[Certificate],
+        macs: Sequence[OnMac],
+        last: Events,
+        now: datetime,
+        renew_before: timedelta,
+    ) -> None:
+        self.history = by_client(certificates)
+        self.roots = {c.sha1: c for c in certificates if c.kind == "root"}
+        self.root = current_root(certificates, now)
+        self.macs, self.serials = macs_by_client(macs), serial_numbers(macs)
+        self.events, self.now, self.renew_before = last, now, renew_before
+
+    def of(self, name: str) -> dict[str, Any]:
+        history, macs = self.history[name], self.macs.get(name, [])
+        mac = macs[-1] if macs else None
+        current = current_of(history)
+        held = next((c for c in history if mac and not mac.bare and c.sha1 == mac.holds), None)
+        status, next_step = self._status(name, current, mac, held)
+        last, verified = (mac.last, mac.verified) if mac else (None, None)
+        shown = current or history[-1]
+        root = self.roots.get(shown.root_sha1)
+        return {
+            "status": status,
+            "next_step": next_step,
+            "sha1": shown.sha1,
+            "serial": shown.serial,
+            "state": shown.state,
+            "not_after": utc_text(shown.not_after),
+            "days_left": _days(shown.not_after, self.now),
+            "generation": root.generation if root else 0,
+            "host": last.host if last else "",
+            "serial_number": last.serial_number if last else "",
+            "serial_numbers": sorted(self.serials.get(name, ())),
+            "macos_version": last.macos_version if last else "",
+            "identifier": last.identifier if last else "",
+            "delivery": last.status if last else "",
+            "seen": last.time if last else "",
+            "verified": verified.time if verified else "",
+            "profile_uuid": last.shown_uuid if last else "",
+            "gateway_roots": list(verified.gateway_roots) if verified else [],
+            "mac_sha1": held.sha1 if held else "",
+            "mac_not_after": utc_text(held.not_after) if held else "",
+            "mac_days_left": _days(held.not_after, self.now) if held else 0,
+        }
+
+    def _status(
+        self, name: str, current: Certificate | None, mac: OnMac | None, held: Certificate | None
+    ) -> tuple[str, str]:
+        if current is None:
+            return self._ended(self.history[name], held)
+        return self._shared(name) or self._out_of_time(current) or self._on_mac(current, mac, held)
+
+    def _shared(self, name: str) -> tuple[str, str] | None:
+        serials = self.serials.get(name, {})
+        macs = " and ".join(f"{host} ({serial})" for serial, host in serials.items())
+        next_step = (
+            f"{macs} have its identity, which is for one Mac: give one of them a client of its own, or, if it is no "
+            "more, let the module ledger forget it."
+        )
+        return ("two_macs", next_step) if len(serials) > 1 else None
+
+    def _out_of_time(self, current: Certificate) -> tuple[str, str] | None:
+        if not current.begun(self.now):
+            return "not_yet_valid", f"Renew it: its certificate begins at {utc_text(current.not_before)} only."
+        if current.not_after <= self.now:
+            return "expired", f"Renew it: its certificate ended at {utc_text(current.not_after)}."
+        return None
+
+    def _on_mac(self, current: Certificate, mac: OnMac | None, held: Certificate | None) -> tuple[str, str]:
+        if mac is None or (mac.verified is None and not mac.last.shown_uuid):
+            status, next_step = self._to_renew(current)  # certificates in a keychain are never delivered, yet used
+            return ("never_delivered", NEVER_DELIVERED) if status == "current" else (status, next_step)
+        if held is not current or mac.last.status != "installed":
+            return self._behind(mac, held)
+        return self._to_renew(current)
+
+    def _withdrawn(self, certificate: Certificate) -> bool:
+        root = self.roots.get(certificate.root_sha1)
+        return root is not None and root.state == "retired"
+
+    def _to_renew(self, current: Certificate) -> tuple[str, str]:
+        if self._withdrawn(current):
+            return "old_root", "Renew it: its root has been withdrawn, so it cannot connect."
+        if self.root and current.root_sha1 != self.root.sha1:
+            return "old_root", f"Renew it: its root is no longer the current one, {self.root.name}."
+        if self.now >= current.not_after - self.renew_before:
+            return "expiring", f"Renew it before {utc_text(current.not_after)}."
+        return "current", ""
+
+    def _ended(self, history: Sequence[Certificate], held: Certificate | None) -> tuple[str, str]:
+        revoked = [c for c in history if c.state == "revoked"]
+        if not revoked:
+            return "removed", "Nothing; revoke it if nobody is to connect with its certificate any more."
+        seen = [self.events.get((c.sha1, REFUSED)) for c in revoked if c.not_after > self.now]
+        if not all(seen):
+            return "revoked", f"See that Azure refuses it{', and take the profile off the Mac' if held else ''}."
+        if held:
+            return "revoked", "Take the profile off the Mac."
+        times = [event.time for event in seen if event]
+        since = f"Azure refuses it, as was seen at {max(times)}" if times else "its certificates have ended"
+        return "revoked", f"Nothing; {since}."
+
+    def _behind(self, mac: OnMac, held: Certificate | None) -> tuple[str, str]:
+        if mac.last.status == "removed":
+            return "removed_from_mac", "Run the playbook site to bring the profile back, or end the client."
+        return "removed_from_mac" if mac.bare else "behind", self._catch_up(mac, held)
+
+    def _catch_up(self, mac: OnMac, held: Certificate | None) -> str:
+        wait = {
+            "pending_approval": "Have the waiting profile approved on the Mac, and run the playbook site again",
+            "no_console_user": "Run the playbook site again when somebody is at the screen of the Mac",
+            "mdm_required": "Let the MDM deliver the exported profile, and run the playbook site again",
+        }.get(mac.last.status, "Run the playbook site when the Mac can be reached")
+        if held is None or not mac.last.shown_uuid:
+            return f"{wait}."
+        if held.state == "revoked":
+            return f"{wait}; the certificate on it has been revoked."
+        if self._withdrawn(held):
+            return f"{wait}; the root of the certificate on it has been withdrawn, so it cannot connect."
+        if held.not_after <= self.now:
+            return f"{wait}; the certificate on it ended at {utc_text(held.not_after)}, so it cannot connect."
+        return f"{wait}; until {utc_text(held.not_after)} it connects with the certificate that is on it."
+
+
+# -- export
+
+
+def export_text(place: Place, suffix: str) -> bytes:
+    """The whole store as text: everything as `.json`, one line per certificate as `.csv`. No secret is in it."""
+    if suffix not in FORMATS:
+        raise PkiError(f"An export ends with {' or '.join(FORMATS)}, not with {suffix or 'nothing'}; rename it.")
+    with reading(place) as store:
+        require_store(store, place)
+        events = store.events()
+        last = {(event.sha1, event.what): event for event in events}
+        certificates = store.certificates()
+        told = [_stable(certificate, last) for certificate in certificates]
+        if suffix == ".csv":
+            return _csv(told)
+        for entry in told:
+            entry["pem"], entry["chain"] = (text.decode("ascii") for text in store.texts(entry["sha1"]))
+        document: Mapping[str, Any] = {
+            "certificates": told,
+            "events": [asdict(event) for event in events],
+            "deliveries": [asdict(delivery) for delivery in store.deliveries()],
+            "profiles": [asdict(profile) for profile in store.profiles()],
+            "refusals": [asdict(refusal) for refusal in store.refusals()],
+        }
+    return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _csv(told: Iterable[Mapping[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(told)
+    return text.getvalue().encode()
