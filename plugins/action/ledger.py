@@ -1,82 +1,83 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ledger: export the ledger of a PKI folder, or rebuild it. Options: plugins/modules/ledger.py."""
+"""ledger: the upkeep of a store. Options: plugins/modules/ledger.py."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
 from ..module_utils._files import would_write, write_atomic
-from ..module_utils._pki.folder import Folder
-from ..module_utils._pki.rebuilding import Rebuilt, rebuild
-from ..module_utils._pki.telling import export_text
-from ..plugin_utils._action import UserVpnAction
+from ..module_utils._pki import backup
+from ..module_utils._pki.database import Place, place_of
+from ..module_utils._pki.deliveries import forget
+from ..module_utils._pki.report import export_text
+from ..module_utils._x509.errors import require_cryptography
+from ..plugin_utils._action import UserVpnAction, whoever_runs
 
 
 class ActionModule(UserVpnAction):
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
-        "path": {"type": "path", "required": True},
-        "export": {"type": "path"},
-        "rebuild": {"type": "bool", "default": False},
-        "revoked": {"type": "list", "elements": "str", "default": []},
-        "pkcs12_password": {"type": "str", "no_log": True},
+        "pki": {"type": "str", "required": True},
+        "state": {
+            "type": "str",
+            "choices": ["backup", "exported", "checked", "rekeyed", "forgotten"],
+            "required": True,
+        },
+        "dest": {"type": "path"},
+        "passphrase": {"type": "str", "no_log": True},
+        "new_passphrase": {"type": "str", "no_log": True},
+        "host": {"type": "str"},
+        "serial_number": {"type": "str"},
+    }
+    CONSTRAINTS: ClassVar[dict[str, Any]] = {
+        "required_if": [
+            ["state", "backup", ["dest"]],
+            ["state", "exported", ["dest"]],
+            ["state", "rekeyed", ["passphrase", "new_passphrase"]],
+            ["state", "forgotten", ["host", "serial_number"], True],
+        ],
     }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        folder = Folder(self.local_path(arguments["path"]))
-        if not (arguments["export"] or arguments["rebuild"]):
-            raise UserVpnError("Nothing is asked for: set export to a file, or rebuild to true.")
-        rebuilt = Rebuilt()
-        if arguments["rebuild"]:
-            rebuilt = rebuild(
-                folder,
-                now=datetime.now(UTC),
-                revoked=arguments["revoked"],
-                password=arguments["pkcs12_password"],
-                check=self.check_mode,
-            )
-            self._warn(rebuilt)
-        written = self._export(folder, arguments["export"], rebuilt) if arguments["export"] else {}
-        told = {
-            "changed": rebuilt.changed or bool(written.get("changed")),
-            "lost": rebuilt.lost,
-            "added": [{"kind": r.kind, "name": r.name, "sha1": r.sha1, "state": r.state} for r in rebuilt.added],
-            "skipped": rebuilt.skipped,
-            "unopened": rebuilt.unopened,
-            "unknown": rebuilt.unknown,
-            "dest": written.get("dest", ""),
-        }
-        return told | ({"diff": written["diff"]} if self.diff_mode and written.get("changed") else {})
+        require_cryptography()
+        place = place_of(arguments["pki"], self.local_path)
+        now, who = datetime.now(UTC), whoever_runs(task_vars)
+        match arguments["state"]:
+            case "backup":
+                dest = self.local_path(arguments["dest"])
+                return {"changed": backup.back_up(place, dest, check=self.check_mode), "dest": str(dest)}
+            case "exported":
+                return self._export(place, self.local_path(arguments["dest"]))
+            case "checked":
+                return self._check(place, arguments["passphrase"])
+            case "rekeyed":
+                old, new = arguments["passphrase"], arguments["new_passphrase"]
+                return {"changed": backup.rekey(place, old, new, now, who=who, check=self.check_mode)}
+            case _:
+                host, serial = arguments["host"] or "", arguments["serial_number"] or ""
+                found = forget(place, now, host=host, serial_number=serial, who=who, check=self.check_mode)
+                return {"changed": bool(found), "forgotten": [asdict(delivery) for delivery in found]}
 
-    def _export(self, folder: Folder, dest: str, rebuilt: Rebuilt) -> dict[str, Any]:
-        path = self.local_path(dest)
-        if self.check_mode and rebuilt.lost:
-            return {"changed": True, "dest": str(path), "diff": {}}
-        text = export_text(folder, path.suffix)
-        before = path.read_text(encoding="utf-8") if self.diff_mode and path.is_file() else ""
-        if not path.parent.is_dir():
-            raise UserVpnError(f"The folder {path.parent} does not exist; make it, or export to another one.")
-        changed = would_write(path, text) if self.check_mode else write_atomic(path, text)
-        headers = {"before_header": str(path), "after_header": str(path)}
-        return {
-            "changed": changed,
-            "dest": str(path),
-            "diff": headers | {"before": before, "after": text.decode()},
-        }
+    def _export(self, place: Place, dest: Path) -> dict[str, Any]:
+        text = export_text(place, dest.suffix)
+        before = dest.read_text(encoding="utf-8") if self.diff_mode and dest.is_file() else ""
+        if not dest.parent.is_dir():
+            raise UserVpnError(f"The folder {dest.parent} does not exist; make it, or give another one.")
+        changed = would_write(dest, text) if self.check_mode else write_atomic(dest, text)
+        result = {"changed": changed, "dest": str(dest)}
+        if self.diff_mode and changed:
+            headers = {"before_header": str(dest), "after_header": str(dest)}
+            result["diff"] = headers | {"before": before, "after": text.decode()}
+        return result
 
-    def _warn(self, rebuilt: Rebuilt) -> None:
-        for sentence in rebuilt.skipped:
-            self.warn(f"Left out: {sentence}")
-        if rebuilt.unopened:
-            self.warn(
-                f"pkcs12_password does not open the identities of {len(rebuilt.unopened)} clients, so the next run "
-                f"issues them anew: {', '.join(rebuilt.unopened[:10])}{', ...' if len(rebuilt.unopened) > 10 else ''}."
-            )
-        if rebuilt.unknown:
-            self.warn(
-                f"{len(rebuilt.unknown)} of the revoked thumbprints are of certificates that the folder does not hold; "
-                "see that Azure goes on refusing them."
-            )
+    def _check(self, place: Place, passphrase: str | None) -> dict[str, Any]:
+        found = backup.check(place, passphrase)
+        if found.problems:
+            more = f" (and {len(found.problems) - 3} more)" if len(found.problems) > 3 else ""
+            raise UserVpnError(f"{place} is not whole: {' '.join(found.problems[:3])}{more}")
+        return {"changed": False, "certificates": found.certificates, "private": found.private}

@@ -8,61 +8,60 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ledger
-short_description: Export the ledger of a PKI folder, or rebuild it
+short_description: Back up, export, check and rekey the store, and forget Macs
 version_added: 1.0.0
 description:
-  - The ledger of a PKI folder knows every certificate ever issued, every change of its state, and every delivery.
-  - With O(export) it is written to a file that people and other programs can read.
-  - With O(rebuild) a ledger that is missing or damaged is made again from the certificate files of the folder. One that
-    is whole gets the certificates that it does not know, as after the restore of an old backup.
-  - The files do not tell everything. When and why a certificate changed its state is lost. So is what was seen on the
-    Macs, until the next run sees it again. What has been revoked is lost too, unless O(revoked) tells. A certificate
-    whose PKCS#12 file is gone gets the state C(superseded), since it is nobody's current one, but still valid, and
-    perhaps on a Mac that made its own key. So its root counts as needed until it ends, is revoked, or its successor was
-    seen.
-  - Restoring the PKI folder from its backup is better, where there is one.
+  - The store knows every certificate ever issued, holds their sealed private keys, and what each Mac was seen with. It
+    is all that must not be lost. This module looks after it.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:
   - vwan.user_vpn.attributes
   - vwan.user_vpn.attributes.controller
+  - vwan.user_vpn.pki
 attributes:
   check_mode:
     support: full
   diff_mode:
     support: partial
-    details: Shows the export.
+    details: Shows an export.
   idempotent:
     support: full
 requirements:
   - cryptography >= 42
+  - The program C(pg_dump), of at least the server's version, for the backup of a store in PostgreSQL.
 options:
-  path:
-    description: The PKI folder on the controller, made by M(vwan.user_vpn.root_certificate).
-    type: path
+  state:
+    description:
+      - V(backup) writes all of the store to O(dest), as it is at one moment, while others go on. Of SQLite it is a file
+        that is a store itself. Of PostgreSQL it is a script for C(psql), made by C(pg_dump). Private keys are in it as
+        they are in the store, sealed with the passphrase.
+      - V(exported) writes what people and other programs can read to O(dest), without any secret.
+      - V(checked) fails when anything in the store, or in a backup of SQLite that O(pki) names, is not what it was.
+      - V(rekeyed) seals with O(new_passphrase) from now on. Backups that were made before go on with the old one.
+      - V(forgotten) lets Macs that are no more not count any more. What they were last seen with is not needed any more,
+        and another Mac may have their client. Their history stays, and a Mac that is seen again counts again.
+    type: str
+    choices: [backup, exported, checked, rekeyed, forgotten]
     required: true
-  export:
+  dest:
     description:
-      - The file to write, readable by its owner alone. It ends with C(.json), for everything, or with C(.csv), for one
-        line per certificate.
-      - It depends on the ledger alone, so it changes only when the ledger does. No secret is in it.
+      - The file to write, readable by its owner alone. It is not written while it holds the same.
+      - With O(state=exported) it ends with C(.json), for everything, or with C(.csv), for one line per certificate.
     type: path
-  rebuild:
+  passphrase:
     description:
-      - Make a lost ledger again, and add what is missing in one that is whole. What is left of a damaged one is kept
-        beside it, under a name with C(damaged) and the time.
-      - The generations of the root are numbered in the order in which the roots begin.
-    type: bool
-    default: false
-  revoked:
-    description: The thumbprints that Azure refuses, as M(vwan.user_vpn.server_configuration_info) returns them. Their
-      certificates are marked as revoked.
-    type: list
-    elements: str
-    default: []
-  pkcs12_password:
-    description: Opens the PKCS#12 files. Without it, the next run of M(vwan.user_vpn.client_certificates) cannot know
-      that they are as wanted, and issues all of them anew.
+      - The passphrase of the store. Required with O(state=rekeyed).
+      - With O(state=checked), each private key is opened too.
+    type: str
+  new_passphrase:
+    description: With O(state=rekeyed), the passphrase from now on, of at least twelve characters.
+    type: str
+  host:
+    description: With O(state=forgotten), the inventory name of the Macs. Give this, O(serial_number), or both.
+    type: str
+  serial_number:
+    description: With O(state=forgotten), the serial number of the Mac.
     type: str
 seealso:
   - module: vwan.user_vpn.ledger_info
@@ -70,81 +69,83 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Keep a list of all certificates that people can read
+- name: Look after the store
   hosts: localhost
   gather_facts: false
+  vars:
+    store: ~/user-vpn.db
   tasks:
-    - name: Export the ledger
+    - name: Back it up
       vwan.user_vpn.ledger:
-        path: ~/user-vpn-pki
-        export: ~/user-vpn-certificates.csv
+        pki: "{{ store }}"
+        state: backup
+        dest: ~/user-vpn-backup.db
 
-- name: Make the ledger again after it was lost, and no backup is at hand
+    - name: See that the backup is whole, and that the passphrase opens what is in it
+      vwan.user_vpn.ledger:
+        pki: ~/user-vpn-backup.db
+        state: checked
+        passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_PASSPHRASE') }}"
+
+    - name: Keep a list of all certificates that people can read
+      vwan.user_vpn.ledger:
+        pki: "{{ store }}"
+        state: exported
+        dest: ~/user-vpn-certificates.csv
+
+- name: Change the passphrase
   hosts: localhost
   gather_facts: false
   tasks:
-    - name: Rebuild the ledger from the certificate files
+    - name: Seal with the new one from now on
       vwan.user_vpn.ledger:
-        path: ~/user-vpn-pki
-        rebuild: true
-        revoked: "{{ refused_by_azure | default([]) }}"
-        pkcs12_password: "{{ lookup('ansible.builtin.env', 'USER_VPN_PKCS12_PASSWORD') }}"
+        pki: ~/user-vpn.db
+        state: rekeyed
+        passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_PASSPHRASE') }}"
+        new_passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_NEW_PASSPHRASE') }}"
+
+- name: Let a Mac go that was scrapped
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Forget what it was seen with
+      vwan.user_vpn.ledger:
+        pki: ~/user-vpn.db
+        state: forgotten
+        serial_number: C02XK1ABJG5J
 """
 
 RETURN = r"""
 dest:
-  description: The exported file; empty without O(export).
-  returned: success
+  description: The file with the backup or the export.
+  returned: with O(state=backup) and O(state=exported)
   type: str
-  sample: /home/anna/user-vpn-certificates.csv
-lost:
-  description: Whether the ledger was missing or damaged, and has been, or will be, made again.
-  returned: success
-  type: bool
-  sample: true
-added:
-  description: The certificates that the ledger did not know.
-  returned: success
+  sample: /home/anna/user-vpn-backup.db
+certificates:
+  description: How many certificates the store holds; all are what they were.
+  returned: with O(state=checked)
+  type: int
+  sample: 43
+private:
+  description: How many private keys were opened; none without O(passphrase).
+  returned: with O(state=checked)
+  type: int
+  sample: 42
+forgotten:
+  description: What the Macs that do not count any more were last seen with, as RV(vwan.user_vpn.ledger_info#module:deliveries).
+  returned: with O(state=forgotten)
   type: list
   elements: dict
-  contains:
-    kind:
-      description: V(root) or V(client).
-      type: str
-      returned: success
-    name:
-      description: The client, or the common name of the root.
-      type: str
-      returned: success
-    sha1:
-      description: The thumbprint.
-      type: str
-      returned: success
-    state:
-      description: V(issued), V(superseded), V(revoked) or V(retired).
-      type: str
-      returned: success
   sample:
-    - kind: client
-      name: mac-01
-      sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
-      state: issued
-skipped:
-  description: Files that could not be taken in, a sentence each.
-  returned: success
-  type: list
-  elements: str
-  sample: []
-unopened:
-  description: Clients whose PKCS#12 file O(pkcs12_password) does not open. They get new identities in the next run.
-  returned: success
-  type: list
-  elements: str
-  sample: []
-unknown:
-  description: Those of O(revoked) whose certificate is not in the folder. Azure has to go on refusing them.
-  returned: success
-  type: list
-  elements: str
-  sample: []
+    - time: "2026-11-22T12:00:00Z"
+      host: mac-01
+      identifier: com.example.user-vpn
+      serial_number: C02XK1ABJG5J
+      macos_version: "15.5"
+      status: installed
+      profile_uuid: 5C1D8A4E-6A0B-5D0F-9A53-0C6E0B8E9D11
+      shown_uuid: 5C1D8A4E-6A0B-5D0F-9A53-0C6E0B8E9D11
+      profile_sha256: ""
+      certificate_sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
+      gateway_roots: [DF3C24F9BFD666761B268073FE06D1CC8D4F82A4]
 """

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ledger_info
-short_description: Tell what the ledger of a PKI folder knows
+short_description: Tell what the store knows
 version_added: 1.0.0
 description:
   - Tells where each client stands, and what to do next; which certificates Azure has to refuse; which old ones may be
     revoked, since a newer one has been verified on the Mac; and who still needs each root.
-  - What is on the Macs is known from O(vwan.user_vpn.mac_profile#module:ledger), as it was seen last. No Mac is asked.
+  - What is on the Macs is known from O(vwan.user_vpn.mac_profile#module:pki), as it was seen last. No Mac is asked.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:
   - vwan.user_vpn.attributes
   - vwan.user_vpn.attributes.controller
+  - vwan.user_vpn.pki
 attributes:
   check_mode:
     support: full
-    details: It only reads.
+    details: It only reads, and needs no passphrase.
   diff_mode:
     support: none
     details: It changes nothing.
@@ -31,14 +32,10 @@ attributes:
 requirements:
   - cryptography >= 42
 options:
-  path:
-    description: The PKI folder on the controller, made by M(vwan.user_vpn.root_certificate).
-    type: path
-    required: true
   clients:
     description:
       - Tell of these clients only, by their names, or by the SHA-1 thumbprint of a certificate that one of them has or
-        had. By default of all that the ledger knows.
+        had. By default of all that the store knows.
     type: list
     elements: str
   renew_before_days:
@@ -60,9 +57,9 @@ EXAMPLES = r"""
   hosts: localhost
   gather_facts: false
   tasks:
-    - name: Read the ledger
+    - name: Read the store
       vwan.user_vpn.ledger_info:
-        path: ~/user-vpn-pki
+        pki: ~/user-vpn.db
       register: ledger
 
     - name: Show the next step of each client
@@ -86,8 +83,11 @@ clients:
   type: dict
   contains:
     status:
-      description: V(current), V(expiring), V(expired), V(old_root), V(behind), V(never_delivered), V(removed_from_mac),
-        V(revoked) or V(removed). V(behind) means that the Mac was last seen without the profile that it is to have.
+      description:
+        - V(current), V(expiring), V(expired), V(not_yet_valid), V(old_root), V(behind), V(never_delivered),
+          V(removed_from_mac), V(two_macs), V(revoked) or V(removed).
+        - V(behind) means that the Mac was last seen without the profile that it is to have, V(two_macs) that Macs with
+          different serial numbers were seen with this one identity.
       type: str
       returned: success
     next_step:
@@ -103,7 +103,7 @@ clients:
       type: str
       returned: success
     state:
-      description: The state of that certificate in the ledger.
+      description: The state of that certificate in the store.
       type: str
       returned: success
     not_after:
@@ -125,6 +125,11 @@ clients:
     serial_number:
       description: The serial number of that Mac.
       type: str
+      returned: success
+    serial_numbers:
+      description: The serial numbers of all Macs that have its identity; more than one is one too many.
+      type: list
+      elements: str
       returned: success
     macos_version:
       description: Its version of macOS.
@@ -181,6 +186,7 @@ clients:
       generation: 1
       host: mac-01
       serial_number: C02XK1ABJG5J
+      serial_numbers: [C02XK1ABJG5J]
       macos_version: "15.5"
       identifier: com.example.user-vpn
       delivery: pending_approval
@@ -206,8 +212,6 @@ roots:
       sha1: 946B00EBC1FA88F48EEECF000329D37B482B468C
       sha256: CB94AA6760E41ECCEB47BFD6B8181F132AFB3C00968B622302AF4CD045F8D2C7
       not_after: "2036-11-19T12:00:00Z"
-      certificate_path: /home/anna/user-vpn-pki/roots/946B00EBC1FA88F48EEECF000329D37B482B468C/root.pem
-      chain_path: ""
       needed_by: [mac-01]
 revoked:
   description: The certificates that have been revoked and have not ended. Azure has to refuse them by thumbprint.
@@ -236,6 +240,44 @@ revoked:
       sha1: 2297E1F3C7FB32AB27A22D5C0F6BD14B5BD71DD9
       serial: 78C1FA1F3D319D9D0D728B8A9DACF425
       not_after: "2027-11-22T12:00:00Z"
+to_refuse:
+  description: The same, as M(vwan.user_vpn.server_configuration_certificates) takes what Azure is to refuse. The name
+    tells why, and of which client it is.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the entry in Azure.
+      type: str
+      returned: success
+    thumbprint:
+      description: The thumbprint.
+      type: str
+      returned: success
+  sample:
+    - name: mac-02.revoked-2297E1F3
+      thumbprint: 2297E1F3C7FB32AB27A22D5C0F6BD14B5BD71DD9
+refusals:
+  description: What Azure was seen to refuse, and this store has no certificate of. It is kept, so that it is not
+    forgotten.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    thumbprint:
+      description: The thumbprint.
+      type: str
+      returned: success
+    name:
+      description: The name of the entry in Azure.
+      type: str
+      returned: success
+    first_seen:
+      description: Since when it is known here, UTC.
+      type: str
+      returned: success
+  sample: []
 revocable:
   description: Older certificates that are still valid, and that nobody needs any more, since a newer one has been
     verified on the Mac. They may be revoked, see O(vwan.user_vpn.client_certificates#module:thumbprints).
@@ -279,7 +321,7 @@ certificates:
       type: int
       returned: success
     state:
-      description: V(issued), V(superseded), V(removed), V(revoked), V(retired), V(intended) or V(abandoned).
+      description: V(issued), V(superseded), V(removed), V(revoked) or V(retired).
       type: str
       returned: success
     since:
@@ -290,12 +332,16 @@ certificates:
       description: Why it is in that state.
       type: str
       returned: success
+    who:
+      description: Who brought it into that state, an account, or a user of AWX.
+      type: str
+      returned: success
     reason:
       description: Why it was issued.
       type: str
       returned: success
     origin:
-      description: V(made) here, or V(supplied).
+      description: V(made) here, V(supplied), or V(enrolled) by the Mac itself.
       type: str
       returned: success
     sha1:
@@ -330,10 +376,6 @@ certificates:
       description: The whole days until then.
       type: int
       returned: success
-    certificate_path:
-      description: The certificate as PEM.
-      type: str
-      returned: success
   sample:
     - kind: client
       name: mac-01
@@ -341,6 +383,7 @@ certificates:
       state: issued
       since: "2026-11-22T12:00:00Z"
       why: expiring
+      who: anna
       reason: expiring
       origin: made
       sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
@@ -351,7 +394,6 @@ certificates:
       not_before: "2026-11-22T11:00:00Z"
       not_after: "2027-11-22T12:00:00Z"
       days_left: 364
-      certificate_path: /home/anna/user-vpn-pki/clients/mac-01/BB70DDA1AF05C6B064BB1FB8530A156D625C9A49.pem
 deliveries:
   description: What each Mac was seen with last; with O(history), all that it was ever seen with, oldest first.
   returned: success
@@ -379,7 +421,7 @@ deliveries:
       type: str
       returned: success
     status:
-      description: What M(vwan.user_vpn.mac_profile) said.
+      description: What M(vwan.user_vpn.mac_profile) said, or V(forgotten).
       type: str
       returned: success
     profile_uuid:
@@ -388,6 +430,10 @@ deliveries:
       returned: success
     shown_uuid:
       description: The ProfileUUID that it showed.
+      type: str
+      returned: success
+    profile_sha256:
+      description: The SHA-256 of that profile; empty when it is not known.
       type: str
       returned: success
     certificate_sha1:
@@ -408,10 +454,11 @@ deliveries:
       status: installed
       profile_uuid: 5C1D8A4E-6A0B-5D0F-9A53-0C6E0B8E9D11
       shown_uuid: 5C1D8A4E-6A0B-5D0F-9A53-0C6E0B8E9D11
+      profile_sha256: ""
       certificate_sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
       gateway_roots: [DF3C24F9BFD666761B268073FE06D1CC8D4F82A4]
 events:
-  description: Every change of every certificate, oldest first; empty without O(history).
+  description: Everything that has happened to certificates and clients, oldest first; empty without O(history).
   returned: success
   type: list
   elements: dict
@@ -421,20 +468,31 @@ events:
       type: str
       returned: success
     sha1:
-      description: Of which certificate.
+      description: To which certificate; empty when to none.
+      type: str
+      returned: success
+    client:
+      description: To which client; empty when to none.
       type: str
       returned: success
     what:
-      description: The state that it came into, C(key_destroyed), or C(refused), when Azure was seen to refuse it.
+      description: The state that the certificate came into, or V(refused), when Azure was seen to refuse it,
+        V(readmitted), V(forgotten) or V(rekeyed).
       type: str
       returned: success
     reason:
       description: Why.
       type: str
       returned: success
+    who:
+      description: Who did it.
+      type: str
+      returned: success
   sample:
     - time: "2026-11-22T12:00:00Z"
       sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
+      client: mac-01
       what: issued
       reason: expiring
+      who: anna
 """
