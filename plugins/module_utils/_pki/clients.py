@@ -27,11 +27,11 @@ from .database import Place
 from .deliveries import OnMac, macs_by_client, on_macs, replaced, serial_numbers
 from .identities import Export, Maker, Progress, examined, remove_files
 from .plan import Entry, Known, Plan, Settings, check_settings, current_of, entry_of, make_plan
-from .refusals import REVOKED, SUPERSEDED, check_clock, still_revoked, to_refuse
+from .refusals import REVOKED, SUPERSEDED, check_clock, note_seen, still_revoked, to_refuse
 from .requests import ClientRequest, unknown_clients
 from .roots import Authority, authority
 from .sealing import check_passphrase
-from .store import Certificate, Identity, Issuance, Store, by_client, reading, writing
+from .store import REFUSED, Certificate, Identity, Issuance, Store, by_client, reading, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,7 +177,7 @@ class _Call:
         self._known = Known(
             certificates,
             authority(store, certificates, self._now),
-            [event for event in store.events() if event.what in {"revoked", "readmitted"}],
+            [event for event in store.events() if event.what in {"revoked", "readmitted", REFUSED}],
             store.refusals(),
             serial_numbers(self._macs),
         )
@@ -257,6 +257,7 @@ class _Call:
         for revocation in plan.revoke:
             store.set_state(revocation.certificate, "revoked", revocation.reason, revocation.mark)
         store.note_refusals(plan.note)
+        note_seen(store, plan.seen)
         for name in plan.readmit:
             store.note("readmitted", "readmit", client=name)
         issuances = [

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]  # made so far, of how many
 
 SAY_EVERY = 2.0  # seconds
+LOOK_EVERY = 0.5
 
 
 def examined(request: ClientRequest, key_size: int) -> ClientRequest:
@@ -122,7 +123,7 @@ def _counted(futures: Collection[Future[Issuance]]) -> Iterator[int]:
     """How many are ready, again and again until all are. Raises what the first that fails has raised."""
     waiting = set(futures)
     while waiting:
-        ready, waiting = wait(waiting, timeout=SAY_EVERY, return_when="FIRST_EXCEPTION")
+        ready, waiting = wait(waiting, timeout=LOOK_EVERY, return_when="FIRST_EXCEPTION")
         for future in ready:
             future.result()
         yield len(futures) - len(waiting)
@@ -136,7 +137,9 @@ def _cores() -> int:
 def _supplied(request: ClientRequest) -> tuple[certificates.Certificate, Key, str]:
     if request.pkcs12_source:
         where = str(request.pkcs12_source)
-        opened = pkcs12.read(read(request.pkcs12_source, bounds.FILE), request.source_password, where, "source_password")
+        opened = pkcs12.read(
+            read(request.pkcs12_source, bounds.FILE), request.source_password, where, "source_password"
+        )
         return opened.certificate, keys.prove_key(opened.key, where), where
     if not (request.certificate_source and request.key_source):
         raise AssertionError("requests.unusable lets no half source through")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ._base import PkiError, utc_text
-from .refusals import REVOKED, SUPERSEDED, Verdict, judge
+from .refusals import REVOKED, SUPERSEDED, judge, unseen
 from .requests import ClientRequest, unusable
 from .roots import MOST_DAYS, Authority
 from .store import Certificate, Event, Refusal, by_client
@@ -54,7 +54,7 @@ class Known:
     """What the store knows at one moment.
 
     authority       who signs; None without a current root
-    events          the revocations and readmissions, oldest first
+    events          the revocations, the readmissions and what Azure was seen to refuse, oldest first
     refusals        thumbprints that Azure refuses, and no certificate here has
     serial_numbers  by client: the Macs seen with one of its certificates, their inventory names by serial number
     """
@@ -126,12 +126,13 @@ class Plan:
     readmit: list[str] = field(default_factory=list)
     unknown: Mapping[str, str] = field(default_factory=dict)  # Azure's names by thumbprints that no certificate has
     note: dict[str, str] = field(default_factory=dict)  # those of them that are not noted yet
+    seen: list[str] = field(default_factory=list)  # revoked certificates that Azure was not yet seen to refuse
     refused: set[str] = field(default_factory=set)  # certificates that may not be supplied again
     deferred: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def work(self) -> bool:
-        return bool(self.issue or self.revoke or self.note)
+        return bool(self.issue or self.revoke or self.note or self.seen)
 
     def fail(self, name: str, reason: str) -> None:
         self.entries[name] = replace(self.before[name], failed=True, msg=reason)
@@ -170,7 +171,8 @@ class _Planner:
         plan.note = {sha1: name for sha1, name in plan.unknown.items() if sha1 not in noted}
         plan.refused = {c.sha1 for c in self._known.certificates if c.state == "revoked"} | set(self._settings.refused)
         self._take_over_refusals(plan, {request.name for request in requests})
-        hopeless = unusable(requests, self._history) | self._failures
+        plan.seen = unseen(self._known.certificates, self._known.events, self._settings.refused)
+        hopeless = unusable(requests, self._history) | dict(self._failures)
         for request in requests:
             name = request.name
             plan.before[name] = plan.entries[name] = entry_of(current_of(self._history.get(name, ())))
@@ -230,8 +232,8 @@ class _Planner:
             return
         if revoked:
             plan.readmit.append(name)
-        if current and reason == "refused_by_azure":
-            self._say_refused(plan, current)
+        if current and current.sha1 in self._verdict.superseded:
+            self._give_up_refused(plan, current, reason)
         if current and reason == "options_changed":
             self._say_turns(plan, request, history)
         self._issue(plan, request, reason)
@@ -245,29 +247,32 @@ class _Planner:
                 return f"{name} counts as revoked since {utc_text(self._now)}: {_refused_as(entry)}."
             revoked, event = self._revoked.get(certificate.sha1, (-1, None))
             if event and revoked > readmitted and (certificate.state, certificate.mark) == ("revoked", REVOKED):
-                return f"{name} was revoked at {event.time}: {event.reason}."
+                why = "" if event.reason == "revoked" else f": {event.reason}"
+                return f"{name} was revoked at {event.time}{why}."
         if entry := self._verdict.entry_against(name):
             return f"{name} counts as revoked: {_refused_as(entry)}, of which this store knows nothing."
         return ""
 
     def _reason(self, plan: Plan, request: ClientRequest, current: Certificate | None) -> str:
         """Why the client needs a new identity; empty when it does not."""
-        authority = plan.authority
         if current is None:
             return "missing"
-        if current.sha1 in self._verdict.superseded:
-            return "refused_by_azure"
-        if not current.begun(self._now):
-            return "not_yet_valid"
-        if authority is None or current.root_sha1 != authority.root.sha1:
-            return "root_rotated"
-        if (current.origin, current.options) != (request.origin, options_of(request, self._settings)):
-            return "options_changed"
-        if self._now >= current.not_after:
-            return "expiring"
-        # A certificate does not outlive its root: where it lasts as long already, a new one would not last longer.
-        renewable = not request.sources and current.not_after < authority.not_after
-        return "expiring" if renewable and self._ends_soon(current) else ""
+        reasons = {
+            "refused_by_azure": current.sha1 in self._verdict.superseded,
+            "not_yet_valid": not current.begun(self._now),
+            "root_rotated": plan.authority is None or current.root_sha1 != plan.authority.root.sha1,
+            "options_changed": (current.origin, current.options) != self._made_of(request),
+            "expiring": self._now >= current.not_after or self._renewable(plan, request, current),
+        }
+        return next((reason for reason, holds in reasons.items() if holds), "")
+
+    def _renewable(self, plan: Plan, request: ClientRequest, current: Certificate) -> bool:
+        """Whether it ends soon, and a new one would last longer: none outlives its root, a supplied one has its end."""
+        lasts = plan.authority and current.not_after < plan.authority.not_after
+        return bool(lasts) and not request.sources and self._ends_soon(current)
+
+    def _made_of(self, request: ClientRequest) -> tuple[str, str]:
+        return request.origin, options_of(request, self._settings)
 
     def _two_macs(self, request: ClientRequest) -> str:
         """What is wrong with a client that is, or is about to be, on several Macs; empty when it is on one."""
@@ -277,7 +282,9 @@ class _Planner:
             macs[request.serial_number] = ""
         if len(macs) < 2:
             return ""
-        told = [f"{number} ({f'seen as {host}' if host else 'named in clients'})" for number, host in sorted(macs.items())]
+        told = [
+            f"{number} ({f'seen as {host}' if host else 'named in clients'})" for number, host in sorted(macs.items())
+        ]
         return (
             f"{len(macs)} Macs have the identity of {name}: {', '.join(told)}. One identity serves one Mac: give each "
             "Mac a client name of its own, or drop one that is scrapped, with the state forgotten of the module ledger."
@@ -320,16 +327,17 @@ class _Planner:
             root_sha1=authority.root.sha1 if authority else "",
         )
 
-    def _say_refused(self, plan: Plan, current: Certificate) -> None:
-        entry = self._verdict.superseded[current.sha1]
-        plan.revoke.append(Revocation(current, _refused_as(entry), SUPERSEDED))
-        plan.warnings.append(
-            f"{_refused_as(entry)}, which for this store is the current certificate of {current.name}: the store is "
-            f"older than Azure's list, as after the restore of a backup. {current.name} gets a new one."
-        )
+    def _give_up_refused(self, plan: Plan, current: Certificate, reason: str) -> None:
+        entry = _refused_as(self._verdict.superseded[current.sha1])
+        plan.revoke.append(Revocation(current, entry, SUPERSEDED))
+        if reason == "refused_by_azure":
+            plan.warnings.append(
+                f"{entry}, which for this store is the current certificate of {current.name}: the store is older than "
+                f"Azure's list, as after the restore of a backup. {current.name} gets a new one."
+            )
 
     def _say_turns(self, plan: Plan, request: ClientRequest, history: Sequence[Certificate]) -> None:
-        wanted = (request.origin, options_of(request, self._settings))
+        wanted = self._made_of(request)
         if any((c.origin, c.options) == wanted for c in history):
             plan.warnings.append(
                 f"{request.name} is issued anew with options that it had before ({', '.join(options_in(wanted[1]))}). "

@@ -30,7 +30,8 @@ from typing import Any
 from .._x509 import certificates as x509
 from .._x509.text import bare, is_thumbprint, thumbprint
 from ._base import PkiError
-from .store import Certificate, Refusal
+from .database import Place
+from .store import REFUSED, Certificate, Event, Refusal, Store, reading, writing
 
 SUPERSEDED, REVOKED = "superseded", "revoked"
 
@@ -147,6 +148,26 @@ def still_revoked(certificates: Iterable[Certificate], now: datetime) -> list[Ce
     """The client certificates that are revoked and have not ended, by name."""
     found = (c for c in certificates if c.kind == "client" and c.state == "revoked" and c.not_after > now)
     return sorted(found, key=lambda c: (c.name, c.sha1))
+
+
+def unseen(certificates: Iterable[Certificate], events: Iterable[Event], refused: Collection[str]) -> list[str]:
+    """Of what Azure refuses, the client certificates of which that is not written down yet, by their SHA-1."""
+    seen = {event.sha1 for event in events if event.what == REFUSED}
+    return [c.sha1 for c in certificates if c.kind == "client" and c.sha1 in refused and c.sha1 not in seen]
+
+
+def note_refused(place: Place, refused: Collection[str], now: datetime, who: str = "") -> None:
+    """Write down which of our client certificates Azure was seen to refuse, by thumbprint; each once."""
+    with reading(place) as store:
+        if not unseen(store.certificates(), store.events(), refused):
+            return
+    with writing(place, now, who) as store:
+        note_seen(store, unseen(store.certificates(), store.events(), refused))
+
+
+def note_seen(store: Store, sha1s: Iterable[str]) -> None:
+    for sha1 in sha1s:
+        store.note(REFUSED, "seen in Azure", sha1=sha1)
 
 
 def parse_refused(items: Iterable[Any]) -> dict[str, str]:

@@ -120,7 +120,7 @@ def ensure_root(
     check: bool = False,
     make_key: NewKey = keys.new_key,
 ) -> RootResult:
-    """See that the wanted generation is there and is the current one, and that a passphrase, if given, is the right one.
+    """See that the wanted generation is there and is the current one; a passphrase, if given, has to be the right one.
 
     With `check` nothing is written. PkiError when something else is there than what is asked for: a root cannot be
     altered, only followed by another generation.
@@ -184,7 +184,9 @@ def _reason(known: Sequence[Certificate], request: RootRequest, now: datetime) -
     if root.begun(now):
         return ""
     if request.source:
-        raise PkiError(f"The root of generation {newest} begins at {utc_text(root.not_before)}; wait, or set the clock.")
+        raise PkiError(
+            f"The root of generation {newest} begins at {utc_text(root.not_before)}; wait, or set the clock."
+        )
     return "not_yet_valid"
 
 
@@ -215,14 +217,13 @@ def _ask_azure(known: Sequence[Certificate], request: RootRequest) -> list[str]:
     check_clock(request.clock_skew)
     if request.source:
         return []
-    lost = refuse_lost_store(
+    return refuse_lost_store(
         request.trusted,
         {certificate.sha1 for certificate in known},
         request.common_name,
         request.identifier,
         meant=request.new_root or bool(generations(known)),
     )
-    return lost
 
 
 # -- making
@@ -289,19 +290,35 @@ def _ready(
     return Issuance(record, root.pem.encode(), _chain_text(chain), keys.to_der(key) if key else None)
 
 
-def recorded(certificate: certificates.Certificate, **more: Any) -> Certificate:
+def recorded(
+    certificate: certificates.Certificate,
+    *,
+    kind: str,
+    name: str,
+    root_sha1: str,
+    origin: str,
+    options: str,
+    generation: int = 0,
+    reason: str = "",
+) -> Certificate:
     """A certificate as the store has it, with what the certificate itself tells."""
     return Certificate(
         sha1=certificate.sha1,
         sha256=certificate.sha256,
+        kind=kind,
+        name=name,
+        generation=generation,
         serial=certificate.serial,
         subject=certificate.subject,
         common_name=certificate.common_name,
+        root_sha1=root_sha1,
         not_before=certificate.not_before,
         not_after=certificate.not_after,
-        public_key_sha256=keys.fingerprint(certificate.public_key),
         state="issued",
-        **{"generation": 0, "reason": ""} | more,
+        reason=reason,
+        origin=origin,
+        options=options,
+        public_key_sha256=certificate.public_key_sha256,
     )
 
 

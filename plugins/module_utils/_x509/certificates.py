@@ -96,6 +96,12 @@ class Certificate:
     def self_issued(self) -> bool:
         return self.parsed.subject == self.parsed.issuer
 
+    @property
+    def organizational_units(self) -> tuple[str, ...]:
+        """Those of its subject, in their order."""
+        units = self.parsed.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATIONAL_UNIT_NAME)
+        return tuple(str(unit.value) for unit in units)
+
     @cached_property
     def public_key(self) -> CertificatePublicKeyTypes | None:
         """None for a key of a kind that nobody knows, or that is none."""

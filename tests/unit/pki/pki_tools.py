@@ -1,14 +1,14 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the PKI share: a clock, a few RSA keys for all, the openssl and sqlite readers."""
+"""What the tests of the PKI share: a clock, a few RSA keys for all, the openssl reader."""
 
 from __future__ import annotations
 
 import itertools
-import shutil
-import sqlite3
 import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,13 +16,18 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import ensure_clients
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deciding import Settings
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import (
+    Issued,
+    Means,
+    Outcome,
+    end_clients,
+    ensure_clients,
+    identity_of,
+)
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import place_of
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import note_delivery
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.ending import end_clients
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.folder import Folder
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.ledger import Delivery
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.outcome import Outcome
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Settings
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.refusals import parse_refused
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import parse_clients, with_csrs
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import (
     RootRequest,
@@ -30,12 +35,12 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import (
     ensure_root,
     retire_root,
 )
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.telling import tell
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import Certificate, Delivery, reading
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 PASSPHRASE = "correct horse battery staple"
-PASSWORD = "tr0ub4dor"
+TABLES = ("facts", "certificates", "events", "deliveries", "profiles", "packages", "gateway_roots", "refusals")
 
 
 @cache
@@ -58,37 +63,43 @@ def real_now() -> datetime:
 
 
 class Pki:
-    """A PKI folder under test, at a moment that the test sets."""
+    """A store under test, at a moment that the test sets. `azure` is what Azure refuses, its names by thumbprint."""
 
-    def __init__(self, path: Path, now: datetime = NOW) -> None:
-        self.folder = Folder(path)
-        self.path = path
+    def __init__(self, option: str, now: datetime = NOW) -> None:
+        self.option = option
+        self.place = place_of(option)
         self.now = now
+        self.azure: dict[str, str] = {}
 
-    def copy(self, path: Path) -> Pki:
-        """Another folder with the same content: much quicker than making everything again."""
-        shutil.copytree(self.path, path)
-        return Pki(path, self.now)
+    # -- what is done
 
     def root(self, *, check: bool = False, **wanted: Any) -> RootResult:
         request = RootRequest(**({"passphrase": PASSPHRASE} | wanted))
-        return ensure_root(self.folder, request, now=self.now, check=check, make_key=any_key)
+        return ensure_root(self.place, request, now=self.now, check=check, make_key=any_key)
 
     def retire(self, generation: int, **how: Any) -> RootResult:
-        return retire_root(self.folder, generation, now=self.now, **how)
+        return retire_root(self.place, generation, now=self.now, **how)
 
-    def issue(self, *clients: Any, check: bool = False, make_key: Any = any_key, **settings: Any) -> Outcome:
-        wanted = Settings(**({"passphrase": PASSPHRASE, "password": PASSWORD} | settings))
-        return ensure_clients(self.folder, parse_clients(clients), wanted, now=self.now, check=check, make_key=make_key)
-
-    def enrol(self, client: str, request: str, *, check: bool = False) -> Outcome:
-        """Certify the key of a CSR."""
-        wanted = Settings(passphrase=PASSPHRASE, password=PASSWORD)
-        requests = with_csrs(parse_clients([client]), {client: request})
-        return ensure_clients(self.folder, requests, wanted, now=self.now, check=check, make_key=any_key)
+    def issue(
+        self,
+        *clients: Any,
+        check: bool = False,
+        csrs: Mapping[str, str] | None = None,
+        means: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> Outcome:
+        refused = parse_refused({"thumbprint": sha1, "name": name} for sha1, name in self.azure.items())
+        wanted = Settings(refused=refused, **settings)
+        how = Means(**({"passphrase": PASSPHRASE, "new_key": any_key} | dict(means or {})))
+        requests = with_csrs(parse_clients(clients), csrs or {})
+        return ensure_clients(self.place, requests, wanted, how, now=self.now, check=check)
 
     def end(self, *clients: Any, state: str = "revoked", check: bool = False, **more: Any) -> Outcome:
-        return end_clients(self.folder, parse_clients(clients), state, now=self.now, check=check, **more)
+        return end_clients(self.place, parse_clients(clients), state, now=self.now, check=check, **more)
+
+    def tell_azure(self, outcome: Outcome) -> None:
+        """Azure refuses what it is to refuse by this outcome."""
+        self.azure |= {entry["thumbprint"]: entry["name"] for entry in outcome.to_refuse}
 
     def seen(self, host: str, sha1: str = "", status: str = "installed", **more: Any) -> bool:
         """A Mac was seen: as `installed` with a profile that holds this certificate, or as still having another."""
@@ -96,35 +107,64 @@ class Pki:
         values = {"identifier": "com.example.vpn", "serial_number": f"C02{host}", "macos_version": "15.5"}
         values |= {"profile_uuid": uuid, "shown_uuid": uuid if status == "installed" else ""}
         wanted = Delivery("", host, status=status, certificate_sha1=sha1, **(values | more))
-        return note_delivery(self.folder, wanted, self.now)
+        return note_delivery(self.place, wanted, self.now)
 
-    def tell(self, **how: Any) -> dict[str, Any]:
-        return tell(self.folder, now=self.now, **how)
+    # -- what came of it
+
+    def certificates(self, name: str = "") -> list[Certificate]:
+        """Of all, or of one client."""
+        with reading(self.place) as store:
+            return [c for c in store.certificates() if name in ("", c.name)]
+
+    def states(self, name: str) -> list[str]:
+        """Of all certificates of a client, oldest first."""
+        return [certificate.state for certificate in self.certificates(name)]
+
+    def pem(self, sha1: str) -> str:
+        with reading(self.place) as store:
+            return store.texts(sha1)[0].decode()
+
+    def chain(self, sha1: str) -> str:
+        with reading(self.place) as store:
+            return store.texts(sha1)[1].decode()
+
+    def identity(self, name: str) -> Issued:
+        issued = identity_of(self.place, name, PASSPHRASE)
+        assert issued
+        return issued
 
     def sql(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        connection = sqlite3.connect(f"{(self.path / 'ledger.sqlite3').as_uri()}?mode=ro", uri=True)
-        try:
-            return connection.execute(query, values).fetchall()
-        finally:
-            connection.close()
+        with self.place.reading() as transaction:
+            return transaction.execute(query, values) if transaction else []
 
-    def tree(self) -> dict[str, tuple[int, int, bytes]]:
-        """Every file with its mode, its time of change and its content: equal trees mean that nothing was written."""
-        return {
-            str(p.relative_to(self.path)): (
-                p.stat().st_mode,
-                p.stat().st_mtime_ns,
-                b"" if p.is_dir() else p.read_bytes(),
-            )
-            for p in (self.path, *self.path.rglob("*"))
-            if p.exists()
-        }
+    def content(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All that is in the database: equal contents mean that nothing was written."""
+        return {table: sorted(self.sql(f"SELECT * FROM {table}"), key=repr) for table in TABLES} if self.exists else {}
+
+    @property
+    def exists(self) -> bool:
+        with reading(self.place) as store:
+            return store.exists
+
+    def copied_from(self, other: Pki) -> None:
+        """The restore of a backup: what another store holds takes the place of what is here. Both in SQLite."""
+        Path(self.option).write_bytes(Path(other.option).read_bytes())
+
+    def backup(self, path: Path) -> Pki:
+        """A copy of a store in SQLite, at the same moment."""
+        path.write_bytes(Path(self.option).read_bytes())
+        return Pki(str(path), self.now)
 
 
-def openssl(*arguments: str | Path, stdin: str = "") -> str:
+def without_key(certificate: Certificate) -> Certificate:
+    return replace(certificate, has_key=False)
+
+
+def openssl(*arguments: str | Path, stdin: str | bytes = "") -> str:
     """What openssl prints; fails the test when it fails."""
+    content = stdin.encode() if isinstance(stdin, str) else stdin
     done = subprocess.run(
-        ["openssl", *map(str, arguments)], input=stdin, capture_output=True, text=True, check=False, timeout=30
+        ["openssl", *map(str, arguments)], input=content, capture_output=True, check=False, timeout=30
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr.decode()
+    return (done.stdout + done.stderr).decode()

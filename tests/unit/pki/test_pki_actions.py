@@ -5,26 +5,28 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import clients
-from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import keys
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import identities
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
-from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import PASSPHRASE, PASSWORD, any_key
+from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import PASSPHRASE, Pki, any_key, keys
 
 pytestmark = pytest.mark.usefixtures("quick")
 
-ROOT = {"path": "pki", "passphrase": PASSPHRASE}
-CLIENTS = {"path": "pki", "passphrase": PASSPHRASE, "pkcs12_password": PASSWORD}
+ROOT = {"pki": "pki.db", "passphrase": PASSPHRASE}
+CLIENTS = {"pki": "pki.db", "passphrase": PASSPHRASE}
 
 
 @pytest.fixture(autouse=True)
 def _quick_keys_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(keys, "new_key", any_key)
+    keys()  # before it is not possible any more
+    monkeypatch.setattr(rsa, "generate_private_key", lambda public_exponent, key_size: any_key(key_size))
     monkeypatch.chdir(tmp_path)
 
 
@@ -49,15 +51,13 @@ def test_a_whole_life(tmp_path: Path) -> None:
     assert not seen[0]["sha1"]
     assert seen[2]["sha1"]
     assert set(seen[2]) >= {
-        "public_cert_data", "sha1", "sha256", "not_after", "common_name", "certificate_path", "chain_path", "roots",
-        "generation", "state",
+        "public_cert_data", "sha1", "sha256", "not_after", "common_name", "roots", "generation", "state",
     }  # fmt: skip
     entry = seen[3]["clients"]["mac-01"]
     assert set(entry) == {
-        "changed", "reason", "sha1", "serial", "not_after", "pkcs12_path", "certificate_path", "root_sha1",
-        "chain_path", "key_wanted", "spent_keys", "failed", "msg",
+        "changed", "reason", "sha1", "serial", "not_after", "root_sha1", "pkcs12_path", "certificate_path",
+        "key_wanted", "spent_keys", "failed", "msg",
     }  # fmt: skip
-    assert Path(entry["pkcs12_path"]).parent == tmp_path / "pki/clients/mac-01"
     assert seen[3]["diff"]["after"]["mac-01"] == {
         "serial": entry["serial"],
         "not_after": entry["not_after"],
@@ -75,11 +75,11 @@ def test_a_whole_life(tmp_path: Path) -> None:
     assert "is still needed by 2 clients (mac-01, mac-02)" in early["msg"]
     retired = root(args={"generation": 1, "state": "absent", "force": True})
     assert (retired["changed"], retired["state"]) == (True, "retired")
-    ended = issue("mac-01", args={"state": "revoked", "pkcs12_password": None, "passphrase": None})
+    ended = issue("mac-01", args={"state": "revoked", "passphrase": None})
     assert ended["revoked"][0]["name"] == "mac-01"
     assert issue("mac-02", args={"state": "absent"})["clients"]["mac-02"]["reason"] == "removed"
     told = json.dumps([*seen, *rotated, retired, ended])
-    for secret in (PASSPHRASE, PASSWORD, "PRIVATE KEY"):
+    for secret in (PASSPHRASE, "PRIVATE KEY"):
         assert secret not in told
 
 
@@ -89,12 +89,18 @@ def test_errors_are_results(tmp_path: Path) -> None:
     assert "root_certificate" in wrong["msg"]
     assert run_action("root_certificate", ROOT | {"key_source": "x.key"})["failed"]
     assert run_action("root_certificate", ROOT | {"key_size": 1024})["failed"]
-    assert run_action("client_certificates", {"path": "pki"})["failed"]
+    assert run_action("client_certificates", {"pki": "pki.db"})["failed"]
+    password = run_action("client_certificates", CLIENTS | {"clients": ["a"], "export_password": "x"})
+    assert "export_dir" in password["msg"]
+    assert (
+        "set export_password"
+        in run_action("client_certificates", CLIENTS | {"clients": ["a"], "export_dir": "x"})["msg"]
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_progress_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients, "SAY_EVERY", 0.0)
+    monkeypatch.setattr(identities, "SAY_EVERY", 0.0)
     said: list[str] = []
     run_action("root_certificate", ROOT)
     run_action("client_certificates", CLIENTS | {"clients": ["a", "b"]}, said=said)
@@ -102,9 +108,47 @@ def test_progress_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_enterprise_root_by_relative_path(tmp_path: Path) -> None:
-    made = run_action("root_certificate", ROOT | {"path": "first"})
-    (tmp_path / "corp.pem").write_bytes(Path(made["certificate_path"]).read_bytes())
-    (tmp_path / "corp.key").write_bytes(Path(made["certificate_path"]).with_name("root.key").read_bytes())
-    args = {"certificate_source": "corp.pem", "key_source": "corp.key", "key_source_passphrase": PASSPHRASE}
-    taken = run_action("root_certificate", ROOT | args)
+    made = run_action("root_certificate", ROOT | {"pki": "first.db"})
+    (tmp_path / "corp.pem").write_text(Pki(str(tmp_path / "first.db")).pem(made["sha1"]))
+    taken = run_action("root_certificate", ROOT | {"certificate_source": "corp.pem"})
     assert (taken["changed"], taken["sha1"]) == (True, made["sha1"])
+    assert {path.name for path in tmp_path.iterdir()} == {"first.db", "pki.db", "corp.pem"}
+
+
+def test_what_azure_says_reaches_the_store() -> None:
+    """As server_configuration_info returns it: roots with more in them than is needed, entries with any name."""
+    made = run_action("root_certificate", ROOT | {"identifier": "com.example.vpn"})
+    sha1 = run_action("client_certificates", CLIENTS | {"clients": ["mac-01"]})["clients"]["mac-01"]["sha1"]
+    trusted = [
+        {"name": "gone", "public_cert_data": None, "sha1": None, "status": "unreadable"},
+        {"name": "ours", "public_cert_data": made["public_cert_data"], "sha1": made["sha1"], "status": "ok"},
+    ]
+    azure = {"pki": "other.db", "trusted": trusted, "identifier": "com.example.vpn"}
+    lost = run_action("root_certificate", ROOT | azure)
+    assert lost["failed"]
+    assert "Is the store lost" in lost["msg"]
+    assert not Path("other.db").exists()
+    meant = run_action("root_certificate", ROOT | azure | {"new_root": True})
+    assert meant["changed"]
+    assert "can neither renew nor revoke" in meant["warnings"][0]
+    assert not run_action("root_certificate", ROOT | azure | {"pki": "pki.db"})["changed"]
+    ahead = run_action("client_certificates", CLIENTS | {"clients": ["mac-02"], "clock_skew": 301})
+    assert "5 minutes ahead of Azure's" in ahead["msg"]
+    refused = [{"name": "found in a train", "thumbprint": sha1}, {"name": None, "thumbprint": None}, "AB" * 20]
+    told = run_action("client_certificates", CLIENTS | {"clients": ["mac-01"], "refused": refused})
+    assert (told["failed"], told["changed"], told["failures"]) == (False, True, ["mac-01"])
+    assert told["unknown"] == [{"name": "", "thumbprint": "AB" * 20}]
+    assert told["to_refuse"] == [{"name": f"mac-01.revoked-{sha1[:8]}", "thumbprint": sha1}]
+    let_in = run_action(
+        "client_certificates", CLIENTS | {"clients": ["mac-01"], "refused": refused, "readmit": ["mac-01"]}
+    )
+    assert let_in["clients"]["mac-01"]["reason"] == "readmitted"
+    assert "40 hex digits" in run_action("client_certificates", CLIENTS | {"clients": ["a"], "refused": ["x"]})["msg"]
+
+
+def test_the_store_names_who_did_it(tmp_path: Path) -> None:
+    run_action("root_certificate", ROOT)
+    run_action("client_certificates", CLIENTS | {"clients": ["mac-01"]}, task_vars={"awx_user_name": "anna"})
+    who = [name for (name,) in Pki(str(tmp_path / "pki.db")).sql("SELECT who FROM events ORDER BY id")]
+    assert who[0] == getpass.getuser()
+    assert who[1:] == ["anna"]

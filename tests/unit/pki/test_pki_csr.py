@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,12 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import ensure_clients
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deciding import Settings
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.outcome import Entry, Outcome
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import parse_clients, with_csrs
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import Outcome
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Entry
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import csr
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.keys import fingerprint
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
-from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSPHRASE, PASSWORD, Pki, keys, openssl
+from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSPHRASE, Pki, keys, openssl
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -48,9 +45,7 @@ def request(key: Any = None, *, digest: Any = None, name: str = "somebody", exte
 
 
 def wish(pki: Pki, csrs: dict[str, str], *clients: Any, check: bool = False, **more: Any) -> Outcome:
-    requests = with_csrs(parse_clients(clients or list(csrs)), csrs)
-    wanted = Settings(**({"passphrase": PASSPHRASE} | more))
-    return ensure_clients(pki.folder, requests, wanted, now=pki.now, check=check)
+    return pki.issue(*(clients or csrs), csrs=csrs, check=check, **more)
 
 
 def one(pki: Pki, text: str = "", **more: Any) -> Entry:
@@ -60,7 +55,7 @@ def one(pki: Pki, text: str = "", **more: Any) -> Entry:
 # -- what is in the certificate
 
 
-def test_only_the_public_key_is_taken_from_the_request(rooted: Pki) -> None:
+def test_only_the_public_key_is_taken_from_the_request(rooted: Pki, tmp_path: Path) -> None:
     """The request asks to be a CA of another name, for servers; openssl reads what has become of that."""
     text = request(
         name="gateway.example.com",
@@ -72,8 +67,9 @@ def test_only_the_public_key_is_taken_from_the_request(rooted: Pki) -> None:
     )
     root = rooted.root().current
     entry = wish(rooted, {"mac-01": text}, {"name": "mac-01", "sans": ["mac-01.example.com"]}).entries["mac-01"]
-    assert (entry.changed, entry.reason, entry.pkcs12_path, entry.key_wanted) == (True, "missing", "", False)
-    seen = openssl("x509", "-in", entry.certificate_path, "-noout", "-text")
+    assert (entry.changed, entry.reason, entry.key_wanted) == (True, "missing", False)
+    pem = rooted.pem(entry.sha1)
+    seen = openssl("x509", "-noout", "-text", stdin=pem)
     assert re.search(r"Subject: CN ?= ?mac-01\n", seen)
     assert "gateway" not in seen
     assert "mac-02" not in seen
@@ -81,19 +77,12 @@ def test_only_the_public_key_is_taken_from_the_request(rooted: Pki) -> None:
     assert "TLS Web Server" not in seen
     assert re.search(r"Extended Key Usage: ?\n\s+TLS Web Client Authentication\n", seen)
     assert re.search(r"Subject Alternative Name: ?\n\s+DNS:mac-01, DNS:mac-01\.example\.com\n", seen)
-    verified = openssl(
-        "verify",
-        "-no_check_time",
-        "-purpose",
-        "sslclient",
-        "-CAfile",
-        str(rooted.folder.root_files(root["sha1"]).certificate),
-        entry.certificate_path,
-    )
+    (tmp_path / "root.pem").write_text(rooted.pem(root["sha1"]))
+    verified = openssl("verify", "-no_check_time", "-purpose", "sslclient", "-CAfile", tmp_path / "root.pem", stdin=pem)
     assert verified.strip().endswith("OK")
-    mine = x509.load_pem_x509_certificate(Path(entry.certificate_path).read_bytes()).public_key()
+    mine = x509.load_pem_x509_certificate(pem.encode()).public_key()
     assert mine == keys()[0].public_key()
-    assert not list(rooted.path.glob("clients/*/*.p12"))
+    assert rooted.identity("mac-01").identity is None
 
 
 # -- hostile requests
@@ -127,11 +116,11 @@ def test_a_key_that_azure_or_we_do_not_take_is_refused(rooted: Pki, kind: str, s
     assert entry.failed
     assert says in entry.msg
     assert "mac-01" in entry.msg
-    assert not (rooted.path / "clients").exists()
+    assert rooted.certificates("mac-01") == []
 
 
-def test_a_weak_signature_is_refused(rooted: Pki) -> None:
-    key = rooted.path.parent / "key.pem"
+def test_a_weak_signature_is_refused(rooted: Pki, tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
     openssl("genrsa", "-out", str(key), "2048")
     text = openssl("req", "-new", "-key", str(key), "-subj", "/CN=x", "-sha1")
     assert "SHA-256 or better" in one(rooted, text).msg
@@ -208,7 +197,7 @@ def test_without_a_request_it_is_said_whether_one_is_wanted(rooted: Pki) -> None
         "",
         False,
     )
-    assert not (rooted.path / "clients").exists()
+    assert rooted.certificates("mac-01") == []
 
     issued = one(rooted, request(keys()[0]))
     for text in ("", request(keys()[0])):
@@ -254,51 +243,44 @@ def test_options_and_rotation_and_the_way_back(rooted: Pki) -> None:
     assert wish(rooted, {"mac-01": ""}, {"name": "mac-01", "sans": ["b.example.com"]}).entries["mac-01"].key_wanted
     made = rooted.issue("mac-01").entries["mac-01"]
     assert made.changed
-    assert made.pkcs12_path
+    assert rooted.identity("mac-01").identity
     back = one(rooted)
     assert (back.key_wanted, back.reason) == (True, "options_changed")
     assert one(rooted, request(keys()[1])).reason == "options_changed"
-    assert not Path(made.pkcs12_path).exists()
+    assert rooted.identity("mac-01").identity is None
     rooted.root(generation=2)
     assert one(rooted).reason == "root_rotated"
 
 
-def test_no_password_is_needed_and_a_passphrase_only_to_sign(rooted: Pki) -> None:
+def test_a_passphrase_is_needed_only_to_sign(rooted: Pki) -> None:
+    nothing = {"means": {"passphrase": None}}
     with pytest.raises(UserVpnError, match="passphrase"):
-        one(rooted, GOOD, passphrase=None)
+        one(rooted, GOOD, **nothing)
     assert one(rooted, GOOD).changed
-    assert not one(rooted, GOOD, passphrase=None).changed
-    mixed = wish(rooted, {"mac-01": GOOD}, "mac-01", "mac-02", password=PASSWORD).entries
-    assert mixed["mac-02"].pkcs12_path
-
-
-def test_a_lost_certificate_file_is_written_again(rooted: Pki) -> None:
-    entry = one(rooted, GOOD)
-    Path(entry.certificate_path).unlink()
-    assert one(rooted, GOOD).reason == "missing"
-    assert Path(entry.certificate_path).exists()
-    assert one(rooted, GOOD).changed is False
+    assert not one(rooted, GOOD, **nothing).changed
+    wish(rooted, {"mac-01": GOOD}, "mac-01", "mac-02")
+    assert rooted.identity("mac-02").identity
 
 
 def test_bad_input_is_one_sentence(rooted: Pki) -> None:
     with pytest.raises(UserVpnError, match="csrs names the client 'mac-09', which is not in clients"):
         wish(rooted, {"mac-09": GOOD}, "mac-01")
-    (both,) = with_csrs(parse_clients([{"name": "mac-01", "pkcs12_source": "/nowhere.p12"}]), {"mac-01": GOOD})
-    wanted = Settings(passphrase=PASSPHRASE, password=PASSWORD)
-    assert "leave one out" in ensure_clients(rooted.folder, [both], wanted, now=rooted.now).entries["mac-01"].msg
-    alone = replace(both, pkcs12_source=None)
-    assert not ensure_clients(rooted.folder, [alone], wanted, now=rooted.now).entries["mac-01"].failed
+    both = {"name": "mac-01", "pkcs12_source": "/nowhere.p12"}
+    assert "leave one out" in wish(rooted, {"mac-01": GOOD}, both).entries["mac-01"].msg
+    assert not wish(rooted, {"mac-01": GOOD}, "mac-01").entries["mac-01"].failed
 
 
 def test_the_action_takes_the_requests_by_name(rooted: Pki) -> None:
-    args = {"path": str(rooted.path), "passphrase": PASSPHRASE, "clients": ["mac-01"], "csrs": {"mac-01": ""}}
+    args = {"pki": rooted.option, "passphrase": PASSPHRASE, "clients": ["mac-01"], "csrs": {"mac-01": ""}}
     seen = run_action("client_certificates", args)
     assert not seen["changed"]
     assert seen["clients"]["mac-01"]["key_wanted"] is True
     signed = run_action("client_certificates", args | {"csrs": {"mac-01": GOOD}})
     assert signed["changed"]
-    options = json.loads(rooted.sql("SELECT options FROM certificates WHERE kind = 'client'")[0][0])
-    assert options == {"key_size": 2048, "sans": [], "key": fingerprint(keys()[0].public_key())}
+    (certificate,) = rooted.certificates("mac-01")
+    assert json.loads(certificate.options) == {"key_size": 2048, "sans": []}
+    assert certificate.origin == "enrolled"
+    assert certificate.public_key_sha256 == fingerprint(keys()[0].public_key())
 
 
 # -- batches
@@ -313,7 +295,7 @@ def test_a_batch_is_decided_before_the_keys_are_made(rooted: Pki) -> None:
         "a": (True, False), "b": (False, False), "c": (False, False),
     }  # fmt: skip
     assert [(d["name"], d["reason"]) for d in first.deferred] == [("b", "expiring"), ("c", "expiring")]
-    assert all(e.sha1 and e.certificate_path for e in first.entries.values())
+    assert all(entry.sha1 for entry in first.entries.values())
     assert [len(first.entries[name].spent_keys) for name in names] == [1, 0, 0]
 
     # The key of b waits on its Mac for somebody to approve the profile; c has made a new one, as its profile changes.
@@ -339,16 +321,15 @@ def test_the_second_call_of_a_run_keeps_to_the_choice_of_the_first(rooted: Pki) 
     assert [d["name"] for d in rooted.issue(*names, defer=later).deferred] == ["b", "c"]
 
 
-def test_who_moves_its_key_or_has_lost_its_certificate_is_not_put_off(rooted: Pki) -> None:
+def test_who_moves_its_key_is_not_put_off(rooted: Pki) -> None:
     rooted.issue("a", "b")
-    wish(rooted, {"c": request(keys()[0]), "d": request(keys()[1])})
+    new = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _unused in range(2)]
+    assert wish(rooted, {"c": request(keys()[0])}).failures == ["c"]  # a key that was made here is on no Mac
+    wish(rooted, {"c": request(new[0]), "d": request(new[1])})
     rooted.now += 340 * DAY
     moved = wish(rooted, {"a": "", "b": ""}, renew_batch=1)  # from the controller to the Macs
     assert [e.key_wanted for e in moved.entries.values()] == [True, True]
     assert rooted.issue("c", "d", renew_batch=1, check=True).deferred == []  # and back
-    file = Path(wish(rooted, {"d": ""}, renew_batch=1).entries["d"].certificate_path)
-    file.unlink()
-    kept = wish(rooted, {"c": "", "d": ""}, renew_batch=1).entries["d"]
-    assert (kept.key_wanted, file.exists()) == (False, True)
+    assert not wish(rooted, {"c": "", "d": ""}, renew_batch=1).entries["d"].key_wanted
     rooted.now += 30 * DAY
     assert wish(rooted, {"c": "", "d": ""}, renew_batch=1).deferred == []

@@ -17,8 +17,8 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import Pk
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import (
     ClientRequest,
     parse_clients,
-    refusals,
     suggestion,
+    unusable,
 )
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import Pki
 
@@ -26,7 +26,7 @@ ALLOWED = set(string.ascii_letters + string.digits + ".-")
 
 
 def refused(*names: str, known: tuple[str, ...] = ()) -> dict[str, str]:
-    return refusals([ClientRequest(name) for name in names], known)
+    return unusable([ClientRequest(name) for name in names], known)
 
 
 @given(st.one_of(st.text(max_size=80), st.text(alphabet=sorted(ALLOWED), max_size=70)))
@@ -90,7 +90,7 @@ def test_capitals_do_not_make_another_client() -> None:
 
 @pytest.mark.parametrize("san", ["", "with space", "ümlaut", "a@b", "x" * 254, "*.example.com"])
 def test_other_dns_names_are_checked_too(san: str) -> None:
-    reason = refusals(parse_clients([{"name": "mac-01", "sans": ["ok.example.com", san]}]), ())["mac-01"]
+    reason = unusable(parse_clients([{"name": "mac-01", "sans": ["ok.example.com", san]}]), ())["mac-01"]
     assert "is no DNS name; correct or remove it" in reason
 
 
@@ -102,11 +102,16 @@ def test_other_dns_names_are_checked_too(san: str) -> None:
         ({"name": None}, "or a dictionary with the key name"),
         (["mac-01"], "or a dictionary with the key name"),
         ({"name": "x", "sans": "y"}, "sans .* must be a list"),
+        ({"name": "x", "pkcs12_password": "y"}, "unknown key pkcs12_password"),
     ],
 )
 def test_items_that_are_no_clients(item: Any, words: str) -> None:
     with pytest.raises(PkiError, match=words):
         parse_clients([item])
+
+
+def test_a_common_name_is_for_supplied_certificates() -> None:
+    assert "Remove common_name" in unusable(parse_clients([{"name": "mac-01", "common_name": "anna"}]), ())["mac-01"]
 
 
 def test_a_number_is_a_name() -> None:
@@ -116,10 +121,10 @@ def test_a_number_is_a_name() -> None:
 def test_one_bad_name_fails_alone(rooted: Pki) -> None:
     bad = ["bad name", "mac-02", "MAC-02", "x" * 300]
     for check in (True, False):
-        outcome = rooted.issue("mac-01", *bad, {"name": "mac-03", "pkcs12_password": ""}, check=check)
+        outcome = rooted.issue("mac-01", *bad, {"name": "mac-03", "pkcs12_source": "/nowhere"}, check=check)
         assert outcome.failures == sorted([*bad, "mac-03"])
         assert outcome.entries["mac-01"].changed
-        assert "pkcs12_password of mac-03" in outcome.entries["mac-03"].msg
-        assert all(re.search(r"(set|give) ", outcome.entries[name].msg) for name in outcome.failures)
-    assert [p.name for p in rooted.path.glob("clients/*")] == ["mac-01"]
+        assert "/nowhere cannot be read" in outcome.entries["mac-03"].msg
+        assert all(re.search(r"(set|give) ", outcome.entries[name].msg) for name in bad)
+    assert {c.name for c in rooted.certificates() if c.kind == "client"} == {"mac-01"}
     assert list(outcome.diff()[1]) == ["mac-01"]
