@@ -11,24 +11,31 @@ module: client_certificates
 short_description: Keep the certificates of all VPN clients
 version_added: 1.0.0
 description:
-  - Gives every client a certificate and a key, in a PKCS#12 file that every macOS opens. One call serves the whole
-    fleet, on all cores of the controller.
+  - Gives every client a certificate and a key. One call serves the whole fleet, on all cores of the controller, and
+    enters all that it does into the store at once, or nothing.
   - A client whose identity is valid keeps it, untouched. A new one is made only for a reason, which is returned.
   - The certificate is RSA with SHA-256, has the client's name as its common name and as its first DNS alternative
     name, and the extended key usage clientAuth. It does not outlive the root. It starts one hour in the past, for Macs
     whose clock is behind.
-  - The private key lies in the PKCS#12 file and nowhere else.
-  - A client that cannot be served, because of its name for example, fails alone. See RV(failures). Only
-    O(state=revoked) is all or nothing.
+  - The private key lies in the store and nowhere else, as a PKCS#12 identity that every macOS opens, sealed under
+    O(passphrase). Its PKCS#12 password is made for this one identity, and nobody ever needs it. For files to be brought
+    to a Mac by hand, see O(export_dir).
+  - A client that was revoked gets no new identity, unless O(readmit) names it.
+  - A certificate that Azure refuses, see O(refused), or that is not valid yet, because it was issued while the clock
+    was wrong, is never the current one of its client.
+  - One identity serves one Mac. A client whose certificate was seen on two Macs, by their serial numbers, gets no new
+    one before one of them is forgotten, see M(vwan.user_vpn.ledger).
+  - A client that cannot be served, because of its name for example, fails alone. See RV(failures).
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:
   - vwan.user_vpn.attributes
   - vwan.user_vpn.attributes.controller
+  - vwan.user_vpn.pki
 attributes:
   check_mode:
     support: full
-    details: The serial, the fingerprint and the paths of a certificate that is still to be made are empty.
+    details: The serial and the fingerprint of a certificate that is still to be made are empty.
   diff_mode:
     support: full
     details: Shows serial, end and reason of each certificate.
@@ -37,23 +44,20 @@ attributes:
 requirements:
   - cryptography >= 42
 options:
-  path:
-    description: The PKI folder on the controller, made by M(vwan.user_vpn.root_certificate).
-    type: path
-    required: true
   clients:
     description:
       - The clients, one per Mac. Each is a name, or a dictionary with the key C(name).
       - A name has 1 to 64 letters, digits, dots and dashes, and begins and ends with a letter or a digit. No name may
         occur twice, capitals do not count.
       - C(sans) is a list of further DNS alternative names.
-      - C(pkcs12_password) takes the place of O(pkcs12_password) for this client.
+      - C(serial_number) is that of the Mac, if it is known. Then a second Mac is noticed before it was seen.
       - C(pkcs12_source) is a PKCS#12 file with an identity that an enterprise CA has issued, in any form.
         C(source_password) opens it.
       - C(certificate_source) and C(key_source) are such an identity in two files, PEM or DER. C(source_password) opens
         the key, if it is encrypted.
       - A supplied identity is checked, and encoded in the form that every macOS opens. It is taken in again when its
-        file has changed. It must have been issued by the current root or a CA of its chain.
+        file has changed. It must have been issued by the current root or a CA of its chain, and have the client's name
+        as its common name, or C(common_name) where that is another one.
       - Required, except with O(thumbprints).
     type: list
     elements: raw
@@ -61,11 +65,10 @@ options:
     description:
       - With O(state=revoked), the SHA-1 of single certificates to mark as revoked, for example those of RV(revocable).
         The other certificates of their clients stay as they are.
-      - Capitals, blanks, colons, dashes and invisible marks do not matter. One of no known client certificate fails.
     type: list
     elements: str
   reason:
-    description: With O(state=revoked), why, in words for the ledger.
+    description: With O(state=revoked), why, in words for the store.
     type: str
   csrs:
     description:
@@ -77,18 +80,12 @@ options:
         and its request are needed.
       - A new certificate needs a new key. A request with a key that has had another certificate, of this client or of
         any other, is refused.
-      - No PKCS#12 file is written for these clients.
     type: dict
     default: {}
   passphrase:
-    description: Decrypts the key of the root. Required only when a certificate is to be issued.
-    type: str
-  pkcs12_password:
     description:
-      - Encrypts the PKCS#12 files. Printable ASCII, at least one character, because macOS does not open others.
-      - When it changes, all clients get new certificates, with the reason V(options_changed). The old password, which
-        would be needed to keep the keys, is not stored anywhere.
-      - Required with O(state=present), except when each client has its own, or is named in O(csrs).
+      - Opens the key of the root, and seals new private keys. Required only when a certificate is to be issued, or an
+        identity to be exported.
     type: str
   valid_days:
     description: For how many days a new certificate is valid. Existing ones stay as they are.
@@ -105,7 +102,7 @@ options:
     description:
       - Renew at most so many certificates in one call, those that end first. The others are named in RV(deferred), and
         keep their identities until a later run; so every run changes something until all are renewed.
-      - A client that has no certificate, or none that is valid and opens with the password, is served at once.
+      - A client that has no certificate, or none that works, is served at once.
       - A client that O(csrs) names without a CSR counts as soon as it wants a new key, and keeps its place until its
         CSR has come. One whose CSR is for a new key is served at once.
       - With V(0) all are renewed at once.
@@ -130,16 +127,50 @@ options:
         certificates. A real run fails when another generation is the current one.
       - Without it, the current generation signs, whichever it is.
     type: int
+  refused:
+    description:
+      - What Azure refuses, as RV(vwan.user_vpn.server_configuration_info#module:configurations[].revoked) has it. Each is
+        a SHA-1 thumbprint, or a dictionary with C(thumbprint) and C(name).
+      - If Azure refuses the current certificate of a client as a superseded one, by its name there, see
+        RV(to_refuse), the store is older than Azure's list, and the client gets a new certificate. Refused under any
+        other name, it counts as revoked, and the client fails.
+      - What Azure refuses and the store does not know is noted, see RV(unknown). If its name says that the client was
+        revoked with it, that client fails, too.
+    type: list
+    elements: raw
+    default: []
+  readmit:
+    description: Names of clients that were revoked and get a new identity all the same. What was revoked stays refused.
+    type: list
+    elements: str
+    default: []
+  clock_skew:
+    description:
+      - By how many seconds the clock of the controller is ahead of Azure's, as
+        RV(vwan.user_vpn.server_configuration_info#module:clock_skew). With more than five minutes, in either direction,
+        nothing is issued.
+    type: int
+  export_dir:
+    description:
+      - A folder on the controller for those who follow Microsoft's article by hand. Of each client it gets C(NAME.cer),
+        the certificate as PEM, and C(NAME.p12), the identity under O(export_password), both for their owner alone.
+      - Files that are those of the current certificate, and open with this password, are left as they are.
+      - With another O(state), the files of the clients are deleted from it.
+    type: path
+  export_password:
+    description: Encrypts the exported identities. Printable ASCII, because macOS opens no other. Required with
+      O(export_dir) and O(state=present).
+    type: str
   state:
     description:
       - V(present) sees that each client has a valid identity. A certificate that is replaced stays valid for the Mac
-        that still has it. Once the new one has been verified there, see O(vwan.user_vpn.mac_profile#module:ledger), the
+        that still has it. Once the new one has been verified there, see O(vwan.user_vpn.mac_profile#module:pki), the
         old one is among RV(revocable).
       - V(revoked) marks all certificates of each client that are still valid as revoked, and destroys its key. Azure
-        has to be told, see RV(revoked). A name that is not known fails with the names that come nearest, and then
-        nobody is revoked. With O(state=present) the same name gets a new identity later.
-      - V(absent) removes the identity of each client from the folder. The ledger keeps its certificates, and they stay
-        valid. A name that is not known is a warning.
+        has to be told, see RV(to_refuse). A client that is not known is an error, and nobody is revoked then. With
+        O(state=present) the same name fails from then on, see O(readmit).
+      - V(absent) removes the identity of each client from the store. The store keeps its certificates, and they stay
+        valid.
     type: str
     choices: [present, revoked, absent]
     default: present
@@ -152,19 +183,17 @@ EXAMPLES = r"""
   hosts: localhost
   gather_facts: false
   vars:
-    passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_ROOT_PASSPHRASE', default='only for trying it out') }}"
-    pkcs12_password: "{{ lookup('ansible.builtin.env', 'USER_VPN_PKCS12_PASSWORD', default='only for trying it out') }}"
+    passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_PASSPHRASE', default='only for trying it out') }}"
   tasks:
-    - name: Keep the PKI folder and its root
+    - name: Keep the store and its root
       vwan.user_vpn.root_certificate:
-        path: ~/user-vpn-pki
+        pki: ~/user-vpn.db
         passphrase: "{{ passphrase }}"
 
     - name: Keep one identity per Mac
       vwan.user_vpn.client_certificates:
-        path: ~/user-vpn-pki
+        pki: ~/user-vpn.db
         passphrase: "{{ passphrase }}"
-        pkcs12_password: "{{ pkcs12_password }}"
         clients:
           - mac-01
           - mac-02.example.com
@@ -182,14 +211,14 @@ EXAMPLES = r"""
   tasks:
     - name: Note that it is revoked, and destroy its key
       vwan.user_vpn.client_certificates:
-        path: ~/user-vpn-pki
+        pki: ~/user-vpn.db
         clients: [mac-02.example.com]
         state: revoked
       register: stolen
 
-    - name: Show the thumbprints that Azure has to refuse
+    - name: Show what Azure has to refuse, and under which names
       ansible.builtin.debug:
-        msg: "{{ stolen.revoked | map(attribute='sha1') | list }}"
+        msg: "{{ stolen.to_refuse }}"
 """
 
 RETURN = r"""
@@ -204,8 +233,10 @@ clients:
       returned: success
     reason:
       description:
-        - Why the client has got, or gets, a new identity. V(missing), V(revoked), V(root_rotated), V(options_changed)
-          or V(expiring); empty when it has not. V(new_key) when the key on the Mac is another one.
+        - Why the client has got, or gets, a new identity. V(missing), V(readmitted), V(refused_by_azure),
+          V(not_yet_valid), V(root_rotated), V(options_changed) or V(expiring); empty when it has not. V(new_key) when
+          the key on the Mac is another one.
+        - V(exported) when only its files in O(export_dir) were written.
         - V(revoked) and V(removed) after O(state=revoked) and O(state=absent).
       type: str
       returned: success
@@ -221,20 +252,16 @@ clients:
       description: When the certificate ends, UTC.
       type: str
       returned: success
-    pkcs12_path:
-      description: The PKCS#12 file. A renewal makes a new one. Empty when the private key was made elsewhere.
-      type: str
-      returned: success
-    certificate_path:
-      description: The certificate as PEM.
-      type: str
-      returned: success
     root_sha1:
       description: The SHA-1 fingerprint of its root.
       type: str
       returned: success
-    chain_path:
-      description: The CAs between the root and the client, which the Mac needs too, as PEM. Empty when there are none.
+    pkcs12_path:
+      description: The file with its identity in O(export_dir). Empty without it, and when the key was made elsewhere.
+      type: str
+      returned: success
+    certificate_path:
+      description: The file with its certificate in O(export_dir). Empty without it.
       type: str
       returned: success
     key_wanted:
@@ -262,10 +289,9 @@ clients:
       sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
       serial: 08BCA6D1A05886EAAF2738D879B970D3
       not_after: "2027-11-22T12:00:00Z"
-      pkcs12_path: /home/anna/user-vpn-pki/clients/mac-01/BB70DDA1AF05C6B064BB1FB8530A156D625C9A49.p12
-      certificate_path: /home/anna/user-vpn-pki/clients/mac-01/BB70DDA1AF05C6B064BB1FB8530A156D625C9A49.pem
       root_sha1: 946B00EBC1FA88F48EEECF000329D37B482B468C
-      chain_path: ""
+      pkcs12_path: ""
+      certificate_path: ""
       key_wanted: false
       spent_keys: []
       failed: false
@@ -276,11 +302,6 @@ failures:
   type: list
   elements: str
   sample: []
-path:
-  description: The PKI folder, for O(vwan.user_vpn.mac_profile#module:ledger).
-  returned: success
-  type: str
-  sample: /home/anna/user-vpn-pki
 deferred:
   description: The renewals that O(renew_batch) leaves to later runs, the most urgent first.
   returned: success
@@ -325,7 +346,7 @@ revocable:
       returned: success
   sample: []
 revoked:
-  description: The certificates in the folder that have been revoked and have not ended, also of clients that are not
+  description: The certificates in the store that have been revoked and have not ended, also of clients that are not
     named here. Azure has to refuse them by thumbprint.
   returned: success
   type: list
@@ -352,4 +373,40 @@ revoked:
       sha1: 2297E1F3C7FB32AB27A22D5C0F6BD14B5BD71DD9
       serial: 78C1FA1F3D319D9D0D728B8A9DACF425
       not_after: "2027-11-22T12:00:00Z"
+to_refuse:
+  description:
+    - The same, fit for O(vwan.user_vpn.server_configuration_certificates#module:revoked). The names tell a later run
+      what an entry is for, even if the store was lost by then.
+    - V(NAME.superseded-XXXXXXXX) is of a certificate whose successor was verified on the Mac,
+      V(NAME.revoked-XXXXXXXX) of one that was revoked with its client.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name in Azure.
+      type: str
+      returned: success
+    thumbprint:
+      description: The thumbprint.
+      type: str
+      returned: success
+  sample:
+    - name: mac-02.example.com.revoked-2297E1F3
+      thumbprint: 2297E1F3C7FB32AB27A22D5C0F6BD14B5BD71DD9
+unknown:
+  description: What O(refused) has and the store does not know.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name in Azure.
+      type: str
+      returned: success
+    thumbprint:
+      description: The thumbprint.
+      type: str
+      returned: success
+  sample: []
 """

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: root_certificate
-short_description: Keep a PKI folder and its client root certificate
+short_description: Keep the client root certificate, and the store that it is in
 version_added: 1.0.0
 description:
-  - Makes a PKI folder on the controller, and in it the root certificate that signs the certificates of the VPN
-    clients. Azure trusts the clients of this root once its public part, RV(public_cert_data), is in the User VPN
+  - Makes the root certificate that signs the certificates of the VPN clients, and the store for both where there is
+    none yet. Azure trusts the clients of this root once its public part, RV(public_cert_data), is in the User VPN
     configuration.
   - The root is RSA with SHA-256, as in Microsoft's article on generating certificates for point-to-site. Its key lies
-    in the folder, encrypted with O(passphrase), and is as safe as that passphrase is long.
+    in the store, sealed under O(passphrase) as all private keys there, and is as safe as that passphrase is long.
+  - A root that is made here bears a mark, the organizational unit V(vwan.user_vpn) with O(identifier), by which a lost
+    store is noticed. See O(trusted).
   - Several generations of the root live side by side. To rotate the root, raise O(generation) by one. Let Azure trust
     both, issue the client certificates again, bring them to the Macs, and then retire the older generation with
     O(state=absent).
   - An enterprise root is taken in with O(certificate_source).
-  - The folder also holds the ledger, which knows every certificate ever issued, and needs a backup. The file system of
-    the folder needs locks that work (local, or NFSv4).
+  - The store knows every certificate ever issued, and needs a backup, see M(vwan.user_vpn.ledger).
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:
   - vwan.user_vpn.attributes
   - vwan.user_vpn.attributes.controller
+  - vwan.user_vpn.pki
 attributes:
   check_mode:
     support: full
@@ -38,20 +40,21 @@ attributes:
 requirements:
   - cryptography >= 42
 options:
-  path:
-    description:
-      - The PKI folder on the controller. It is made when it is missing, for its owner alone.
-      - A folder that holds other files is refused.
-    type: path
-    required: true
   common_name:
     description: The name of the root. Not used with O(certificate_source).
     type: str
     default: P2SRootCert
+  identifier:
+    description:
+      - The identifier of the profiles of these Macs, as O(vwan.user_vpn.mobileconfig#module:identifier). It goes into
+        the mark of a root that is made, and tells fleets apart that share a User VPN configuration.
+    type: str
+    default: ""
   passphrase:
     description:
-      - Encrypts the key of the root. It is checked in every run.
-      - Required with O(state=present), except for a O(certificate_source) without O(key_source).
+      - Seals every private key in the store. At least 12 characters. All modules that touch a private key need the
+        same one; to change it, see M(vwan.user_vpn.ledger).
+      - Required when a root with a key is made or taken in. If it is given, it is checked.
     type: str
   key_size:
     description: The size of the RSA key in bits. Not used with O(certificate_source).
@@ -70,7 +73,8 @@ options:
     default: 1
   certificate_source:
     description:
-      - A file on the controller with an existing root certificate, PEM or DER. It has to be self-signed.
+      - A file on the controller with an existing root certificate. It has to be self-signed. What Azure trusts already,
+        see O(trusted), is taken as it is.
       - Its key is given as O(key_source). Without it, the client identities have to be supplied to
         M(vwan.user_vpn.client_certificates) as files.
     type: path
@@ -84,15 +88,34 @@ options:
     description: Decrypts O(key_source).
     type: str
   chain_source:
-    description: A PEM file with the CAs between the root and the clients, the issuing CA first. The Macs need them
-      too, see RV(chain_path).
+    description: A file with the CAs between the root and the clients, the issuing CA first. The Macs get them, too.
     type: path
+  trusted:
+    description:
+      - The roots that Azure trusts, as RV(vwan.user_vpn.server_configuration_info#module:configurations[].roots) has
+        them. Only their C(public_cert_data) matters.
+      - If this store is about to make its first root, and Azure trusts one with the same mark that the store does not
+        know, the module fails. That store is lost, or it was in a job's container, or O(pki) names another one. Roots
+        of others do not matter.
+    type: list
+    elements: dict
+    default: []
+  new_root:
+    description: A new root is meant, although Azure trusts one of this collection that the store does not know.
+    type: bool
+    default: false
+  clock_skew:
+    description:
+      - By how many seconds the clock of the controller is ahead of Azure's, as
+        RV(vwan.user_vpn.server_configuration_info#module:clock_skew). With more than five minutes, in either direction,
+        no root is made.
+    type: int
   state:
     description:
       - V(present) keeps the generation.
-      - V(absent) retires it. Its key is destroyed, its certificate stays in the ledger. That fails while a client
+      - V(absent) retires it. Its key is destroyed, its certificate stays in the store. That fails while a client
         needs it, because a valid certificate comes from it that is the current one, or whose successor has not been
-        verified on the Mac, see O(vwan.user_vpn.mac_profile#module:ledger).
+        verified on the Mac, see O(vwan.user_vpn.mac_profile#module:pki).
     type: str
     choices: [present, absent]
     default: present
@@ -113,11 +136,11 @@ EXAMPLES = r"""
   hosts: localhost
   gather_facts: false
   tasks:
-    - name: Keep the PKI folder and its root
+    - name: Keep the store and its root
       vwan.user_vpn.root_certificate:
-        path: ~/user-vpn-pki
+        pki: ~/user-vpn.db
         generation: "{{ generation | default(1) }}"
-        passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_ROOT_PASSPHRASE', default='only for trying it out') }}"
+        passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_PASSPHRASE', default='only for trying it out') }}"
       register: root
 
     - name: Show what Azure is to trust
@@ -130,7 +153,7 @@ EXAMPLES = r"""
   tasks:
     - name: Destroy its key
       vwan.user_vpn.root_certificate:
-        path: ~/user-vpn-pki
+        pki: ~/user-vpn.db
         generation: 1
         state: absent
       when: generation | default(1) | int > 1
@@ -143,7 +166,9 @@ generation:
   type: int
   sample: 1
 state:
-  description: Of this generation, V(current), V(previous) or V(retired).
+  description: >-
+    Of this generation, V(current), V(previous), V(retired), or V(not_yet_valid) when it was made while the clock was
+    wrong; such a root is retired and made anew.
   returned: success, except for a generation that has never been
   type: str
   sample: current
@@ -155,8 +180,7 @@ common_name:
 public_cert_data:
   description:
     - The root as Azure wants it, in one line, Base64 of DER.
-    - Empty in check mode, when the root is still to be made. So are RV(sha1), RV(sha256), RV(not_after) and
-      RV(certificate_path).
+    - Empty in check mode, when the root is still to be made. So are RV(sha1), RV(sha256) and RV(not_after).
   returned: success, except for a generation that has never been
   type: str
   sample: MIIC5zCCAc+gAwIBAgIQFvz
@@ -175,17 +199,6 @@ not_after:
   returned: success, except for a generation that has never been
   type: str
   sample: "2036-11-19T12:00:00Z"
-certificate_path:
-  description: The PEM file of the root.
-  returned: success, except for a generation that has never been
-  type: str
-  sample: /home/anna/user-vpn-pki/roots/946B00EBC1FA88F48EEECF000329D37B482B468C/root.pem
-chain_path:
-  description: The PEM file of the CAs between the root and the clients, the issuing CA first. Empty when there are
-    none.
-  returned: success, except for a generation that has never been
-  type: str
-  sample: ""
 roots:
   description: All generations, oldest first, each with the keys above.
   returned: success
@@ -199,6 +212,4 @@ roots:
       sha1: 946B00EBC1FA88F48EEECF000329D37B482B468C
       sha256: CB94AA6760E41ECCEB47BFD6B8181F132AFB3C00968B622302AF4CD045F8D2C7
       not_after: "2036-11-19T12:00:00Z"
-      certificate_path: /home/anna/user-vpn-pki/roots/946B00EBC1FA88F48EEECF000329D37B482B468C/root.pem
-      chain_path: ""
 """

@@ -224,4 +224,12 @@ configurations:
       usable_by_macs: true
       problems: []
       advice: []
+clock_skew:
+  description:
+    - By how many seconds the clock of the controller is ahead of Azure's, negative when it is behind. It is taken from
+      the C(Date) of Azure's answers, and exact to some seconds.
+    - V(null) when no answer had one.
+  returned: success
+  type: int
+  sample: 0
 """
