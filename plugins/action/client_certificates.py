@@ -16,7 +16,7 @@ from ..module_utils._pki.identities import Export
 from ..module_utils._pki.plan import Settings
 from ..module_utils._pki.refusals import parse_refused
 from ..module_utils._pki.requests import parse_clients, shown, with_csrs
-from ..plugin_utils._action import UserVpnAction, register_secret, whoever_runs
+from ..plugin_utils._action import UserVpnAction, register_secret
 
 
 class ActionModule(UserVpnAction):
@@ -53,7 +53,7 @@ class ActionModule(UserVpnAction):
             raise UserVpnError("thumbprints and reason are for state: revoked; leave them out, or set that state.")
         place = place_of(arguments["pki"], self.local_path)
         requests = with_csrs(parse_clients(clients, self.local_path), arguments["csrs"])
-        how: dict[str, Any] = {"now": datetime.now(UTC), "who": whoever_runs(task_vars), "check": self.check_mode}
+        how: dict[str, Any] = {"now": datetime.now(UTC), "who": self.who, "check": self.check_mode}
         if arguments["state"] == "present":
             outcome = ensure_clients(place, requests, _settings(arguments), self._means(arguments), **how)
         else:

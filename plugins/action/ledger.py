@@ -17,7 +17,7 @@ from ..module_utils._pki.database import Place, place_of
 from ..module_utils._pki.deliveries import forget
 from ..module_utils._pki.report import export_text
 from ..module_utils._x509.errors import require_cryptography
-from ..plugin_utils._action import UserVpnAction, whoever_runs
+from ..plugin_utils._action import UserVpnAction
 
 
 class ActionModule(UserVpnAction):
@@ -46,7 +46,7 @@ class ActionModule(UserVpnAction):
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         require_cryptography()
         place = place_of(arguments["pki"], self.local_path)
-        now, who = datetime.now(UTC), whoever_runs(task_vars)
+        now, who = datetime.now(UTC), self.who
         match arguments["state"]:
             case "backup":
                 dest = self.local_path(arguments["dest"])

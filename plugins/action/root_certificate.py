@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from ..module_utils._pki.database import place_of
 from ..module_utils._pki.roots import RootRequest, RootResult, Source, ensure_root, retire_root
-from ..plugin_utils._action import UserVpnAction, whoever_runs
+from ..plugin_utils._action import UserVpnAction
 
 TOLD_IN_DIFF = ("generation", "state", "common_name", "sha1", "not_after")
 
@@ -44,7 +44,7 @@ class ActionModule(UserVpnAction):
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         place = place_of(arguments["pki"], self.local_path)
-        how: dict[str, Any] = {"now": datetime.now(UTC), "who": whoever_runs(task_vars), "check": self.check_mode}
+        how: dict[str, Any] = {"now": datetime.now(UTC), "who": self.who, "check": self.check_mode}
         if arguments["state"] == "absent":
             result = retire_root(place, arguments["generation"], force=arguments["force"], **how)
         else:

@@ -13,8 +13,8 @@ from ..module_utils import _files
 from ..module_utils._azure import configurations, trust
 from ..module_utils._azure.client import Azure
 from ..module_utils._errors import UserVpnError
-from ..module_utils._pki.ending import note_refused
-from ..module_utils._pki.folder import Folder
+from ..module_utils._pki.database import place_of
+from ..module_utils._pki.refusals import note_refused
 from ..module_utils._x509 import certificates
 from ..module_utils._x509.text import thumbprint
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
@@ -60,7 +60,7 @@ class ActionModule(AzureAction):
         "purge_revoked": {"type": "bool", "default": False},
         "remove_expired_roots": {"type": "bool", "default": False},
         "repair_broken_roots": {"type": "bool", "default": False},
-        "ledger": {"type": "path"},
+        "pki": {"type": "str"},
     }
 
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
@@ -96,7 +96,8 @@ class ActionModule(AzureAction):
             self.warn(warning)
         now = datetime.now(UTC)
         revoked = configurations.revoked(done.after)
-        self._note(arguments["ledger"], revoked, now)
+        if arguments["pki"] and not self.check_mode:
+            self._note(arguments["pki"], revoked, now)
         result = {
             "changed": bool(done.changes),
             "changes": list(done.changes),
@@ -113,14 +114,12 @@ class ActionModule(AzureAction):
             }
         return result
 
-    def _note(self, ledger: str | None, revoked: list[dict[str, Any]], now: datetime) -> None:
+    def _note(self, pki: str, revoked: list[dict[str, Any]], now: datetime) -> None:
         """Azure refuses them by now; that it cannot be written down undoes nothing."""
-        if not ledger or self.check_mode:
-            return
         try:
-            note_refused(Folder(self.local_path(ledger)), {entry["thumbprint"] for entry in revoked}, now)
+            note_refused(place_of(pki, self.local_path), {entry["thumbprint"] for entry in revoked}, now, self.who)
         except UserVpnError as error:
-            self.warn(f"Azure refuses what it should, but the ledger cannot note it: {error}")
+            self.warn(f"Azure refuses what it should, but that cannot be noted in the store: {error}")
 
     @staticmethod
     def _name(azure: Azure, arguments: dict[str, Any]) -> str:

@@ -35,7 +35,7 @@ class ActionModule(AzureAction):
         for resource in self._find(azure, arguments):
             gateways = configurations.gateways(azure, resource) if arguments["gateways"] else []
             found.append(configurations.summary(resource, gateways, now))
-        return {"changed": False, "configurations": found}
+        return {"changed": False, "configurations": found, "clock_skew": azure.clock.skew}
 
     @staticmethod
     def _find(azure: Azure, arguments: dict[str, Any]) -> list[configurations.Json]:

@@ -149,12 +149,12 @@ options:
         a warning; one that is also in O(roots) is always corrected.
     type: bool
     default: false
-  ledger:
+  pki:
     description:
-      - A PKI folder on the controller, made by M(vwan.user_vpn.root_certificate). Which of its client certificates
-        Azure refuses is written down in its ledger, once for each.
+      - The store, as M(vwan.user_vpn.root_certificate) takes it. Which of its client certificates Azure refuses is
+        written down in it, once for each.
       - Then M(vwan.user_vpn.ledger_info) knows that nothing is left to be done in Azure for a revoked client.
-    type: path
+    type: str
 seealso:
   - module: vwan.user_vpn.root_certificate
   - module: vwan.user_vpn.client_certificates
@@ -242,6 +242,10 @@ roots:
       description: The end of its validity, in UTC.
       type: str
       returned: success
+    public_cert_data:
+      description: The certificate, Base64 of DER in one line, however it was uploaded.
+      type: str
+      returned: success
   sample:
     - name: P2SRootCert-9A3B1C22
       status: ok
@@ -249,6 +253,7 @@ roots:
       sha1: 9A3B1C2200112233445566778899AABBCCDDEEFF
       sha256: CB3CCBB76031E5E0138F8DD39A23F9DE47FFC35E43C1144CEA27D46A5AB1CB5F
       not_after: "2036-11-20T12:00:00Z"
+      public_cert_data: MIIC5zCCAc+gAwIBAgIQFvz
 revoked:
   description: The refused certificates after the change; in check mode, as they would be.
   returned: success
@@ -264,6 +269,6 @@ revoked:
       type: str
       returned: success
   sample:
-    - name: mac-042
+    - name: mac-042.revoked-01234567
       thumbprint: 0123456789ABCDEF0123456789ABCDEF01234567
 """

@@ -54,6 +54,7 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
     CONSTRAINTS: ClassVar[dict[str, Any]] = {}
 
     host: str = ""
+    who: str = ""
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
@@ -71,6 +72,7 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
             self.mask(secret)
         task_vars = task_vars or {}
         self.host = str(task_vars.get("inventory_hostname", ""))
+        self.who = _whoever_runs(task_vars)
         try:
             answer = self.perform(checked.validated_parameters, task_vars)
         except UserVpnError as error:
@@ -205,7 +207,7 @@ def _refusal(error: Exception) -> str:
     return shown(f"{path} cannot be used: {reason}.", LONGEST) if path and reason else ""
 
 
-def whoever_runs(task_vars: Mapping[str, Any]) -> str:
+def _whoever_runs(task_vars: Mapping[str, Any]) -> str:
     """Whom the store is to name with what it writes down: who has launched the job in AWX or AAP, or the account here.
 
     Both set the first variable for every job (AWX, "extra variables"), older releases the second.

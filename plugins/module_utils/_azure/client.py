@@ -14,6 +14,8 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from .._documents import MOST_VALUES, most_values
@@ -52,6 +54,19 @@ class _Bounded:
         return getattr(self._raw, name)
 
 
+class Clock:
+    """By how many seconds this machine's clock is ahead of Azure's, as the answers tell it (RFC 9110, 6.6.1: Date)."""
+
+    skew: int | None = None
+
+    def compare(self, date: str | None) -> None:
+        try:
+            moment = parsedate_to_datetime(date or "")
+            self.skew = round((datetime.now(UTC) - moment).total_seconds())
+        except (ValueError, TypeError, OverflowError):  # no date, none that can be read, or one without a zone
+            pass
+
+
 class Azure:
     """One subscription. Every method raises AzureError, and nothing else, when a call fails.
 
@@ -59,10 +74,11 @@ class Azure:
     "vpn_server_configurations.get". While Azure is busy a call is made again, as long as `wait` lasts.
     """
 
-    def __init__(self, network: Any, subscription: str, wait: Wait) -> None:
+    def __init__(self, network: Any, subscription: str, wait: Wait, clock: Clock) -> None:
         self._network = network
         self.subscription = subscription
         self.wait = wait
+        self.clock = clock
 
     def read(self, what: str, operation: str, *arguments: str) -> Json:
         """GET one resource."""
@@ -172,11 +188,12 @@ def connect(options: Mapping[str, Any], environment: Mapping[str, str], say: Say
     login = credentials.choose(options, environment)
     subscription = credentials.subscription(options, environment)
     wait = Wait(float(options.get("wait_timeout") or WAIT_TIMEOUT), say)
-    credential = credentials.credential(login, cloud, _transport(wait))
-    return Azure(_network_client(credential, subscription, cloud, _transport(wait)), subscription, wait)
+    credential = credentials.credential(login, cloud, _transport(wait, Clock()))
+    clock = Clock()
+    return Azure(_network_client(credential, subscription, cloud, _transport(wait, clock)), subscription, wait, clock)
 
 
-def _transport(wait: Wait) -> Any:
+def _transport(wait: Wait, clock: Clock) -> Any:
     """How requests go out. The SDK sleeps through it before it repeats one: those waits are limited and shown, too.
 
     So is the wait for an answer: no request is sent, and no answer waited for, when the limit is over. And so is its
@@ -196,7 +213,9 @@ def _transport(wait: Wait) -> Any:
             for name, seconds in (("connection_timeout", CONNECT_TIMEOUT), ("read_timeout", READ_TIMEOUT)):
                 options[name] = wait.within(options.get(name, seconds))
             try:
-                return super().send(request, **options)
+                response = super().send(request, **options)
+                clock.compare(response.headers.get("Date"))
+                return response
             except exceptions.ServiceResponseTimeoutError:
                 wait.within(READ_TIMEOUT)
                 raise

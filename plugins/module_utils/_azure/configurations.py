@@ -227,6 +227,7 @@ def root_summary(stored: Stored, now: datetime) -> Json:
         "sha1": known.sha1 if known else None,
         "sha256": known.sha256 if known else None,
         "not_after": utc_text(known.not_after) if known else None,
+        "public_cert_data": known.public_cert_data if known else None,
     }
 
 

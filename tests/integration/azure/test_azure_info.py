@@ -11,6 +11,7 @@ import json
 import math
 import tracemalloc
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -41,10 +42,24 @@ def test_one_configuration_with_gateways_and_hubs(
     assert found["ipsec_policy"] == GOOD_POLICY
     assert (found["usable_by_macs"], found["problems"], found["advice"]) == (True, [], [])
     assert [(root["status"], root["subject"]) for root in found["roots"]] == [("broken", "CN=P2SRootCert")]
+    assert found["roots"][0]["public_cert_data"] == "".join(pem.decode().splitlines()[1:-1])
     assert found["revoked"] == [{"name": "lost", "thumbprint": "AB" * 20}]
     (gateway,) = found["gateways"]
     assert (gateway["name"], gateway["hub"], gateway["client_address_pools"]) == ("gw1", "hub1", ["172.31.250.0/24"])
     assert azure.writes == []
+
+
+@pytest.mark.parametrize("days", [-400, 0, 400])
+def test_the_clocks_are_compared(azure: AzureLab, macs: Any, run: Run, days: int) -> None:
+    azure.set_clock(datetime.now(UTC) + timedelta(days=days))
+    assert abs(run.ok(INFO, vpn_server_configuration="macs")["clock_skew"] + days * 86_400) <= 60
+
+
+@pytest.mark.parametrize("date", [None, "", "today", "Sat, 28 Nov 99999999 01:01:05 GMT", "Sat, 28 Nov 2026 01:01:05"])
+def test_without_a_date_nothing_is_compared(date: str | None) -> None:
+    clock = client.Clock()
+    clock.compare(date)
+    assert clock.skew is None
 
 
 def test_without_gateways_one_request_is_enough(azure: AzureLab, macs: Any, run: Run) -> None:

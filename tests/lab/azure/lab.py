@@ -13,6 +13,7 @@ import traceback
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -85,6 +86,10 @@ class AzureLab:
         self._listener.close()
         if self.crashes and error is None:
             raise RuntimeError("the lab's Azure has crashed:\n" + "\n".join(self.crashes))
+
+    def set_clock(self, now: datetime) -> None:
+        """From now on Azure's answers bear another date. What is valid there goes by this machine's clock."""
+        self._listener.set_clock((now - datetime.now(UTC)).total_seconds())
 
     # --- what a client needs -----------------------------------------------------------------------------------
 

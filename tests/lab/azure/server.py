@@ -10,6 +10,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,6 +35,10 @@ class Listener:
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
+    def set_clock(self, ahead: float) -> None:
+        """By how many seconds the `Date` of the answers is ahead of this machine's clock."""
+        self._server.ahead = ahead
+
     def start(self, serve: Serve) -> None:
         self._server.serve = serve
         self._thread.start()
@@ -49,6 +54,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     serve: Serve
+    ahead = 0.0
 
     def __init__(self, address: tuple[str, int], handler: Any, context: ssl.SSLContext) -> None:
         super().__init__(address, handler)
@@ -94,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, response: Response) -> None:
         self.send_response_only(response.status)
-        self.send_header("Date", formatdate(usegmt=True))
+        self.send_header("Date", formatdate(time.time() + self.server.ahead, usegmt=True))
         for name, value in response.headers.items():
             self.send_header(name, value)
         if response.status != 204:

@@ -18,6 +18,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.refusals import
     ENTRY,
     check_clock,
     entry_name,
+    note_refused,
     parse_refused,
     root_mark,
 )
@@ -339,6 +340,20 @@ def test_a_supplied_certificate_that_azure_refuses_is_not_taken_in_again(pki: Pk
     pki.end("mac-01")
     again = pki.issue(client, readmit=frozenset({"mac-01"}))
     assert "has been revoked; supply a new one" in again.entries["mac-01"].msg
+
+
+def test_what_azure_was_seen_to_refuse_is_noted_once(fleet: Pki) -> None:
+    sha1 = fleet.end("mac-01").to_refuse[0]["thumbprint"]
+    assert fleet.sql("SELECT sha1 FROM events WHERE what = 'refused'") == []
+    fleet.azure = {sha1: "whatever it is called", "AB" * 20: "a stranger"}
+    outcome = fleet.issue("mac-02")
+    assert (outcome.changed, outcome.failures) == (False, [])
+    note_refused(fleet.place, fleet.azure, fleet.now)
+    assert fleet.sql("SELECT sha1, reason FROM events WHERE what = 'refused'") == [(sha1, "seen in Azure")]
+    other = next(c.sha1 for c in fleet.certificates("mac-02"))
+    note_refused(fleet.place, {sha1, other}, fleet.now)
+    assert fleet.sql("SELECT count(*) FROM events WHERE what = 'refused'") == [(2,)]
+    assert fleet.states("mac-02") == ["issued"]  # it is noted, and judged by the next run
 
 
 # -- names of entries
