@@ -22,3 +22,14 @@ def named(what: Any, clients_by_host: Mapping[str, str]) -> dict[str, list[str]]
     thumbprints = [text for text in texts if is_thumbprint(text)]
     clients = [str(clients_by_host.get(text, text)) for text in texts if text and text not in thumbprints]
     return {"clients": list(dict.fromkeys(clients)), "thumbprints": list(dict.fromkeys(thumbprints))}
+
+
+def clients(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The client of each host, with the serial number of its Mac where the inventory tells it."""
+    found = []
+    for host in hosts:
+        told = hostvars[host]
+        client = {"name": str(told.get("user_vpn_client_name") or host)}
+        serial_number = told.get("user_vpn_serial_number")
+        found.append(client | ({"serial_number": str(serial_number)} if serial_number else {}))
+    return found

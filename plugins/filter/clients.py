@@ -1,0 +1,55 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter `clients`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..module_utils._fleet.naming import clients
+
+DOCUMENTATION = r"""
+name: clients
+short_description: The clients of Macs
+version_added: 1.0.0
+author: The vwan.user_vpn contributors (@vwan-user-vpn)
+description:
+  - The client of each host, as O(vwan.user_vpn.client_certificates#module:clients) takes it. Its name is
+    C(user_vpn_client_name), or else the inventory name. Its serial number is C(user_vpn_serial_number), if that is set.
+positional: hostvars
+options:
+  _input:
+    description: Names of hosts.
+    type: list
+    elements: str
+    required: true
+  hostvars:
+    description: The variable C(hostvars).
+    type: dict
+    required: true
+seealso:
+  - module: vwan.user_vpn.client_certificates
+"""
+
+EXAMPLES = r"""
+- name: Show the clients of this play
+  ansible.builtin.debug:
+    msg: "{{ ansible_play_hosts | vwan.user_vpn.clients(hostvars) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: A dictionary for each.
+  type: list
+  elements: dict
+  sample:
+    - name: mac-042
+      serial_number: C02XK1ABJG5J
+"""
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"clients": clients}
