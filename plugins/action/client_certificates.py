@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -16,7 +15,7 @@ from ..module_utils._pki.identities import Export
 from ..module_utils._pki.plan import Settings
 from ..module_utils._pki.refusals import parse_refused
 from ..module_utils._pki.requests import parse_clients, shown, with_csrs
-from ..plugin_utils._action import UserVpnAction, register_secret
+from ..plugin_utils._action import UserVpnAction
 
 
 class ActionModule(UserVpnAction):
@@ -48,7 +47,6 @@ class ActionModule(UserVpnAction):
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         clients = arguments["clients"] or []
-        self._register_client_secrets(clients)
         if arguments["state"] != "revoked" and (arguments["thumbprints"] or arguments["reason"]):
             raise UserVpnError("thumbprints and reason are for state: revoked; leave them out, or set that state.")
         place = place_of(arguments["pki"], self.local_path)
@@ -97,13 +95,6 @@ class ActionModule(UserVpnAction):
             before, after = outcome.diff()
             told["diff"] = {"before_header": place, "after_header": place, "before": before, "after": after}
         return told
-
-    @staticmethod
-    def _register_client_secrets(clients: list[Any]) -> None:
-        """Those inside `clients`, which the argument specification cannot name: an item may be a plain name."""
-        for client in clients:
-            if isinstance(client, Mapping) and client.get("source_password"):
-                register_secret(str(client["source_password"]))
 
 
 def _settings(arguments: dict[str, Any]) -> Settings:

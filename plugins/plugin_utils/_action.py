@@ -10,10 +10,10 @@ task costs tens of milliseconds instead of the half second a module process take
 
 from __future__ import annotations
 
-import re
-import traceback
 import getpass
 import os
+import re
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar

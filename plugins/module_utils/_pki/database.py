@@ -36,7 +36,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from .._files import PRIVATE_FILE, ensure_private_folder
+from .._files import PRIVATE_FILE, check_folder_for, make_folder
 from . import _faults
 from ._base import PkiError
 
@@ -165,7 +165,8 @@ class SqliteFile:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[SqliteTransaction]:
-        ensure_private_folder(self.path.parent)
+        make_folder(self.path.parent)
+        check_folder_for(self.path)
         with _faults.of_files(self.path):
             # SQLite itself would go by the umask; its journal has the mode of the file.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .._errors import UserVpnError
-from .._files import delete, ensure_private_folder, read, would_write, write_atomic
+from .._files import check_folder_for, delete, make_folder, read, would_write, write_atomic
 from .._x509 import bounds, certificates, checks, csr, keys, making, pkcs12
 from ._base import PkiError, sha256_hex
 from .plan import Settings, Wanted, end_of_new, options_of
@@ -180,7 +180,8 @@ class Export:
         return opened.certificate.sha1 == sha1 and opened.fits_every_mac
 
     def write(self, name: str, pem: bytes, identity: Identity | None) -> None:
-        ensure_private_folder(self.folder)
+        make_folder(self.folder)
+        check_folder_for(self.files(name)[0])
         private, public = self.files(name)
         if identity:
             opened = pkcs12.read(identity.pkcs12, identity.password, "the store's identity", "passphrase")

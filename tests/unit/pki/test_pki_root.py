@@ -317,7 +317,7 @@ def test_a_root_without_its_key_issues_nothing(pki: Pki, enterprise: Enterprise)
     ("case", "words"),
     [
         ("not self-signed", "not self-signed"),
-        ("leaf", "not of a CA"),
+        ("leaf", "not a CA"),
         ("wrong order", "has not been signed by"),
         ("other key", "does not belong to"),
         ("wrong passphrase", "key_source_passphrase is wrong"),
@@ -325,7 +325,7 @@ def test_a_root_without_its_key_issues_nothing(pki: Pki, enterprise: Enterprise)
         ("no certificate", "holds a private key"),
         ("two certificates", "holds 2 certificates"),
         ("missing file", "cannot be read"),
-        ("ended", "has expired"),
+        ("ended", "expired on"),
         ("too early", "not valid before"),
         ("ec", "RSA"),
     ],
