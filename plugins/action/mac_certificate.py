@@ -8,12 +8,15 @@ At most two execs: one to know, one to act. A Mac that is as it should be costs 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
 from ..module_utils._files import read
 from ..module_utils._mobileconfig.identity import Identity, load
+from ..module_utils._pki.current import identity_of, public_of
+from ..module_utils._pki.database import place_of
 from ..module_utils._x509 import certificates
 from ..module_utils._x509.certificates import Certificate
 from ..module_utils._x509.text import thumbprint
@@ -37,12 +40,17 @@ class ActionModule(MacAction):
                 "password": {"type": "str", "required": True, "no_log": True},
             },
         },
+        "pki": {"type": "str"},
+        "client": {"type": "str"},
+        "passphrase": {"type": "str", "no_log": True},
         "fingerprints": {"type": "list", "elements": "str"},
         "keychain": {"type": "str", "choices": ["System", "login"], "default": "System"},
         "keychain_password": {"type": "str", "no_log": True},
     }
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
-        "required_one_of": [["gateway_roots", "roots", "identity", "fingerprints"]],
+        "required_one_of": [["gateway_roots", "roots", "identity", "client", "fingerprints"]],
+        "mutually_exclusive": [["identity", "client"]],
+        "required_by": {"client": ["pki"]},
     }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +58,7 @@ class ActionModule(MacAction):
         if present and arguments["fingerprints"]:
             raise UserVpnError("fingerprints only says what is to go: set state to absent, or leave it out.")
         roots = self._roots(arguments)
-        identity, unissued = self._identity(arguments["identity"])
+        identity, unissued = self._identity(arguments)
         state = self._know(arguments["keychain"], roots, identity)
         if present:
             plan = _keychain.plan_present(state, [*roots, *(identity.intermediates if identity else ())], identity)
@@ -63,6 +71,8 @@ class ActionModule(MacAction):
         reachable = arguments["keychain"] == "System" or bool(state.console_user)
         changed = reachable and (not plan.empty or (unissued and present))
         if changed and not plan.empty and not self.check_mode:
+            if plan.identity and arguments["client"]:
+                plan = replace(plan, identity=self._private(plan.identity, arguments))
             state = self._change(arguments, plan, state, identity if present else None)
         untrusted = [
             root.sha1 for number, root in enumerate(roots) if present and root.self_issued and number not in trusted
@@ -101,14 +111,42 @@ class ActionModule(MacAction):
             found += certificates.read(read(path, INPUT_LIMIT), str(path))
         return list({root.sha1: root for root in found}.values())
 
-    def _identity(self, option: dict[str, Any] | None) -> tuple[Identity | None, bool]:
+    def _identity(self, arguments: dict[str, Any]) -> tuple[Identity | None, bool]:
         """The identity, and whether an earlier task of a real run would have made it."""
+        option = arguments["identity"]
+        if arguments["client"]:
+            return self._of_client(arguments)
         if option is None:
             return None, False
         path: Path = self.local_path(option["pkcs12_path"])
         if self.check_mode and not path.is_file():
             return None, True
         return load(read(path, INPUT_LIMIT), option["password"], str(path)), False
+
+    def _of_client(self, arguments: dict[str, Any]) -> tuple[Identity | None, bool]:
+        """What the store has, without its private part: only an import needs that."""
+        name, place = arguments["client"], place_of(arguments["pki"], self.local_path)
+        current = public_of(place, name)
+        if current is None:
+            if self.check_mode or arguments["state"] == "absent":
+                return None, True
+            raise UserVpnError(f"{place} has no certificate for the client {name}; issue one with client_certificates.")
+        where = f"the store's certificate of {name}"
+        chain = certificates.read(current.chain, where) if current.chain else []
+        return Identity(certificates.read_one(current.pem, where), tuple(chain), b"", ""), False
+
+    def _private(self, identity: Identity, arguments: dict[str, Any]) -> Identity:
+        """The same identity with its private part."""
+        place = place_of(arguments["pki"], self.local_path)
+        current = identity_of(place, arguments["client"], arguments["passphrase"])
+        if current is None or current.certificate.sha1 != identity.certificate.sha1:
+            raise UserVpnError(f"{arguments['client']} has got another certificate in this moment; run again.")
+        if current.identity is None:
+            raise UserVpnError(
+                f"The private key of {arguments['client']} was made on its Mac and is on it alone, so it cannot be "
+                "brought into a keychain; issue an identity without csrs."
+            )
+        return replace(identity, pkcs12=current.identity.pkcs12, password=current.identity.password)
 
     def _know(self, keychain: str, roots: list[Certificate], identity: Identity | None) -> MacState:
         scope = "System" if keychain == "System" else "User"

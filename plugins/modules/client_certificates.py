@@ -129,8 +129,8 @@ options:
     type: int
   refused:
     description:
-      - What Azure refuses, as RV(vwan.user_vpn.server_configuration_info#module:configurations[].revoked) has it. Each is
-        a SHA-1 thumbprint, or a dictionary with C(thumbprint) and C(name).
+      - What Azure refuses, as RV(vwan.user_vpn.server_configuration_info#module:configurations[].revoked) has it. Each
+        is a SHA-1 thumbprint, or a dictionary with C(thumbprint) and C(name).
       - If Azure refuses the current certificate of a client as a superseded one, by its name there, see
         RV(to_refuse), the store is older than Azure's list, and the client gets a new certificate. Refused under any
         other name, it counts as revoked, and the client fails.

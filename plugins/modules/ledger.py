@@ -39,8 +39,8 @@ options:
       - V(exported) writes what people and other programs can read to O(dest), without any secret.
       - V(checked) fails when anything in the store, or in a backup of SQLite that O(pki) names, is not what it was.
       - V(rekeyed) seals with O(new_passphrase) from now on. Backups that were made before go on with the old one.
-      - V(forgotten) lets Macs that are no more not count any more. What they were last seen with is not needed any more,
-        and another Mac may have their client. Their history stays, and a Mac that is seen again counts again.
+      - V(forgotten) lets Macs that are no more not count any more. What they were last seen with is not needed any
+        more, and another Mac may have their client. Their history stays, and a Mac that is seen again counts again.
     type: str
     choices: [backup, exported, checked, rekeyed, forgotten]
     required: true
@@ -132,7 +132,8 @@ private:
   type: int
   sample: 42
 forgotten:
-  description: What the Macs that do not count any more were last seen with, as RV(vwan.user_vpn.ledger_info#module:deliveries).
+  description: What the Macs that do not count any more were last seen with, as
+    RV(vwan.user_vpn.ledger_info#module:deliveries).
   returned: with O(state=forgotten)
   type: list
   elements: dict

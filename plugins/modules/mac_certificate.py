@@ -18,9 +18,10 @@ description:
     access list of the key. That they then connect without asking is reported by users, not documented by Apple.
   - A renewed identity comes in first. Only when the Mac shows it with its key do older identities of the same subject
     and issuer go. An identity that another CA issued to the same name is left alone.
-  - The password of the PKCS#12 file never leaves the controller. The identity is packed anew under a random password
-    that is used once. C(security import) takes it in a command that is read from standard input (C(security -i)),
-    so no process on the Mac or the controller has it among its arguments. The key cannot be exported from the keychain.
+  - The password of the PKCS#12 identity never leaves the controller. The identity is packed anew under a random
+    password that is used once. C(security import) takes it in a command that is read from standard input
+    (C(security -i)), so no process on the Mac or the controller has it among its arguments. The key cannot be exported
+    from the keychain.
   - The packed file lies in a folder that only the owner of the keychain can read, and is removed in the same exec. What
     an interrupted run left there is removed by the next.
   - Roots are not made trusted. macOS lets a person or a profile do that, and nobody over ssh. Up to macOS 14 root
@@ -32,6 +33,7 @@ author:
 extends_documentation_fragment:
   - vwan.user_vpn.attributes
   - vwan.user_vpn.attributes.mac
+  - vwan.user_vpn.pki.optional
 attributes:
   check_mode:
     support: full
@@ -60,8 +62,17 @@ options:
     description: Files on the controller with roots, or with the CAs between the client root and the client; PEM or DER.
     type: list
     elements: path
+  client:
+    description:
+      - The client whose identity is in the store that O(pki) names, with the CAs between it and its root.
+      - The keychain is looked at first. Only an identity that has to be imported is taken out of the store, with
+        O(passphrase).
+    type: str
+  passphrase:
+    description: Opens the store, see M(vwan.user_vpn.root_certificate).
+    type: str
   identity:
-    description: The client identity.
+    description: A client identity of your own, instead of O(client).
     type: dict
     suboptions:
       pkcs12_path:
@@ -109,9 +120,9 @@ EXAMPLES = r"""
     - name: Gateway roots and client identity into the System keychain
       vwan.user_vpn.mac_certificate:
         gateway_roots: "{{ package.settings.gateway_roots }}"
-        identity:
-          pkcs12_path: "identities/{{ inventory_hostname }}.p12"
-          password: "{{ user_vpn_pkcs12_password }}"
+        pki: ~/user-vpn.db
+        client: "{{ inventory_hostname }}"
+        passphrase: "{{ user_vpn_passphrase }}"
       register: installed
 
     - name: Say what the person still has to do

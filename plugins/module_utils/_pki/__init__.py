@@ -10,7 +10,8 @@
     requests     what is asked for each client; the rules for names
     plan         who needs a new identity, and why: by what is known alone
     identities   made, supplied or certified; exported for people
-    clients      issued, revoked, removed and given out, in bulk
+    clients      issued, revoked and removed, in bulk
+    current      what a client has now
     refusals     what Azure trusts and refuses, against what the store knows
     deliveries   what has reached the Macs, and so what nobody needs any more
     report       what the store tells, and its export

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: client identities, in bulk: issued, revoked, removed, and given out.
+"""Private to this collection: client identities, in bulk: issued, revoked and removed.
 
     1. look: what does the store know, and what follows from it (plan)?
     2. prepare: make keys and certificates, on all cores. Nobody waits for that, and nothing of it exists yet.
@@ -26,12 +26,12 @@ from ._base import PkiError, utc_text
 from .database import Place
 from .deliveries import OnMac, macs_by_client, on_macs, replaced, serial_numbers
 from .identities import Export, Maker, Progress, examined, remove_files
-from .plan import Entry, Known, Plan, Settings, check_settings, current_of, entry_of, make_plan
+from .plan import Entry, Known, Plan, Settings, check_settings, entry_of, make_plan
 from .refusals import REVOKED, SUPERSEDED, check_clock, note_seen, still_revoked, to_refuse
 from .requests import ClientRequest, unknown_clients
 from .roots import Authority, authority
 from .sealing import check_passphrase
-from .store import REFUSED, Certificate, Identity, Issuance, Store, by_client, reading, writing
+from .store import REFUSED, Certificate, Identity, Issuance, Store, by_client, current_of, reading, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -440,37 +440,3 @@ class _Ending:
         if last is None:
             return Entry()
         return replace(entry_of(last), changed=bool(to_end), reason=self.state if to_end else "")
-
-
-# -- given out
-
-
-@dataclass(frozen=True)
-class Issued:
-    """A client's current certificate, its PEM and that of the CAs above it; its private part, if it was asked for."""
-
-    certificate: Certificate
-    pem: bytes
-    chain: bytes
-    identity: Identity | None = field(default=None, repr=False)
-
-
-def public_of(place: Place, name: str) -> Issued | None:
-    """What a client has, without its private part: for that, see identity_of. None when it has nothing."""
-    with reading(place) as store:
-        return _issued(store, name)
-
-
-def identity_of(place: Place, name: str, passphrase: str | None) -> Issued | None:
-    """What a client has, with its private part, unless that is on the Mac alone. None when it has nothing."""
-    with reading(place) as store:
-        issued = _issued(store, name)
-        if issued is None or not issued.certificate.has_key:
-            return issued
-        store.unlock(passphrase)
-        return replace(issued, identity=store.identity(issued.certificate.sha1))
-
-
-def _issued(store: Store, name: str) -> Issued | None:
-    current = current_of(by_client(store.certificates()).get(name, ()))
-    return Issued(current, *store.texts(current.sha1)) if current else None

@@ -18,7 +18,7 @@ from ._base import PkiError, utc_text
 from .refusals import REVOKED, SUPERSEDED, judge, unseen
 from .requests import ClientRequest, unusable
 from .roots import MOST_DAYS, Authority
-from .store import Certificate, Event, Refusal, by_client
+from .store import Certificate, Event, Refusal, by_client, current_of
 
 
 @dataclass(frozen=True)
@@ -382,11 +382,6 @@ class _Planner:
 
     def _ends_soon(self, certificate: Certificate) -> bool:
         return self._now >= certificate.not_after - self._settings.renew_before
-
-
-def current_of(history: Sequence[Certificate]) -> Certificate | None:
-    """The identity that a client has, of all it ever had. Whether it is valid, and accepted, is another question."""
-    return next((certificate for certificate in reversed(history) if certificate.state == "issued"), None)
 
 
 def options_of(request: ClientRequest, settings: Settings) -> str:

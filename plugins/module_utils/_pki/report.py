@@ -21,10 +21,9 @@ from ._base import PkiError, utc_text
 from .clients import told_certificates
 from .database import Place
 from .deliveries import OnMac, macs_by_client, on_macs, relied_on, replaced, serial_numbers
-from .plan import current_of
 from .refusals import still_revoked, to_refuse
 from .roots import current_root, describe_roots
-from .store import REFUSED, Certificate, Event, Store, by_client, reading
+from .store import REFUSED, Certificate, Event, Store, by_client, current_of, reading
 
 FORMATS = (".json", ".csv")
 CSV_COLUMNS = (

@@ -612,3 +612,8 @@ def by_client(certificates: Iterable[Certificate]) -> dict[str, list[Certificate
         if certificate.kind == "client":
             by_name.setdefault(certificate.name, []).append(certificate)
     return by_name
+
+
+def current_of(history: Sequence[Certificate]) -> Certificate | None:
+    """The identity that a client has, of all it ever had. Whether it is valid, and accepted, is another question."""
+    return next((certificate for certificate in reversed(history) if certificate.state == "issued"), None)

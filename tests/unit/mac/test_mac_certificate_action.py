@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, pkcs12
+from cryptography.x509 import CertificateSigningRequestBuilder, Name, load_pem_x509_certificate
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import sealing
 from ansible_collections.vwan.user_vpn.tests.unit.mac.answering import AnsweringMac
 from ansible_collections.vwan.user_vpn.tests.unit.mac.test_mac_keychain import KEY, PASSWORD, issue, sha1
+from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import PASSPHRASE, Pki
 
 CLIENT, OLDER, ROOT, LEAF = issue(), issue(), issue("Gateway Root", "Gateway Root"), issue("Gateway Issuing CA")
 NEW, OLD, TOP = sha1(CLIENT), sha1(OLDER), sha1(ROOT)
@@ -209,3 +214,53 @@ def test_what_a_killed_run_has_left_is_a_change(args: dict[str, Any]) -> None:
     for said, changed in (({}, True), ({"stuck": "1"}, False)):
         result = AnsweringMac(**TRUSTED, leftover="anna", **said).run("mac_certificate", args)
         assert result["changed"] is changed and "staged for anna" in result["warnings"][0]
+
+
+# -- out of the store
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pki:
+    monkeypatch.setattr(sealing, "SCRYPT", {"n": 1 << 14, "r": 8, "p": 1})
+    pki = Pki(str(tmp_path / "pki.db"), datetime.now(UTC))
+    pki.root()
+    pki.issue("mac-anna")
+    return pki
+
+
+def test_only_an_import_opens_the_store(store: Pki) -> None:
+    client = {"pki": store.option, "client": "mac-anna"}
+    certificate = load_pem_x509_certificate(store.identity("mac-anna").pem)
+    there = AnsweringMac(**holding(certificate, keys=[certificate]))
+    result = there.run("mac_certificate", client)
+    assert (result["failed"], result["changed"], result["client_sha1"]) == (False, False, sha1(certificate))
+    missing = AnsweringMac({"change": holding(certificate, keys=[certificate])}, **EMPTY)
+    assert missing.run("mac_certificate", client, check=True)["changed"]
+    refused = missing.run("mac_certificate", client)
+    assert "Set passphrase" in refused["msg"]
+    assert missing.verbs == ["look"]
+    done = missing.run("mac_certificate", client | {"passphrase": PASSPHRASE})
+    assert (done["failed"], done["added"]) == (False, [sha1(certificate)])
+    _empty, line = missing.asked[-1].stdin.decode().splitlines()
+    kind, password, packed, _label = line.split(" ", 3)
+    assert kind == "p12"
+    identity = store.identity("mac-anna").identity
+    assert identity and password != identity.password
+    assert pkcs12.load_pkcs12(base64.b64decode(packed), password.encode()).cert.certificate == certificate  # type: ignore[union-attr]
+
+
+def test_a_client_that_the_store_does_not_have(store: Pki) -> None:
+    mac = AnsweringMac(**EMPTY)
+    asked = {"pki": store.option, "client": "mac-ben", "passphrase": PASSPHRASE}
+    assert "has no certificate for the client mac-ben" in mac.run("mac_certificate", asked)["msg"]
+    predicted = mac.run("mac_certificate", asked, check=True)
+    assert (predicted["failed"], predicted["changed"], predicted["client_sha1"]) == (False, True, "")
+    assert not mac.run("mac_certificate", asked | {"state": "absent"})["changed"]
+    assert "pki" in mac.run("mac_certificate", {"client": "mac-ben"})["msg"]
+
+
+def test_a_key_that_is_on_its_mac_alone_comes_into_no_keychain(store: Pki) -> None:
+    request = CertificateSigningRequestBuilder().subject_name(Name([])).sign(KEY, SHA256())
+    store.issue("mac-ben", csrs={"mac-ben": request.public_bytes(Encoding.PEM).decode()})
+    asked = {"pki": store.option, "client": "mac-ben", "passphrase": PASSPHRASE}
+    assert "made on its Mac and is on it alone" in AnsweringMac(**EMPTY).run("mac_certificate", asked)["msg"]

@@ -17,13 +17,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import (
-    Issued,
     Means,
     Outcome,
     end_clients,
     ensure_clients,
-    identity_of,
 )
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.current import Current, identity_of
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import place_of
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import note_delivery
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Settings
@@ -128,7 +127,7 @@ class Pki:
         with reading(self.place) as store:
             return store.texts(sha1)[1].decode()
 
-    def identity(self, name: str) -> Issued:
+    def identity(self, name: str) -> Current:
         issued = identity_of(self.place, name, PASSPHRASE)
         assert issued
         return issued

@@ -322,7 +322,7 @@ def test_the_second_call_of_a_run_keeps_to_the_choice_of_the_first(rooted: Pki) 
 
 
 def test_who_moves_its_key_is_not_put_off(rooted: Pki) -> None:
-    rooted.issue("a", "b")
+    rooted.issue("a", "b", "e")  # all three keys
     new = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _unused in range(2)]
     assert wish(rooted, {"c": request(keys()[0])}).failures == ["c"]  # a key that was made here is on no Mac
     wish(rooted, {"c": request(new[0]), "d": request(new[1])})

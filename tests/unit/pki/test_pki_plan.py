@@ -20,7 +20,6 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import (
     Known,
     Plan,
     Settings,
-    current_of,
     end_of_new,
     make_plan,
     options_of,
@@ -34,6 +33,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import (
     Event,
     Refusal,
     by_client,
+    current_of,
 )
 
 BEGIN = datetime(2026, 11, 22, 12, tzinfo=UTC)
