@@ -8,6 +8,7 @@ At most two execs: one to know, one to act. A Mac that is as it should be costs 
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,9 +18,9 @@ from ..module_utils._files import read
 from ..module_utils._mobileconfig.manifest import update_entry
 from ..module_utils._mobileconfig.names import check_identifier
 from ..module_utils._mobileconfig.reading import ReadProfile, read_profile
-from ..module_utils._pki.deliveries import note_delivery, require_folder
-from ..module_utils._pki.folder import Folder
-from ..module_utils._pki.ledger import Delivery
+from ..module_utils._pki.database import Place, place_of
+from ..module_utils._pki.deliveries import macs_with, note_delivery, require_store
+from ..module_utils._pki.store import Delivery
 from ..plugin_utils._mac import MacState, facts
 from ..plugin_utils._mac_action import MacAction
 
@@ -39,7 +40,7 @@ class ActionModule(MacAction):
         "delivery": {"type": "str", "choices": ["approve", "mdm"], "default": "approve"},
         "wait": {"type": "int", "default": 0},
         "manifest": {"type": "path"},
-        "ledger": {"type": "path"},
+        "pki": {"type": "str"},
     }
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
         "mutually_exclusive": [["src", "content"]],
@@ -47,10 +48,10 @@ class ActionModule(MacAction):
     }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        ledger = self._ledger(arguments["ledger"])
+        place = self._place(arguments["pki"])
         if arguments["state"] == "absent":
             result = self._remove(check_identifier(arguments["identifier"]), arguments["scope"])
-            self._note_delivery(ledger, result)
+            self._note_delivery(place, result)
             return result
         content = self._content(arguments)
         if content is None:
@@ -65,7 +66,7 @@ class ActionModule(MacAction):
             )
         result = self._install(profile, content, arguments)
         self._note_serial_number(arguments["manifest"], result["serial_number"])
-        self._note_delivery(ledger, result, profile)
+        self._note_delivery(place, result, profile, hashlib.sha256(content).hexdigest())
         return result
 
     def _content(self, arguments: dict[str, Any]) -> bytes | None:
@@ -199,16 +200,18 @@ class ActionModule(MacAction):
         if path and serial_number and not self.check_mode:
             update_entry(path, self.host, {"serial_number": serial_number})
 
-    def _ledger(self, value: str | None) -> Folder | None:
+    def _place(self, value: str | None) -> Place | None:
         """Where to write down what the Mac was seen with; found out before anything is done to the Mac."""
         if not value or self.check_mode:
             return None
-        folder = Folder(self.local_path(value))
-        require_folder(folder)
-        return folder
+        place = place_of(value, self.local_path)
+        require_store(place)
+        return place
 
-    def _note_delivery(self, ledger: Folder | None, result: dict[str, Any], profile: ReadProfile | None = None) -> None:
-        if ledger is None:
+    def _note_delivery(
+        self, place: Place | None, result: dict[str, Any], profile: ReadProfile | None = None, sha256: str = ""
+    ) -> None:
+        if place is None:
             return
         delivery = Delivery(
             time="",
@@ -219,9 +222,18 @@ class ActionModule(MacAction):
             status=result["status"],
             profile_uuid=result["profile_uuid"],
             shown_uuid=result["profile"].get("uuid", ""),
+            profile_sha256=sha256,
             gateway_roots=profile.gateway_roots if profile else (),
         )
-        note_delivery(ledger, delivery, datetime.now(UTC), certificate_sha256=profile.identity if profile else "")
+        identity = profile.identity if profile else ""
+        if note_delivery(place, delivery, datetime.now(UTC), certificate_sha256=identity) and identity:
+            macs = macs_with(place, identity)
+            if len(macs) > 1:
+                told = ", ".join(f"{number} ({host})" for number, host in sorted(macs.items()))
+                self.warn(
+                    f"{len(macs)} Macs have the identity that is in this profile: {told}. It is not renewed before "
+                    "each has a client name of its own, or one that is scrapped was forgotten (module ledger)."
+                )
 
     def _result(self, state: MacState, identifier: str, changed: bool, uuids: tuple[str, str]) -> dict[str, Any]:
         """What every answer has; `uuids` are the ProfileUUID before and after, for the diff."""

@@ -86,13 +86,14 @@ options:
   manifest:
     description: A C(manifest.json) of exported profiles. The serial number of the Mac is noted in it.
     type: path
-  ledger:
+  pki:
     description:
-      - A PKI folder on the controller, made by M(vwan.user_vpn.root_certificate). What the Mac was seen with is written
-        down in its ledger, when it differs from what was written down last.
+      - The store, as M(vwan.user_vpn.root_certificate) takes it. What the Mac was seen with is written down in it, when
+        it differs from what was written down last.
       - Then M(vwan.user_vpn.ledger_info) tells which Macs are behind, which old certificates may be revoked, and who
         still needs an old root.
-    type: path
+      - A second Mac with the same identity is a warning when it is first seen.
+    type: str
 seealso:
   - module: vwan.user_vpn.mobileconfig
   - module: vwan.user_vpn.mac_info

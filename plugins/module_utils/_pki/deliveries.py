@@ -46,6 +46,13 @@ def note_delivery(place: Place, seen: Delivery, now: datetime, *, certificate_sh
     return news is not None
 
 
+def macs_with(place: Place, certificate_sha256: str) -> dict[str, str]:
+    """The Macs that have the identity of this certificate's client, their inventory names by serial number."""
+    with reading(place) as store:
+        certificates, deliveries = store.of_client(store.sha1_of(certificate_sha256))
+    return next(iter(serial_numbers(on_macs(deliveries, certificates)).values()), {})
+
+
 def forget(
     place: Place, now: datetime, *, host: str = "", serial_number: str = "", who: str = "", check: bool = False
 ) -> list[Delivery]:

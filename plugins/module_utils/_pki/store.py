@@ -98,6 +98,7 @@ SCHEMA = (
     gateway_roots TEXT NOT NULL
 )""",
     "CREATE INDEX deliveries_by_mac ON deliveries (identifier, serial_number)",
+    "CREATE INDEX deliveries_by_certificate ON deliveries (certificate_sha1)",
     """CREATE TABLE profiles (
     host TEXT NOT NULL,
     identifier TEXT NOT NULL,
@@ -333,6 +334,17 @@ class Store:
         values = (like.identifier, like.serial_number, "" if like.serial_number else like.host)
         where = "identifier = ? AND serial_number = ? AND ? IN ('', host) ORDER BY id DESC LIMIT 1"
         return next(iter(self._read(Delivery, f"deliveries WHERE {where}", *values)), None)
+
+    def of_client(self, sha1: str) -> tuple[list[Certificate], list[Delivery]]:
+        """The certificates of the client that has this one, and the deliveries to Macs that ever had one of them."""
+        mine = "name = (SELECT name FROM certificates WHERE sha1 = ?)"
+        certificates = self._read(Certificate, f"certificates WHERE {mine} ORDER BY id", sha1)
+        seen = (
+            "deliveries WHERE serial_number <> '' AND serial_number IN ("
+            "SELECT d.serial_number FROM deliveries d JOIN certificates c ON c.sha1 = d.certificate_sha1 WHERE c.name = ?"
+            ") ORDER BY id"
+        )
+        return certificates, self._read(Delivery, seen, certificates[0].name) if certificates else []
 
     def profiles(self) -> list[Profile]:
         return self._read(Profile, "profiles ORDER BY host, identifier")

@@ -8,14 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 import plistlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import sealing
 from ansible_collections.vwan.user_vpn.tests.unit.mac.answering import IDENTIFIER, AnsweringMac, installed
 from ansible_collections.vwan.user_vpn.tests.unit.mac.test_mac_keychain import issue
+from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import Pki
 
 UUID, OLD = "5C1D8A4E-6A0B-5D0F-9A53-0C6E0B8E9D11", "00000000-6A0B-5D0F-9A53-0C6E0B8E9D11"
 ROOT, CLIENT = "AB" * 32, "CD" * 32
@@ -310,6 +313,64 @@ def test_the_serial_number_reaches_the_manifest(tmp_path: Path) -> None:
 def test_that_nothing_could_be_written_down_is_found_before_the_mac_is_asked(tmp_path: Path) -> None:
     mac = AnsweringMac(**HAS_IT)
     for args in (PRESENT, ABSENT):
-        result = mac.run("mac_profile", args | {"ledger": str(tmp_path / "none")})
+        result = mac.run("mac_profile", args | {"pki": str(tmp_path / "none")})
         assert result["failed"] and mac.asked == []
-        assert not mac.run("mac_profile", args | {"ledger": str(tmp_path / "none")}, check=True)["failed"]
+        assert not mac.run("mac_profile", args | {"pki": str(tmp_path / "none")}, check=True)["failed"]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pki:
+    monkeypatch.setattr(sealing, "SCRYPT", {"n": 1 << 14, "r": 8, "p": 1})
+    pki = Pki(str(tmp_path / "pki.db"), datetime.now(UTC))
+    pki.root()
+    pki.issue("mac-anna")
+    return pki
+
+
+def with_identity(store: Pki) -> str:
+    """A profile with the client's identity in the store."""
+    client = {
+        "PayloadType": "com.apple.security.pkcs12",
+        "PayloadIdentifier": f"x.client.{store.certificates('mac-anna')[0].sha256}",
+        "Password": "p",
+    }
+    return profile(PayloadContent=[client])
+
+
+def mac_with_it(store: Pki, **said: Any) -> AnsweringMac:
+    return AnsweringMac(**HAS_IT | {"fingerprint": [store.certificates("mac-anna")[0].sha256]} | said)
+
+
+def test_what_a_mac_was_seen_with_is_in_the_store_once(store: Pki) -> None:
+    args = {"content": with_identity(store), "pki": store.option}
+    mac = mac_with_it(store)
+    before = store.content()
+    mac.run("mac_profile", args, check=True)
+    assert store.content() == before
+    assert "warnings" not in mac.run("mac_profile", args)
+    columns = "host, identifier, serial_number, status, profile_uuid, shown_uuid, profile_sha256, certificate_sha1"
+    assert store.sql(f"SELECT {columns} FROM deliveries") == [
+        (
+            "test-host", IDENTIFIER, "C02TEST", "installed", UUID, UUID,
+            hashlib.sha256(args["content"].encode()).hexdigest(), store.certificates("mac-anna")[0].sha1,
+        )
+    ]  # fmt: skip
+    before = store.content()
+    mac.run("mac_profile", args)
+    assert store.content() == before
+    mac.after["remove"] = {"profile": []}
+    mac.run("mac_profile", ABSENT | {"pki": store.option})
+    assert store.sql("SELECT status, shown_uuid FROM deliveries ORDER BY id DESC LIMIT 1") == [("removed", "")]
+
+
+def test_a_second_mac_with_the_same_identity_is_said(store: Pki) -> None:
+    args = {"content": with_identity(store), "pki": store.option}
+    mac_with_it(store).run("mac_profile", args)
+    second = mac_with_it(store, serial_number="C02OTHER")
+    (warning,) = second.run("mac_profile", args)["warnings"]
+    assert "2 Macs have the identity that is in this profile: C02OTHER (test-host), C02TEST (test-host)." in warning
+    assert "warnings" not in second.run("mac_profile", args)  # it is written down, and client_certificates says it
+    second.after["remove"] = {"profile": []}
+    second.run("mac_profile", ABSENT | {"pki": store.option})
+    third = mac_with_it(store, serial_number="")
+    assert "warnings" not in third.run("mac_profile", args)
