@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,9 @@ from ..module_utils import _files
 from ..module_utils._errors import UserVpnError
 from ..module_utils._mobileconfig import identity, manifest, signing, stored, view
 from ..module_utils._mobileconfig.profile import Draft, Request
+from ..module_utils._pki import store as pki
+from ..module_utils._pki.current import Current, Rendered, identity_of, public_of
+from ..module_utils._pki.database import place_of
 from ..module_utils._x509.text import thumbprint, utc_text
 from ..plugin_utils._action import UserVpnAction
 
@@ -33,11 +37,15 @@ class ActionModule(UserVpnAction):
                 "pkcs12_path": {"type": "path"},
                 "password": {"type": "str", "no_log": True},
                 "certificate_path": {"type": "path"},
+                "client": {"type": "str"},
+                "sha1": {"type": "str"},
             },
-            "required_one_of": [("pkcs12_path", "certificate_path")],
-            "mutually_exclusive": [("pkcs12_path", "certificate_path"), ("password", "certificate_path")],
-            "required_by": {"pkcs12_path": "password"},
+            "required_one_of": [("pkcs12_path", "certificate_path", "client")],
+            "mutually_exclusive": [("pkcs12_path", "certificate_path", "client"), ("password", "certificate_path")],
+            "required_by": {"pkcs12_path": "password", "sha1": "client"},
         },
+        "pki": {"type": "str"},
+        "passphrase": {"type": "str", "no_log": True},
         "dest": {"type": "path"},
         "identifier": {"type": "str"},
         "connection_name": {"type": "str"},
@@ -115,31 +123,37 @@ class ActionModule(UserVpnAction):
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         if arguments["state"] == "absent":
             return self._take_out(self.local_path(arguments["manifest"]), arguments["certificates"])
-        dest, wish = self.local_path(arguments["dest"]), arguments["identity"]
+        place = place_of(arguments["pki"], self.local_path) if arguments["pki"] else None
+        if arguments["identity"]["client"] and place is None:
+            raise UserVpnError("identity.client is a client of a store; set pki to it.")
+        dest = self.local_path(arguments["dest"])
         listed_in = self.local_path(arguments["manifest"]) if arguments["manifest"] else None
         file = manifest.file_name(listed_in, dest) if listed_in else ""
-        if wish["certificate_path"] is not None:
+        if arguments["identity"]["certificate_path"] is not None:
             _refuse_what_needs_the_key(arguments)
         if self.check_mode and not arguments["settings"]:
             # A real run would have downloaded the package in an earlier task.
             return _unknown(dest, arguments)
-        draft = Draft(self._request(arguments))
+        host = arguments["host"] or self.host
+        memory = Rendered.read(place, host, arguments["identifier"]) if place else None
+        current = self._current(memory, arguments["identity"]) if memory else None
+        draft = Draft(self._request(arguments, current))
         signer = self._signer(arguments["sign_with"])
         before = stored.read(dest)
         answer = _unknown(dest, arguments) | {"identifier": draft.identifier, "display_name": draft.request.title}
-        path = self.local_path(wish["certificate_path"] if wish["pkcs12_path"] is None else wish["pkcs12_path"])
-        if self.check_mode and not path.is_file():
+        if arguments["identity"]["client"] is None:
+            previous = before.pkcs12(draft.identifier) if before else None
+            client = self._given(arguments["identity"], previous)
+        elif current is None or memory is None:
+            client = None
+        else:
+            client = self._kept(draft, current, memory, before) or self._opened(current, memory, arguments)
+        if client is None:
             # A real run would have issued the certificate in an earlier task; what it will be, nobody can know.
             for warning in draft.warnings:
                 self.warn(warning)
             return answer
 
-        data = _files.read(path, INPUT_LIMIT)
-        if wish["pkcs12_path"] is None:
-            client = identity.load_certificate(data, str(path))
-        else:
-            previous = before.pkcs12(draft.identifier) if before else None
-            client = identity.load(data, wish["password"], str(path), previous=previous)
         profile = draft.profile(client)
         for warning in (*profile.warnings, *(signer.warnings if signer else ())):
             self.warn(warning)
@@ -157,11 +171,67 @@ class ActionModule(UserVpnAction):
             listed, manifest_diff = self._list(listed_in, arguments, answer | {"file": file})
             answer["changed"] |= listed
             diff += manifest_diff
+        if memory:
+            # What is written here are copies: a job's container may have none of them.
+            roots = tuple(sorted(root.sha1 for root in draft.roots))
+            known = pki.Profile(host, draft.identifier, "", profile.uuid, "", client.certificate.sha1, roots)
+            news = memory.remember(known, profile.content, datetime.now(UTC), self.who, check=self.check_mode)
+            answer["changed"] = news or closed
+            diff = diff if news else []
         return answer | {"diff": diff} if self.diff_mode else answer
 
-    def _request(self, arguments: dict[str, Any]) -> Request:
+    # -- the identity
+
+    def _kept(
+        self, draft: Draft, current: Current, memory: Rendered, before: stored.Stored | None
+    ) -> identity.Identity | None:
+        """The identity in the file that lies here, if that is what was rendered last: then no store is opened."""
+        payload = before.identity(draft.identifier) if before else None
+        if payload is None:
+            return None
+        packed, password = payload["PayloadContent"], str(payload.get("Password", ""))
+        client = identity.of_store(current.pem, packed, password, current.certificate.name)
+        return client if memory.is_last(draft.profile(client).content, client.certificate.sha1) else None
+
+    def _opened(self, current: Current, memory: Rendered, arguments: dict[str, Any]) -> identity.Identity:
+        """The identity in the store, or the certificate alone if its key is on the Mac."""
+        name = current.certificate.name
+        if not current.certificate.has_key:
+            _refuse_what_needs_the_key(arguments)
+            return identity.load_certificate(current.pem, name)
+        opened = identity_of(memory.place, name, arguments["passphrase"])
+        if opened is None or opened.identity is None or opened.pem != current.pem:
+            raise UserVpnError(f"{name} has got another certificate in this moment; run again.")
+        return identity.of_store(opened.pem, opened.identity.pkcs12, opened.identity.password, name)
+
+    def _given(self, wish: dict[str, Any], previous: bytes | None) -> identity.Identity | None:
+        """The identity in a file."""
+        path = self.local_path(wish["certificate_path"] if wish["pkcs12_path"] is None else wish["pkcs12_path"])
+        if self.check_mode and not path.is_file():
+            return None
+        data = _files.read(path, INPUT_LIMIT)
+        if wish["pkcs12_path"] is None:
+            return identity.load_certificate(data, str(path))
+        return identity.load(data, wish["password"], str(path), previous=previous)
+
+    def _current(self, memory: Rendered, wish: dict[str, Any]) -> Current | None:
+        """What the client has now; None where check mode foresees another certificate."""
+        if not wish["client"]:
+            return None
+        current = public_of(memory.place, wish["client"])
+        if current and wish["sha1"] in (None, current.certificate.sha1):
+            return current
+        if self.check_mode:
+            return None
+        has = f"another certificate than {wish['sha1']}" if current else "no certificate"
+        raise UserVpnError(
+            f"{memory.place} has {has} for the client {wish['client']}; issue one with client_certificates first."
+        )
+
+    def _request(self, arguments: dict[str, Any], current: Current | None) -> Request:
         names = {field.name for field in fields(Request)} - {"client_chain"}
         chain = tuple(self._bytes(path) for path in arguments["client_chain"] or ())
+        chain += (current.chain,) if current and current.chain else ()
         return Request(**{name: arguments[name] for name in names}, client_chain=chain)
 
     def _signer(self, wish: dict[str, Any] | None) -> signing.Signer | None:

@@ -25,10 +25,11 @@ author:
 extends_documentation_fragment:
   - vwan.user_vpn.attributes
   - vwan.user_vpn.attributes.controller
+  - vwan.user_vpn.pki.optional
 attributes:
   check_mode:
     support: full
-    details: Where the PKCS#12 file does not exist yet, because an earlier task would have issued it, a change is
+    details: Where the identity does not exist yet, because an earlier task would have issued it, a change is
       predicted and the values that depend on the certificate are empty. The RV(sha256) of a file that would be signed
       or packed anew cannot be predicted.
   diff_mode:
@@ -58,6 +59,18 @@ options:
       The client certificate with its private key, or the certificate alone if its private key is on the Mac.
     type: dict
     suboptions:
+      client:
+        description:
+          - The client whose current identity is in the store that O(pki) names. The CAs between it and its root become
+            payloads of their own.
+          - If the client's key was made on its Mac, it is the certificate alone, as with
+            O(identity.certificate_path).
+        type: str
+      sha1:
+        description: >-
+          The SHA-1 of its certificate, as M(vwan.user_vpn.client_certificates) has returned it. By it, check mode knows
+          that an earlier task would have issued another one.
+        type: str
       pkcs12_path:
         description:
           - A PKCS#12 file with one RSA certificate for client authentication, valid now, whose common name is also one
@@ -75,8 +88,14 @@ options:
           - The profile then holds no secret. It cannot be installed before M(vwan.user_vpn.mac_profile) has completed
             it on that Mac, so it cannot be signed or delivered by an MDM, and its O(scope) is V(System).
         type: path
+  passphrase:
+    description: Opens the store, see M(vwan.user_vpn.root_certificate). Required when a profile changes.
+    type: str
   dest:
-    description: The file to write. A missing folder is made with mode V(0700).
+    description:
+      - The file to write. A missing folder is made with mode V(0700).
+      - With O(pki) it is a copy. Whether anything has changed is told by the store, which knows what was rendered last
+        for each O(host), though this controller may not have that file.
     type: path
   identifier:
     description:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from .._x509 import certificates, checks, pkcs12
@@ -68,6 +68,11 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
     return Identity(
         opened.certificate, _intermediates(opened.certificate, opened.others, where), fitting, password, warnings
     )
+
+
+def of_store(pem: bytes, packed: bytes, password: str, where: str) -> Identity:
+    """The identity that a store has packed itself: it need not be opened to be proved, or to know what is in it."""
+    return replace(load_certificate(pem, where), pkcs12=packed, password=password)
 
 
 def load_certificate(data: bytes, where: str) -> Identity:

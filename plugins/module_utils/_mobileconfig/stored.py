@@ -44,17 +44,19 @@ class Stored:
             return None
         return document if isinstance(document, Mapping) else None
 
-    def pkcs12(self, identifier: str) -> bytes | None:
-        """The PKCS#12 inside, if this is an earlier rendering of the profile of that name."""
+    def identity(self, identifier: str) -> Mapping[str, Any] | None:
+        """The payload with the identity, if this is an earlier rendering of the profile of that name."""
         document = self.document or {}
         content = document.get("PayloadContent")
         if document.get("PayloadIdentifier") != identifier or not isinstance(content, list):
             return None
-        for payload in content:
-            if isinstance(payload, Mapping) and payload.get("PayloadType") == payloads.IDENTITY:
-                data = payload.get("PayloadContent")
-                return data if isinstance(data, bytes) else None
-        return None
+        found = (p for p in content if isinstance(p, Mapping) and p.get("PayloadType") == payloads.IDENTITY)
+        return next((p for p in found if isinstance(p.get("PayloadContent"), bytes)), None)
+
+    def pkcs12(self, identifier: str) -> bytes | None:
+        """The PKCS#12 in it."""
+        payload = self.identity(identifier)
+        return payload["PayloadContent"] if payload else None
 
 
 def read(path: Path) -> Stored | None:

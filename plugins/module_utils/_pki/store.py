@@ -341,10 +341,14 @@ class Store:
         certificates = self._read(Certificate, f"certificates WHERE {mine} ORDER BY id", sha1)
         seen = (
             "deliveries WHERE serial_number <> '' AND serial_number IN ("
-            "SELECT d.serial_number FROM deliveries d JOIN certificates c ON c.sha1 = d.certificate_sha1 WHERE c.name = ?"
+            "SELECT serial_number FROM deliveries JOIN certificates ON sha1 = certificate_sha1 WHERE name = ?"
             ") ORDER BY id"
         )
         return certificates, self._read(Delivery, seen, certificates[0].name) if certificates else []
+
+    def profile(self, host: str, identifier: str) -> Profile | None:
+        """The one that was rendered last for a Mac."""
+        return next(iter(self._read(Profile, "profiles WHERE host = ? AND identifier = ?", host, identifier)), None)
 
     def profiles(self) -> list[Profile]:
         return self._read(Profile, "profiles ORDER BY host, identifier")
