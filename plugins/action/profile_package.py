@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from ..module_utils._azure import configurations, packages
+from ..module_utils._pki.database import place_of
+from ..module_utils._pki.packages import last_package, remember_package
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
 
 
@@ -28,6 +32,7 @@ class ActionModule(AzureAction):
         "add_hub_roots": {"type": "bool", "default": False},
         "keep_roots": {"type": "bool", "default": True},
         "dest": {"type": "path", "required": True},
+        "pki": {"type": "str"},
     }
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
         "required_one_of": [["virtual_wan", "p2s_vpn_gateway"]],
@@ -45,8 +50,12 @@ class ActionModule(AzureAction):
             keep_roots=arguments["keep_roots"],
         )
         dest = self.local_path(arguments["dest"])
+        place = place_of(arguments["pki"], self.local_path) if arguments["pki"] else None
+        memory = partial(last_package, place) if place else None
         fulfil = packages.predict if self.check_mode else packages.download
-        found = fulfil(self.azure(arguments), source, dest)
+        found = fulfil(self.azure(arguments), source, dest, memory)
+        if place and found.changed and found.settings and not self.check_mode:
+            remember_package(place, found.name, found.settings, datetime.now(UTC), self.who)
         for warning in found.warnings:
             self.warn(warning)
         result = {

@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - vwan.user_vpn.attributes
   - vwan.user_vpn.attributes.controller
   - vwan.user_vpn.azure
+  - vwan.user_vpn.pki.optional
 attributes:
   check_mode:
     support: partial
@@ -79,7 +80,8 @@ options:
     default: false
   keep_roots:
     description:
-      - When Azure's package no longer names a gateway root that the package at O(dest) has, keep it until it expires.
+      - When Azure's package no longer names a gateway root that the last package had, keep it until it expires. The
+        last one is that of the store that O(pki) names or, without it, the file at O(dest).
       - While Microsoft moves gateways to another root, a package may name the new one alone, although some gateway
         still shows a certificate of the old one. With V(false) the roots are those that Azure names now.
       - The kept ones are in the file as C(Generic/VpnServerRoot.cer_kept1) and so on. Roots of a package for another
@@ -90,6 +92,8 @@ options:
     description:
       - The file on the controller, a ZIP file. It is written with mode 0600; a missing folder is made with 0700.
       - A relative path starts where C(ansible-playbook) was started.
+      - With O(pki) it is a copy. Whether anything has changed is told by the store, which knows what the last package
+        has brought, though this controller may not have that file.
     type: path
     required: true
 seealso:

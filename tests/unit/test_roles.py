@@ -42,14 +42,18 @@ def with_variable(role: Path, name: str, option: dict[str, Any], default: Any, t
 def test_the_secrets_of_our_roles() -> None:
     found = {path.name: check_roles.secrets_of(path) for path in (check_roles.ROOT / "roles").iterdir()}
     assert found == {
-        "certificates": {
-            "certificates_pkcs12_password",
-            "certificates_root_key_source_passphrase",
-            "certificates_root_passphrase",
+        "certificates": {"certificates_passphrase", "certificates_root_key_source_passphrase"},
+        "configure_client": {
+            "configure_client_passphrase",
+            "configure_client_pkcs12_password",
+            "configure_client_sign_with",
         },
-        "configure_client": {"configure_client_pkcs12_password", "configure_client_sign_with"},
         "connect": set(),
-        "install_certificates": {"install_certificates_keychain_password", "install_certificates_pkcs12_password"},
+        "install_certificates": {
+            "install_certificates_keychain_password",
+            "install_certificates_passphrase",
+            "install_certificates_pkcs12_password",
+        },
         "profile_package": set(),
         "report": set(),
         "revoke": {"revoke_keychain_password"},
@@ -68,8 +72,8 @@ PROFILE = "vwan.user_vpn.mobileconfig"
         ("", {ROOT: {"passphrase": "{{ omit if certificates_on_mac else certificates_new | default(omit, true) }}"}}),
         ("", {PROFILE: {"sign_with": {"passphrase": "{{ certificates_new }}"}}}),
         ("", {PROFILE: {"sign_with": "{{ certificates_new }}"}}),
-        ("{{ certificates_root_passphrase }}", {}),
-        ("{{ 'x' ~ user_vpn_root_passphrase }}", {}),
+        ("{{ certificates_passphrase }}", {}),
+        ("{{ 'x' ~ user_vpn_passphrase }}", {}),
     ],
 )
 def test_a_new_secret_is_not_forgotten(role: Path, default: str, task: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,9 @@ from typing import Any
 from .. import _files
 from .._errors import UserVpnError
 from .._package import ProfilePackage, read_package, read_package_bytes
+from .._x509 import certificates
 from .._x509.certificates import Certificate
+from .._x509.text import utc_text
 from . import configurations, names
 from .client import Azure
 from .errors import AzureError
@@ -44,10 +46,15 @@ class Source:
     keep_roots: bool = True
 
 
+Settings = dict[str, Any]
+Memory = Callable[[str], Settings | None]  # what a package brought last, by its name
+
+
 @dataclass(frozen=True)
 class Download:
-    """What came of a download, or what is known without one."""
+    """What came of a download, or what is known without one. `name` is that of the package in a memory."""
 
+    name: str
     changed: bool
     settings: dict[str, Any] | None
     before: dict[str, Any] | None
@@ -55,8 +62,11 @@ class Download:
     warnings: tuple[str, ...] = ()
 
 
-def download(azure: Azure, source: Source, dest: Path) -> Download:
-    """Generate the package, fetch it, check it, and put it in the old one's place if its settings differ."""
+def download(azure: Azure, source: Source, dest: Path, memory: Memory | None = None) -> Download:
+    """Generate the package, fetch it, check it, and put it in the old one's place if its settings differ.
+
+    With a memory, that tells what the last package brought, and the file is a copy; without one, the file tells.
+    """
     _check_place(dest)
     configuration = configurations.find(
         azure, source.resource_group, source.virtual_wan, source.configuration, source.gateway
@@ -69,23 +79,25 @@ def download(azure: Azure, source: Source, dest: Path) -> Download:
         hubs = (root for hub in _hub_packages(azure, source, configuration) for root in hub.gateway_roots)
         content, _added = with_roots(content, hubs, "hub")
         package = read_package_bytes(content)
-    before = _existing(dest)
+    name = _name(source, configuration)
+    there = _existing(dest)
+    before = memory(name) if memory else there
     if source.keep_roots and before and before["vpn_server"] == package.settings()["vpn_server"]:
-        content, kept = with_roots(content, _unexpired_roots(dest), "kept")
+        content, kept = with_roots(content, _unexpired_roots(before), "kept")
         package = read_package_bytes(content)
         if kept:
             warnings += (
                 "Azure's package no longer names the gateway root "
                 f"{', '.join(root.subject for root in kept)}; it stays trusted, until keep_roots is false.",
             )
-    changed = before is None or before["digest"] != package.digest
-    if changed:
+    if there is None or there["digest"] != package.digest:
         _files.make_folder(dest.parent)
         _files.write_atomic(dest, content)
-    return Download(changed, package.settings(), before, configuration, warnings)
+    changed = before is None or before["digest"] != package.digest
+    return Download(name, changed, package.settings(), before, configuration, warnings)
 
 
-def predict(azure: Azure, source: Source, dest: Path) -> Download:
+def predict(azure: Azure, source: Source, dest: Path, memory: Memory | None = None) -> Download:
     """What can be known without generating a package: whether Azure has what is named, and whether a file is there."""
     _check_place(dest)
     configuration = configurations.find(
@@ -96,13 +108,14 @@ def predict(azure: Azure, source: Source, dest: Path) -> Download:
         azure.read(
             f"read the Virtual WAN {source.virtual_wan}", "virtual_wans.get", source.resource_group, source.virtual_wan
         )
-    before = _existing(dest)
+    name = _name(source, configuration)
+    before = memory(name) if memory else _existing(dest)
     unknown = (
         f"Check mode does not let Azure generate a package, so whether it would differ from {dest} is not known."
         if before
         else f"Check mode does not let Azure generate a package, so what {dest} would hold is not known."
     )
-    return Download(before is None, before, before, configuration, (*advice, unknown))
+    return Download(name, before is None, before, before, configuration, (*advice, unknown))
 
 
 def with_roots(content: bytes, others: Iterable[Certificate], mark: str) -> tuple[bytes, list[Certificate]]:
@@ -190,6 +203,12 @@ def _fetched(azure: Azure, what: str, operation: str, *arguments: str, body: dic
     return fetch(url, azure.wait)
 
 
+def _name(source: Source, configuration: dict[str, Any]) -> str:
+    """Which package it is, in one line: of which gateway or Virtual WAN, with which configuration."""
+    whole = f"Virtual WAN {source.virtual_wan}" if source.virtual_wan else f"P2S VPN gateway {source.gateway}"
+    return f"{whole} in {source.resource_group}, {configuration['id']}".lower()
+
+
 def _check_place(dest: Path) -> None:
     """UserVpnError when no file can be at `dest`, before Azure generates one in vain."""
     try:
@@ -211,6 +230,10 @@ def _existing(dest: Path) -> dict[str, Any] | None:
         return None
 
 
-def _unexpired_roots(dest: Path) -> list[Certificate]:
-    """The gateway roots of the package that is there now."""
-    return [root for root in read_package(dest).gateway_roots if root.not_after > datetime.now(UTC)]
+def _unexpired_roots(settings: Settings) -> list[Certificate]:
+    """The gateway roots in them that have not ended."""
+    return [
+        certificates.read_one(root["pem"].encode(), "a gateway root of the last package")
+        for root in settings["gateway_roots"]
+        if root["not_after"] > utc_text(datetime.now(UTC))
+    ]

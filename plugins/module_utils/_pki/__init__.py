@@ -11,7 +11,8 @@
     plan         who needs a new identity, and why: by what is known alone
     identities   made, supplied or certified; exported for people
     clients      issued, revoked and removed, in bulk
-    current      what a client has now
+    current      what a client has now, and which profile was rendered with it
+    packages     what a profile package brought, and its gateway roots
     refusals     what Azure trusts and refuses, against what the store knows
     deliveries   what has reached the Macs, and so what nobody needs any more
     report       what the store tells, and its export

@@ -8,14 +8,13 @@ The texts of an export depend on the store alone, not on the day: an unchanged s
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from .._text import csv_text
 from .._x509.text import bare
 from ._base import PkiError, utc_text
 from .clients import told_certificates
@@ -276,8 +275,4 @@ def export_text(place: Place, suffix: str) -> bytes:
 
 
 def _csv(told: Iterable[Mapping[str, Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(told)
-    return text.getvalue().encode()
+    return csv_text([CSV_COLUMNS, *([entry[column] for column in CSV_COLUMNS] for entry in told)]).encode()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -203,6 +204,39 @@ def test_a_root_that_azure_no_longer_names_stays_until_told_otherwise(
         "hub9.other.vpn.azure.com",
     )
     assert subjects() == (True, ["CN=Other Root"])
+
+
+def test_with_a_store_each_container_knows_what_the_last_one_was_given(
+    azure: AzureLab, macs: Any, run: Run, tmp_path: Path
+) -> None:
+    """The files of a job are gone with it; what has to be remembered is in the store."""
+    pki = str(tmp_path / "pki.db")
+
+    def job(number: int, **options: Any) -> dict[str, Any]:
+        return run.ok("profile_package", **HUB | {"pki": pki, "dest": f"job{number}/package.zip"} | options)
+
+    first = job(1)
+    assert first["changed"]
+    second = job(2)
+    assert (second["changed"], second["settings"]["digest"]) == (False, first["settings"]["digest"])
+    assert (tmp_path / "job2/package.zip").exists()
+    profile = resource(azure, "p2sVpnGateways", "gw1").profile
+    profile.roots[:] = [certificates.authority("New Root").certificate]
+    foreseen = job(3, check=True)
+    assert (foreseen["changed"], foreseen["settings"]["digest"]) == (False, first["settings"]["digest"])
+    moved = job(3)
+    assert moved["changed"]
+    assert "no longer names the gateway root CN=Lab Gateway Root" in moved["warnings"][-1]
+    again = job(4)
+    assert again["changed"] is False
+    for number in (3, 4):
+        settings = read_package(tmp_path / f"job{number}/package.zip").settings()
+        assert sorted(root["subject"] for root in settings["gateway_roots"]) == ["CN=Lab Gateway Root", "CN=New Root"]
+    with sqlite3.connect(f"file:{pki}?mode=ro", uri=True) as database:
+        kept = database.execute("SELECT subject, place FROM gateway_roots ORDER BY subject").fetchall()
+    assert [subject for subject, _place in kept] == ["CN=Lab Gateway Root", "CN=New Root"]
+    assert "p2s vpn gateway gw1 in rg-vpn" in kept[0][1]
+    assert job(5, keep_roots=False)["changed"]
 
 
 # --- check mode --------------------------------------------------------------------------------------------------

@@ -143,11 +143,13 @@ def test_who_has_nothing(render: Task) -> None:
 
 
 def test_a_key_on_the_mac_needs_no_passphrase(render: Task, store: Pki, tmp_path: Path) -> None:
-    request = CertificateSigningRequestBuilder().subject_name(Name([])).sign(rsa.generate_private_key(65537, 2048), SHA256())
+    request = (
+        CertificateSigningRequestBuilder().subject_name(Name([])).sign(rsa.generate_private_key(65537, 2048), SHA256())
+    )
     store.issue("mac-02", csrs={"mac-02": request.public_bytes(Encoding.PEM).decode()})
-    asked = {"identity": {"client": "mac-02"}, "dest": str(tmp_path / "mac-02.mobileconfig"), "host": "mac-02"}
+    asked = {"identity": {"client": "mac-02"}, "dest": str(tmp_path / "here/mac-02.mobileconfig"), "host": "mac-02"}
     assert render(**asked)["changed"]
-    assert identity_in(tmp_path / "mac-02.mobileconfig")["Password"] == "made on the Mac"
+    assert identity_in(tmp_path / "here/mac-02.mobileconfig")["Password"] == "made on the Mac"
     assert render(**asked)["changed"] is False
     assert "must have the scope System" in render(**asked, scope="User")["msg"]
 

@@ -15,8 +15,9 @@ import pytest
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import SqliteFile
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import forget, require_store
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.refusals import note_refused
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.report import export_text, tell
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import REFUSED, writing
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import REFUSED
 from ansible_collections.vwan.user_vpn.tests.lab.postgresql import Cluster
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, Pki, openssl
@@ -284,22 +285,21 @@ def test_without_a_store_nothing_can_be_told_or_written_down(pki: Pki) -> None:
 
 
 def test_nothing_is_left_to_do_in_azure_once_it_was_seen_to_refuse(rooted: Pki) -> None:
-    def refuses(*sha1s: str) -> None:
-        with writing(rooted.place, rooted.now) as store:
-            for sha1 in sha1s:
-                store.note(REFUSED, "seen in Azure", sha1=sha1, client="mac-01")
-
     first = issued(rooted)
     rooted.now += 2 * DAY
     second = renewed(rooted)
     rooted.seen("mac-01", second)
     rooted.end("mac-01")
-    refuses(first)
+    note_refused(rooted.place, {first}, rooted.now)
     assert client(rooted)["next_step"].startswith("See that Azure refuses it, and")
-    refuses(second)
+    note_refused(rooted.place, {first, second, "AB" * 20}, rooted.now)
+    written = rooted.content()
+    note_refused(rooted.place, {first, second, "AB" * 20}, rooted.now)
+    assert rooted.content() == written
     assert client(rooted)["next_step"] == "Take the profile off the Mac."
     rooted.seen("mac-01", status="removed")
     assert client(rooted)["next_step"] == "Nothing; Azure refuses it, as was seen at 2026-11-24T12:00:00Z."
+    assert [e["sha1"] for e in told(rooted, history=True)["events"] if e["what"] == REFUSED] == [first, second]
     rooted.now += 400 * DAY
     assert client(rooted)["next_step"] == "Nothing; its certificates have ended."
 
