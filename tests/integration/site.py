@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -15,14 +17,16 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.current import identity_of
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import place_of
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import Identity
 from ansible_collections.vwan.user_vpn.tests.lab import Lab
 from ansible_collections.vwan.user_vpn.tests.lab.packages import build_package
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 RECAP = re.compile(r"^(\S+)\s+: (ok=.*)$", re.MULTILINE)
-PASSPHRASE = "root passphrase of the test, 7Qm"
-PASSWORD = "pkcs12-password-of-the-test-9Zk"
+PASSPHRASE = "passphrase of the test, 7Qm"
 IDENTIFIER = "com.example.user-vpn"
 
 
@@ -61,25 +65,25 @@ class Run:
 
 
 class Site:
-    """A folder with an inventory, a profile package and the PKI of one test."""
+    """A folder with an inventory, a profile package and the store of one test."""
 
     def __init__(self, folder: Path, lab: Lab, roots: list[bytes]) -> None:
         self.folder = folder
         self.lab = lab
         self.roots = roots
-        self.pki = folder / "pki"
+        self.pki = folder / "pki.db"
         self.profiles = folder / "profiles"
         self.package = folder / "package.zip"
         self.variables: dict[str, Any] = {
             "user_vpn_package": str(self.package),
-            "user_vpn_pki_dir": str(self.pki),
+            "user_vpn_pki": str(self.pki),
             "user_vpn_profiles_dir": str(self.profiles),
             "user_vpn_connection_name": "Contoso VPN",
             "user_vpn_organization": "Contoso",
             "user_vpn_identifier": IDENTIFIER,
             "user_vpn_wait": 20,
         }
-        self.secrets = {"USER_VPN_ROOT_PASSPHRASE": PASSPHRASE, "USER_VPN_PKCS12_PASSWORD": PASSWORD}
+        self.secrets = {"USER_VPN_PASSPHRASE": PASSPHRASE}
         self.host_variables: dict[str, dict[str, Any]] = {}
         self.home = folder / "home"
         self.home.mkdir()
@@ -142,3 +146,37 @@ class Site:
         path = self.folder / name
         path.write_text(yaml.safe_dump(content, sort_keys=False))
         return str(path)
+
+    # -- the store, as sqlite3 reads it
+
+    def sql(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        with contextlib.closing(sqlite3.connect(f"file:{self.pki}?mode=ro", uri=True)) as database:
+            return database.execute(query, values).fetchall()
+
+    def pem(self, sha1: str) -> str:
+        """Of any certificate ever issued."""
+        ((pem,),) = self.sql("SELECT pem FROM certificates WHERE sha1 = ?", sha1)
+        return str(pem.decode())
+
+    def issued(self, name: str) -> str:
+        """SHA-1 of the current certificate of a client."""
+        ((sha1,),) = self.sql("SELECT sha1 FROM certificates WHERE name = ? AND state = 'issued'", name)
+        return str(sha1)
+
+    def keyed(self) -> set[str]:
+        """SHA-1 of every client certificate whose private key is in the store."""
+        query = "SELECT sha1 FROM certificates WHERE kind = 'client' AND sealed IS NOT NULL"
+        return {sha1 for (sha1,) in self.sql(query)}
+
+    def root_file(self) -> Path:
+        """The current root as PEM, in a file for openssl."""
+        query = "SELECT pem FROM certificates WHERE kind = 'root' AND state = 'issued' ORDER BY generation DESC LIMIT 1"
+        path = self.folder / "current-root.pem"
+        path.write_bytes(self.sql(query)[0][0])
+        return path
+
+    def sealed_identity(self, name: str) -> Identity:
+        """The PKCS#12 of a client and its password."""
+        current = identity_of(place_of(str(self.pki)), name, PASSPHRASE)
+        assert current and current.identity
+        return current.identity

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, PASSWORD, Run, Site
+from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, Run, Site
 from ansible_collections.vwan.user_vpn.tests.lab.packages import (
     build_package,
     gateway_root,
@@ -75,7 +75,6 @@ def failures(site: Site, tasks: list[dict[str, Any]]) -> tuple[Run, dict[str, st
         assert "\n" not in message, name
         assert message.endswith((".", "?", ")")), f"{name}: {message}"
         assert PASSPHRASE not in message
-        assert PASSWORD not in message
     return run, messages
 
 
@@ -104,45 +103,52 @@ def test_an_expired_gateway_root_is_a_warning(site: Site) -> None:
 
 def test_bad_certificates_input(site: Site) -> None:
     site.lab.add_mac("mac-anna")
-    foreign = site.folder / "foreign"
-    foreign.mkdir()
-    (foreign / "photo.jpg").write_bytes(b"not ours")
-    good = {"path": str(site.pki), "passphrase": PASSPHRASE}
-    clients = good | {"pkcs12_password": PASSWORD, "clients": ["mac-anna"]}
+    foreign = site.folder / "photo.jpg"
+    foreign.write_bytes(b"not ours")
+    good = {"pki": str(site.pki), "passphrase": PASSPHRASE}
+    export = good | {"clients": ["mac-anna"], "export_dir": str(site.folder / "export")}
     assert site.play("--tags", "certificates").returncode == 0
-    before = {path: path.read_bytes() for path in site.pki.rglob("*") if path.is_file()}
+    before = site.pki.read_bytes()
     _run, messages = failures(
         site,
         [
-            {"name": "foreign folder", "vwan.user_vpn.root_certificate": good | {"path": str(foreign)}},
-            {"name": "wrong passphrase", "vwan.user_vpn.root_certificate": good | {"passphrase": "another"}},
-            {"name": "no passphrase", "vwan.user_vpn.root_certificate": {"path": str(site.folder / "new")}},
-            {"name": "empty password", "vwan.user_vpn.client_certificates": clients | {"pkcs12_password": ""}},
-            {"name": "umlauts", "vwan.user_vpn.client_certificates": clients | {"pkcs12_password": "größer"}},
+            {"name": "foreign file", "vwan.user_vpn.root_certificate": good | {"pki": str(foreign)}},
+            {"name": "wrong passphrase", "vwan.user_vpn.root_certificate": good | {"passphrase": "another one"}},
+            {"name": "short passphrase", "vwan.user_vpn.root_certificate": good | {"passphrase": "elevenchars"}},
+            {"name": "no passphrase", "vwan.user_vpn.root_certificate": {"pki": str(site.folder / "new.db")}},
+            {"name": "empty password", "vwan.user_vpn.client_certificates": export | {"export_password": ""}},
+            {"name": "umlauts", "vwan.user_vpn.client_certificates": export | {"export_password": "größer"}},
+            {
+                "name": "password in the URL",
+                "vwan.user_vpn.root_certificate": good | {"pki": "postgresql://ansible:pl4nted@127.0.0.1/pki"},
+            },
             {
                 "name": "wrong passphrase for a client",
-                "vwan.user_vpn.client_certificates": clients | {"passphrase": "another", "clients": ["mac-new"]},
+                "vwan.user_vpn.client_certificates": good | {"passphrase": "another one", "clients": ["mac-new"]},
             },
         ],
     )
-    assert str(foreign) in messages["foreign folder"]
-    assert "passphrase" in messages["wrong passphrase"]
+    assert str(foreign) in messages["foreign file"]
+    for name in ("wrong passphrase", "short passphrase", "no passphrase", "wrong passphrase for a client"):
+        assert "passphrase" in messages[name]
+    assert "pl4nted" not in messages["password in the URL"]
     assert "password" in messages["empty password"]
     assert "ASCII" in messages["umlauts"]
-    assert {path.name for path in foreign.iterdir()} == {"photo.jpg"}
-    assert {path: path.read_bytes() for path in site.pki.rglob("*") if path.is_file()} == before
+    assert foreign.read_bytes() == b"not ours"
+    assert site.pki.read_bytes() == before
+    assert not (site.folder / "new.db").exists()
+    assert list((site.folder / "export").glob("*")) == []
 
 
 def test_bad_client_names_fail_only_themselves(site: Site) -> None:
     site.lab.add_mac("mac-anna")
     bad = ["with space", "müller", "anna@example.com", "x" * 300, "../up", "a/b", "a\\b", ""]
     tasks = [
-        {"vwan.user_vpn.root_certificate": {"path": str(site.pki), "passphrase": PASSPHRASE}},
+        {"vwan.user_vpn.root_certificate": {"pki": str(site.pki), "passphrase": PASSPHRASE}},
         {
             "vwan.user_vpn.client_certificates": {
-                "path": str(site.pki),
+                "pki": str(site.pki),
                 "passphrase": PASSPHRASE,
-                "pkcs12_password": PASSWORD,
                 "clients": [*bad, "good", "twice", "Twice"],
             }
         },

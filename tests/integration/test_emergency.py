@@ -31,8 +31,8 @@ def site(tmp_path: Path) -> Iterator[AzureSite]:
 
 
 def files(site: AzureSite) -> dict[str, str]:
-    """Every file of store and profiles, by its content."""
-    found = [path for folder in (site.pki, site.profiles) for path in folder.rglob("*") if path.is_file()]
+    """The store and every profile, by their content."""
+    found = [site.pki, *(path for path in site.profiles.rglob("*") if path.is_file())]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.vwan.user_vpn.tests.integration.second_tools import openssl
-from ansible_collections.vwan.user_vpn.tests.integration.site import PASSWORD, Run, Site
+from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, Run, Site
 from ansible_collections.vwan.user_vpn.tests.integration.test_secrets import forms, haystack
 from ansible_collections.vwan.user_vpn.tests.lab.calls import Call
 from ansible_collections.vwan.user_vpn.tests.lab.mac import Mac
@@ -33,9 +32,9 @@ def by_hand(site: Site) -> None:
     site.variables["user_vpn_certificates_by"] = "keychain"
 
 
-def fingerprint(path: str | Path) -> str:
+def fingerprint(pem: str) -> str:
     """By openssl."""
-    text = openssl("x509", "-in", str(path), "-noout", "-fingerprint", "-sha1").decode()
+    text = openssl("x509", "-noout", "-fingerprint", "-sha1", stdin=pem.encode()).decode()
     return text.partition("=")[2].replace(":", "").strip()
 
 
@@ -104,7 +103,7 @@ def test_by_hand_from_check_mode_to_a_second_run(site: Site) -> None:
     assert predicted.changed() == first.changed()
     assert not site.profiles.exists()
     for mac in macs:
-        client = fingerprint(issued(first, mac.name)["certificate_path"])
+        client = fingerprint(site.pem(issued(first, mac.name)["sha1"]))
         assert held(mac) == {client: True, root_sha1(site): False}
         identity = next(item for item in mac.keychain("system") if item["has_key"])
         assert {"NEIKEv2Provider.appex", "nehelper", "nesessionmanager", "neagent"} <= set(identity["access"])
@@ -202,7 +201,7 @@ def test_a_renewal_takes_the_place_of_the_old_identity(site: Site) -> None:
     assert_ended_well(renewed)
     new = issued(renewed, "mac-anna")["sha1"]
     assert new != old
-    assert held(mac) == {new: True, root_sha1(site): False, fingerprint(other / "certificate"): True}
+    assert held(mac) == {new: True, root_sha1(site): False, fingerprint((other / "certificate").read_text()): True}
     assert renewed.of("mac_certificate")["removed"] == [old]
     assert f"identity {old}" in renewed.stdout
     assert site.play(*RENEW).changed() == set()
@@ -345,8 +344,7 @@ def test_absent_takes_out_exactly_ours(site: Site) -> None:
 
     stranger = Item(gateway_root("Somebody Else's Root").der)
     mac.keychains["system"].append(stranger)
-    identity = {"pkcs12_path": client["pkcs12_path"], "password": PASSWORD}
-    absent = module(site, state="absent", identity=identity, roots=[str(pem), str(der)])
+    absent = module(site, state="absent", pki=str(site.pki), client="mac-anna", roots=[str(pem), str(der)])
 
     predicted = site.play("--check", "--diff", playbook=absent)
     assert predicted.of("mac_certificate")["removed"] == sorted([client["sha1"], root_sha1(site)])
@@ -436,27 +434,29 @@ def test_no_secret_leaves_its_place(site: Site) -> None:
     outputs = [site.play("-vvvv", "--diff", env=noisy)]
     site.variables["user_vpn_keychain"] = "login"
     outputs.append(site.play("-vvvv", "--diff", env=noisy))
-    secret = {"USER_VPN_PKCS12_PASSWORD": PASSWORD}
+    sealed = site.sealed_identity("mac-anna")
+    (site.folder / "own").mkdir()
+    (site.folder / "own/mac-anna.p12").write_bytes(sealed.pkcs12)
+    secret = {"P12_PASSWORD": sealed.password}
     playbook = module(
         site,
         keychain="login",
         keychain_password="{{ lookup('ansible.builtin.env', 'UNLOCK') }}",
         identity={
-            "pkcs12_path": issued(outputs[0], "mac-anna")["pkcs12_path"],
-            "password": "{{ lookup('ansible.builtin.env', 'USER_VPN_PKCS12_PASSWORD') }}",
+            "pkcs12_path": str(site.folder / "own/mac-anna.p12"),
+            "password": "{{ lookup('ansible.builtin.env', 'P12_PASSWORD') }}",
         },
     )
     outputs.append(site.play("-vvvv", "--diff", playbook=playbook, env=noisy | secret | {"UNLOCK": unlock}))
     assert len(mac.keychain("anna")) == 1
 
-    (path,) = site.pki.glob("clients/*/*.p12")
-    raw = path.read_bytes()
-    key, _certificate, _others = pkcs12.load_key_and_certificates(raw, PASSWORD.encode())
+    raw, password = sealed.pkcs12, sealed.password.encode()
+    key, _certificate, _others = pkcs12.load_key_and_certificates(raw, password)
     assert key is not None
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    values = {"password": [PASSWORD.encode()], "unlock": [unlock.encode()], "file": forms(raw), "key": forms(der)}
+    values = {"passphrase": [PASSPHRASE.encode()], "password": [password], "unlock": [unlock.encode()], "file": forms(raw), "key": forms(der)}
     places = [(f"output {number}", run.output.encode()) for number, run in enumerate(outputs)]
-    places += haystack(site.folder, allowed=[site.pki])
+    places += haystack(site.folder, allowed=[site.folder / "own"])
     places += [(f"disk: {name}", content) for name, content in mac.files()]
     places += [("process", "\0".join(argv).encode()) for argv in mac.processes]
     places += [("exec", record.command.encode()) for record in mac.execs]
@@ -486,7 +486,7 @@ def test_in_the_profile_the_site_says_what_it_verified(site: Site, version: str)
     site.variables["user_vpn_wait"] = 20
     done = site.play()
     assert_ended_well(done)
-    client = fingerprint(issued(done, "mac-anna")["certificate_path"])
+    client = fingerprint(site.pem(issued(done, "mac-anna")["sha1"]))
     assert verified(done, "mac-anna").strip() == f"{INSTALLED}: client {client}, root {root_sha1(site)}."
     assert set(held(mac)) == {client, root_sha1(site)}
     assert not [

@@ -27,7 +27,6 @@ from ansible_collections.vwan.user_vpn.tests.integration.azure_site import Azure
 from ansible_collections.vwan.user_vpn.tests.integration.conftest import SOAK
 from ansible_collections.vwan.user_vpn.tests.integration.killing import kill_all, kill_one
 from ansible_collections.vwan.user_vpn.tests.integration.pki.playbooks import wait_for
-from ansible_collections.vwan.user_vpn.tests.integration.site import PASSWORD
 
 SEED = int(os.environ.get("USER_VPN_SEED", "0"))
 ROUNDS = int(os.environ.get("USER_VPN_KILL_ROUNDS", "13" if SOAK else "1"))
@@ -35,10 +34,10 @@ OPERATIONS = ("issue", "renew", "rotate", "revoke")
 # The last one comes with every `issue`, and is revoked again.
 MACS = {"mac1": "15.5", "mac2": "14.4", "mac3": "26.1"}
 GUEST = "mac3"
-# Where Azure does not know yet what the ledger does.
+# Where Azure does not know yet what the store does.
 BETWEEN = {
-    "renew": "Revoke these in the ledger",
-    "revoke": "Revoke clients in the ledger, and destroy their keys",
+    "renew": "Revoke these in the store",
+    "revoke": "Revoke clients in the store, and destroy their keys",
 }
 
 
@@ -58,6 +57,7 @@ class Fleet:
         """The next change: the playbook that brings it about, and its options."""
         playbook, given = "site", dict[str, Any]()
         if operation == "issue":
+            given["user_vpn_readmit"] = [GUEST]
             self.names = set(MACS)
         elif operation == "renew":
             playbook = "renew"
@@ -116,7 +116,7 @@ class Fleet:
 
     def ledger(self) -> list[tuple[str, str, str]]:
         """(client, SHA-1, state) of every client certificate, as sqlite3 reads them."""
-        with sqlite3.connect(f"file:{self.site.pki / 'ledger.sqlite3'}?mode=ro", uri=True) as database:
+        with contextlib.closing(sqlite3.connect(self.site.pki)) as database:  # it rolls back what a kill has left
             rows = database.execute("SELECT name, sha1, state FROM certificates WHERE kind = 'client' ORDER BY id")
             return rows.fetchall()
 
@@ -126,37 +126,36 @@ class Fleet:
         now = datetime.now(UTC)
         return {name: item.sha1 for name, item in found.items() if item and self.site.accepts(name, now)}
 
-    def in_folder(self) -> dict[str, str]:
+    def in_store(self) -> dict[str, str]:
         """SHA-1 of the current identity of each client, where openssl opens it."""
         return {name: sha1 for name, sha1, state in self.ledger() if state == "issued" and self.opens(name, sha1)}
 
     def opens(self, name: str, sha1: str) -> bool:
-        path = self.site.pki / f"clients/{name}/{sha1}.p12"
-        command = ["openssl", "pkcs12", "-legacy", "-in", str(path), "-passin", f"pass:{PASSWORD}", "-nodes"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return done.returncode == 0 and "PRIVATE KEY" in done.stdout and "BEGIN CERTIFICATE" in done.stdout
+        if sha1 not in self.site.keyed():
+            return False
+        identity = self.site.sealed_identity(name)
+        command = ["openssl", "pkcs12", "-legacy", "-passin", f"pass:{identity.password}", "-nodes"]
+        done = subprocess.run(command, input=identity.pkcs12, capture_output=True, check=False)
+        return done.returncode == 0 and b"PRIVATE KEY" in done.stdout and b"BEGIN CERTIFICATE" in done.stdout
 
-    def issued_files(self) -> set[str]:
-        return {path.stem for path in self.site.pki.glob("clients/*/*.pem") if not path.name.startswith(".")}
+    def issued(self) -> set[str]:
+        """Whatever was ever issued."""
+        return {sha1 for _unused, sha1, _state in self.ledger()}
 
     def check_nothing_is_lost(self, had: set[str]) -> None:
-        """At any moment: who could connect still can, and the ledger knows every file."""
+        """At any moment: who could connect still can, and the store knows every certificate that is on a Mac."""
         assert had <= set(self.on_macs())
-        assert had <= set(self.in_folder())
-        known = {sha1 for _unused, sha1, _state in self.ledger()}
-        assert self.issued_files() <= known
-        assert {path.stem for path in self.site.pki.glob("clients/*/*.p12")} <= known
+        assert had <= set(self.in_store())
+        assert set(self.on_macs().values()) <= self.issued()
 
     def check_converged(self) -> None:
-        ledger, current = self.ledger(), self.in_folder()
+        ledger, current = self.ledger(), self.in_store()
         assert set(current) == self.names
-        assert self.on_macs() == current, "on the Macs is what the folder holds, and the gateway accepts it"
-        assert not [row for row in ledger if row[2] == "intended"]
-        assert self.issued_files() <= {sha1 for _unused, sha1, _state in ledger}
+        assert self.on_macs() == current, "on the Macs is what the store holds, and the gateway accepts it"
         # All that was ever issued and is not the current one: each successor is on its Mac.
-        assert self.site.refused == self.issued_files() - set(current.values())
+        assert self.site.refused == self.issued() - set(current.values())
         assert {sha1 for _unused, sha1, state in ledger if state == "revoked"} == self.site.refused
-        assert {path.stem for path in self.site.pki.glob("clients/*/*.p12")} == set(current.values())
+        assert self.site.keyed() == set(current.values())
         assert not list(self.site.folder.rglob("*.tmp"))
         for name, mac in self.site.lab.macs.items():
             assert mac.pending is None

@@ -6,27 +6,18 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any
 
 import pytest
 
 from ansible_collections.vwan.user_vpn.tests.integration.second_tools import openssl
-from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER, Run, Site
+from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER, PASSPHRASE, Run, Site
 
 RENEW = ("-e", '{"certificates_renew_before_days": 100, "certificates_client_valid_days": 200}')
 
 
-def sql(site: Site, query: str) -> list[tuple[Any, ...]]:
-    ledger = sqlite3.connect(f"{(site.pki / 'ledger.sqlite3').as_uri()}?mode=ro", uri=True)
-    try:
-        return ledger.execute(query).fetchall()
-    finally:
-        ledger.close()
-
-
 def local(site: Site, module: str, *options: str, **arguments: Any) -> Run:
-    task = {"name": module, f"vwan.user_vpn.{module}": {"path": str(site.pki)} | arguments}
+    task = {"name": module, f"vwan.user_vpn.{module}": {"pki": str(site.pki)} | arguments}
     playbook = site.playbook("local.yml", [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}])
     run = site.play(*options, playbook=playbook)
     assert run.returncode == 0, run.output
@@ -47,8 +38,7 @@ def test_a_renewal_as_it_reaches_the_macs(site: Site) -> None:
     assert first.returncode == 0, first.output
     old = {name: entry["sha1"] for name, entry in first.of("client_certificates")["clients"].items()}
     gateway = openssl("x509", "-inform", "DER", "-noout", "-fingerprint", "-sha1", stdin=site.roots[0]).decode()
-    rows = sql(
-        site,
+    rows = site.sql(
         "SELECT host, identifier, serial_number, macos_version, status, profile_uuid = shown_uuid, shown_uuid, "
         "certificate_sha1, gateway_roots FROM deliveries ORDER BY host",
     )
@@ -59,9 +49,9 @@ def test_a_renewal_as_it_reaches_the_macs(site: Site) -> None:
         )
         for mac in (away, here)
     ]  # fmt: skip
-    before = (site.pki / "ledger.sqlite3").stat().st_mtime_ns
+    before = site.pki.stat().st_mtime_ns
     assert site.play().changed() == set()
-    assert (site.pki / "ledger.sqlite3").stat().st_mtime_ns == before
+    assert site.pki.stat().st_mtime_ns == before
     assert statuses(site) == {"mac-away": "current", "mac-here": "current"}
 
     # All are renewed; nobody is at the screen of one Mac, which keeps what it has.
@@ -88,42 +78,47 @@ def test_a_renewal_as_it_reaches_the_macs(site: Site) -> None:
     assert [entry["sha1"] for entry in told["revocable"]] == [old["mac-away"]]
     assert [entry["sha1"] for entry in told["revoked"]] == [old["mac-here"]]
 
-    # Exported, lost, and rebuilt: the Macs notice nothing.
-    export = site.folder / "export.json"
-    assert local(site, "ledger", export=str(export)).changed()
-    assert not local(site, "ledger", export=str(export)).changed()
-    assert len(json.loads(export.read_bytes())["deliveries"]) == len(sql(site, "SELECT 1 FROM deliveries"))
-    (site.pki / "ledger.sqlite3").unlink()
-    refused = site.play()
-    assert refused.returncode != 0
-    assert "module ledger (rebuild: true)" in refused.output
-    password = {"pkcs12_password": site.secrets["USER_VPN_PKCS12_PASSWORD"], "revoked": [old["mac-here"]]}
-    assert local(site, "ledger", "--check", rebuild=True, **password).of("ledger")["lost"]
-    local(site, "ledger", rebuild=True, **password)
+    # Exported, backed up, lost and restored: the Macs notice nothing.
+    export, backup = site.folder / "export.json", site.folder / "backup.db"
+    for changed in (True, False):
+        assert bool(local(site, "ledger", state="exported", dest=str(export)).changed()) == changed
+        assert bool(local(site, "ledger", state="backup", dest=str(backup)).changed()) == changed
+    assert len(json.loads(export.read_bytes())["deliveries"]) == len(site.sql("SELECT 1 FROM deliveries"))
+    checked = local(site, "ledger", state="checked", pki=str(backup), passphrase=PASSPHRASE).of("ledger")
+    assert (checked["certificates"], checked["private"]) == (1 + 2 * 2, 1 + 2)
+    site.pki.write_bytes(backup.read_bytes())
     after = site.play()
     assert (after.returncode, after.changed()) == (0, set()), after.output
     assert statuses(site) == {"mac-away": "current", "mac-here": "current"}
     assert [e["sha1"] for e in local(site, "ledger_info").of("ledger_info")["revoked"]] == [old["mac-here"]]
 
+    # A new passphrase: the profiles stay equal to the byte, and the old one opens nothing any more.
+    local(site, "ledger", state="rekeyed", passphrase=PASSPHRASE, new_passphrase="another passphrase, 3Wd")
+    renders = [path.read_bytes() for path in sorted(site.profiles.glob("*.mobileconfig"))]
+    assert "passphrase" in site.play().output
+    site.secrets["USER_VPN_PASSPHRASE"] = "another passphrase, 3Wd"
+    assert site.play().changed() == set()
+    assert [path.read_bytes() for path in sorted(site.profiles.glob("*.mobileconfig"))] == renders
+
 
 def test_a_profile_that_is_taken_off_is_written_down(site: Site) -> None:
     site.lab.add_mac("mac-anna")
     assert site.play().returncode == 0
-    task = {"identifier": IDENTIFIER, "state": "absent", "ledger": str(site.pki)}
+    task = {"identifier": IDENTIFIER, "state": "absent", "pki": str(site.pki)}
     tasks = [{"name": "off", "vwan.user_vpn.mac_profile": task}]
     playbook = site.playbook("off.yml", [{"hosts": "all", "gather_facts": False, "become": True, "tasks": tasks}])
     assert site.play("--check", playbook=playbook).returncode == 0
-    assert sql(site, "SELECT status FROM deliveries") == [("installed",)]
+    assert site.sql("SELECT status FROM deliveries") == [("installed",)]
     for changed in (True, False):
         run = site.play(playbook=playbook)
         assert bool(run.changed()) == changed
-        assert sql(site, "SELECT status, shown_uuid FROM deliveries")[1:] == [("removed", "")]
+        assert site.sql("SELECT status, shown_uuid FROM deliveries")[1:] == [("removed", "")]
     assert statuses(site) == {"mac-anna": "removed_from_mac"}
 
 
 def test_a_ledger_that_is_not_there_is_said_before_the_mac_is_touched(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
-    task = {"identifier": IDENTIFIER, "state": "absent", "ledger": str(site.folder / "nowhere")}
+    task = {"identifier": IDENTIFIER, "state": "absent", "pki": str(site.folder / "nowhere")}
     tasks = [{"name": "off", "vwan.user_vpn.mac_profile": task}]
     run = site.play(playbook=site.playbook("off.yml", [{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
     assert "is no PKI folder, so no delivery can be written down" in run.output

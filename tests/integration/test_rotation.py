@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,18 +37,12 @@ def run(site: AzureSite, *options: str, playbook: str = SITE, ends_with: int = 0
     return done
 
 
-def read(site: AzureSite, query: str) -> list[Any]:
-    """The ledger, as sqlite3 reads it."""
-    with sqlite3.connect(f"file:{site.pki / 'ledger.sqlite3'}?mode=ro", uri=True) as database:
-        return database.execute(query).fetchall()
-
-
 def issued(site: AzureSite) -> dict[str, str]:
-    return dict(read(site, "SELECT name, sha1 FROM certificates WHERE kind = 'client' AND state = 'issued'"))
+    return dict(site.sql("SELECT name, sha1 FROM certificates WHERE kind = 'client' AND state = 'issued'"))
 
 
 def roots(site: AzureSite) -> dict[int, str]:
-    return dict(read(site, "SELECT generation, sha1 FROM certificates WHERE kind = 'root'"))
+    return dict(site.sql("SELECT generation, sha1 FROM certificates WHERE kind = 'root'"))
 
 
 def fingerprint(der: bytes) -> str:
@@ -73,7 +66,8 @@ def everybody_connects(site: AzureSite, but: tuple[str, ...] = ()) -> None:
     bundle.write_bytes(b"".join(openssl("x509", "-inform", "DER", stdin=root) for root in site.trusted))
     for name in set(NAMES) - set(but):
         sha1 = identity(site, name)
-        certificate = site.pki / "clients" / name / f"{sha1}.pem"
+        certificate = site.folder / "leaf.pem"
+        certificate.write_text(site.pem(sha1))
         verified = openssl("verify", "-purpose", "sslclient", "-CAfile", str(bundle), str(certificate)).decode()
         assert verified.strip().endswith("OK")
         assert sha1 not in site.refused
@@ -86,8 +80,9 @@ def said(run: Any) -> str:
     return " ".join(str(item.get("msg", "")) for result in found for item in result.get("results", [result]))
 
 
-def key_of(site: AzureSite, generation: int) -> list[Path]:
-    return list((site.pki / "roots" / roots(site)[generation]).glob("*.key*"))
+def has_key(site: AzureSite, generation: int) -> bool:
+    [(sealed,)] = site.sql("SELECT sealed FROM certificates WHERE kind = 'root' AND generation = ?", str(generation))
+    return sealed is not None
 
 
 UNREACHABLE = 4  # the exit code of ansible-playbook when it did not reach a host, and nothing else went wrong
@@ -123,7 +118,7 @@ def test_two_macs_are_away(site: AzureSite) -> None:
     again = run(site, ends_with=UNREACHABLE)
     assert again.changed() == set() and site.azure.writes == []
     assert said(again) == said(first)
-    assert key_of(site, 1) != []
+    assert has_key(site, 1)
 
     site.lab.macs["mac2"].log_in("anna")
     site.lab.macs["mac3"].online()
@@ -133,8 +128,8 @@ def test_two_macs_are_away(site: AzureSite) -> None:
     assert said(last) == ""
     assert trusted(site) == {new}
     assert {name: identity(site, name) for name in NAMES} == issued(site)
-    assert key_of(site, 1) == [] and key_of(site, 2) != []
-    assert read(site, "SELECT state FROM certificates WHERE kind = 'root' ORDER BY generation") == [
+    assert not has_key(site, 1) and has_key(site, 2)
+    assert site.sql("SELECT state FROM certificates WHERE kind = 'root' ORDER BY generation") == [
         ("retired",),
         ("issued",),
     ]
@@ -193,13 +188,13 @@ def test_by_force_and_only_when_asked_for(site: AzureSite) -> None:
     assert "mac3 is behind" in said(first)
     forced = ("-e", "user_vpn_withdraw_force=true")
     run(site, *forced, ends_with=UNREACHABLE)  # force alone withdraws nothing
-    assert old in trusted(site) and key_of(site, 1) != []
+    assert old in trusted(site) and has_key(site, 1)
 
     site.variables["user_vpn_withdraw_old_roots"] = True
     done = site.play(*forced)
     assert done.returncode == UNREACHABLE, done.output
     assert "mac3 is behind" in said(done) and "They lose the VPN" in said(done)
-    assert trusted(site) == {roots(site)[2]} and key_of(site, 1) == []
+    assert trusted(site) == {roots(site)[2]} and not has_key(site, 1)
     everybody_connects(site, but=("mac3",))
     again = site.play(*forced)
     assert again.changed() == set(), again.output
@@ -225,5 +220,5 @@ def test_check_mode_before_there_is_anything(tmp_path: Path) -> None:
 
 
 def old_root(site: AzureSite) -> str:
-    pem = (site.pki / "roots" / roots(site)[1] / "root.pem").read_text()
+    pem = site.pem(roots(site)[1])
     return "".join(pem.splitlines()[1:-1])

@@ -13,25 +13,23 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
-from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, PASSWORD, Site
+from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, Site
 
 
 def needles(site: Site) -> dict[str, list[bytes]]:
     """Every secret, in the forms in which it could lie around."""
-    found: dict[str, list[bytes]] = {
-        "root passphrase": [PASSPHRASE.encode()],
-        "PKCS#12 password": [PASSWORD.encode()],
-    }
+    found: dict[str, list[bytes]] = {"passphrase": [PASSPHRASE.encode()]}
     for path in site.profiles.glob("*.mobileconfig"):
         for payload in plistlib.loads(path.read_bytes())["PayloadContent"]:
             if payload["PayloadType"] != "com.apple.security.pkcs12":
                 continue
-            raw = payload["PayloadContent"]
-            key, _certificate, _others = pkcs12.load_key_and_certificates(raw, PASSWORD.encode())
+            raw, password = payload["PayloadContent"], payload["Password"].encode()
+            key, _certificate, _others = pkcs12.load_key_and_certificates(raw, password)
             assert key is not None
             der = key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption())
             pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
             found[f"PKCS#12 of {path.stem}"] = forms(raw)
+            found[f"password of {path.stem}"] = [password]
             found[f"private key of {path.stem}"] = forms(der) + forms(pkcs8)
             prime = key.private_numbers().p  # type: ignore[union-attr]
             found[f"prime of {path.stem}"] = [str(prime).encode(), f"{prime:x}".encode(), f"{prime:X}".encode()]
@@ -73,17 +71,17 @@ def test_no_secret_anywhere_but_in_its_place(site: Site) -> None:
         outputs.append(site.play(*options, env=noisy).output.encode())
     assert outputs[1].count(b"Contoso VPN")
     assert (site.folder / "ansible.log").stat().st_size > 10_000
-    # A wrong passphrase and a wrong password are the errors most likely to quote what they were given.
-    site.secrets = {"USER_VPN_ROOT_PASSPHRASE": "a wrong one: 5Rt", "USER_VPN_PKCS12_PASSWORD": PASSWORD}
+    # A wrong passphrase is the error most likely to quote what it was given.
+    site.secrets = {"USER_VPN_PASSPHRASE": "a wrong one: 5Rt"}
     wrong = site.play("-vvvv", "--diff", env=noisy)
     assert wrong.returncode != 0
     assert "a wrong one: 5Rt" not in wrong.output
     outputs.append(wrong.output.encode())
 
     secrets = needles(site)
-    assert len(secrets) >= 2 + 3 * 2
+    assert len(secrets) >= 1 + 4 * 2
     places: list[tuple[str, bytes]] = [(f"output of run {number}", output) for number, output in enumerate(outputs)]
-    places += haystack(site.folder, allowed=[site.pki, site.profiles])
+    places += haystack(site.folder, allowed=[site.profiles])  # the store among them: all in it is sealed
     for mac in site.lab.macs.values():
         places += [(f"disk of {mac.name}: {path}", content) for path, content in mac.files()]
         places += [(f"process on {mac.name}", "\0".join(argv).encode()) for argv in mac.processes]
@@ -107,6 +105,5 @@ def test_no_secret_anywhere_but_in_its_place(site: Site) -> None:
 def test_private_files_are_private(site: Site) -> None:
     site.lab.add_mac("mac-anna")
     assert site.play().returncode == 0
-    for folder in (site.pki, site.profiles):
-        for path in [folder, *folder.rglob("*")]:
-            assert path.stat().st_mode & 0o077 == 0, f"{path} is open to others"
+    for path in [site.pki, site.profiles, *site.profiles.rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, f"{path} is open to others"

@@ -8,14 +8,13 @@ from __future__ import annotations
 import json
 import os
 import plistlib
-import sqlite3
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.vwan.user_vpn.tests.integration.second_tools import read_identity
-from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER, PASSWORD, Run, Site
+from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER, Run, Site
 
 RELEASES = {"mac-12": "12.7", "mac-14": "14.4", "mac-15": "15.5", "mac-26": "26.1"}
 
@@ -93,22 +92,17 @@ def test_a_rendered_profile_read_by_other_tools(site: Site) -> None:
     assert vpn["PayloadCertificateUUID"] == identity["PayloadUUID"]
     assert vpn["RemoteAddress"] == vpn["RemoteIdentifier"]
     assert vpn["LocalIdentifier"] == "mac-anna"
-    assert identity["Password"] == PASSWORD
+    assert len(identity["Password"]) >= 24  # of this identity alone; nobody has chosen it
     assert payloads["com.apple.security.root"]["PayloadContent"] == site.roots[0]
 
-    root = Path(run.of("root_certificate")["certificate_path"])
-    seen = read_identity(identity["PayloadContent"], PASSWORD, root)
+    seen = read_identity(identity["PayloadContent"], identity["Password"], site.root_file())
     assert seen.chains_to_root
     assert seen.legacy_encryption
     assert "TLS Web Client Authentication" in seen.text
     assert "DNS:mac-anna" in seen.text
     assert "CN=mac-anna" in seen.text.replace("CN = ", "CN=")
     assert seen.sha1 == run.of("mobileconfig", "mac-anna")["certificate_sha1"]
-
-    ledger = sqlite3.connect(f"file:{site.pki / 'ledger.sqlite3'}?mode=ro", uri=True)
-    rows = [str(row) for row in ledger.execute("SELECT * FROM certificates").fetchall()]
-    assert any(seen.sha1 in row for row in rows)
-    ledger.close()
+    assert site.issued("mac-anna") == seen.sha1
 
 
 def test_a_changed_package_is_a_new_profile_only_if_the_mac_needs_it(site: Site) -> None:
@@ -166,8 +160,7 @@ def test_limit_serial_free_and_a_mac_that_is_away(site: Site) -> None:
     last = site.play()
     assert_ended_well(last)
     assert {host for host, _task in last.changed()} == {"mac-ben"}
-    certificates = sqlite3.connect(site.pki / "ledger.sqlite3").execute("SELECT count(*) FROM certificates").fetchone()
-    assert certificates == (1 + 3,)  # one root, three clients, none twice
+    assert site.sql("SELECT count(*) FROM certificates") == [(1 + 3,)]  # one root, three clients, none twice
 
 
 @pytest.mark.soak
@@ -205,8 +198,8 @@ def test_export_without_contact_to_any_mac(site: Site) -> None:
     mac.offline()
     site.variables["user_vpn_delivery"] = "export"
     site.host_variables["mac-anna"] = {"user_vpn_serial_number": "C02XX1LAB"}
-    site.pki, site.profiles = site.folder / "new/vpn/pki", site.folder / "new/vpn/profiles"
-    site.variables |= {"user_vpn_pki_dir": str(site.pki), "user_vpn_profiles_dir": str(site.profiles)}
+    site.pki, site.profiles = site.folder / "new/vpn/store/pki.db", site.folder / "new/vpn/profiles"
+    site.variables |= {"user_vpn_pki": str(site.pki), "user_vpn_profiles_dir": str(site.profiles)}
     umask = os.umask(0)
     try:
         assert_ended_well(site.play("-e", "user_vpn_verify=false"))  # text, as it comes from a command line
@@ -231,7 +224,7 @@ def test_export_without_contact_to_any_mac(site: Site) -> None:
         "vwan.user_vpn.configure_client : Render the profile of this Mac",
     }
     assert " ".join(again.output.split()).count("Other accounts had access to") == 2
-    kept = [path for path in made if path.is_relative_to(site.pki) or path.is_relative_to(site.profiles)]
+    kept = [path for path in made if path == site.pki or path.is_relative_to(site.profiles)]
     assert {path for path in kept if path.stat().st_mode & 0o077} == set()
 
 

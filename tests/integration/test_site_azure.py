@@ -203,7 +203,7 @@ def test_azure_refuses_what_was_revoked(site: AzureSite) -> None:
                 "tasks": [
                     {
                         "vwan.user_vpn.client_certificates": {
-                            "path": str(site.pki),
+                            "pki": str(site.pki),
                             "clients": ["mac1"],
                             "state": "revoked",
                         }

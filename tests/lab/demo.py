@@ -39,7 +39,7 @@ GROUP_VARIABLES = {
     "user_vpn_virtual_wan": "demo-wan",
     "user_vpn_server_configuration": "macs",
     "user_vpn_package": str(DEMO / "package.zip"),
-    "user_vpn_pki_dir": str(DEMO / "pki"),
+    "user_vpn_pki": str(DEMO / "user_vpn.db"),
     "user_vpn_profiles_dir": str(DEMO / "profiles"),
     "user_vpn_wait": 60,
 }
@@ -124,13 +124,12 @@ def play(environment: dict[str, str]) -> str:
     return "".join(printed)
 
 
-# No setting of whoever runs this gets in; the two secrets are what an admin would keep in Ansible Vault.
+# No setting of whoever runs this gets in; the secret is what an admin would keep in Ansible Vault.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AZURE_"))} | {
     "ANSIBLE_CONFIG": str(DEMO / "inventory/ansible.cfg"),
     "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".venv/collections"),
     "ANSIBLE_HOME": str(DEMO / "ansible"),
-    "USER_VPN_ROOT_PASSPHRASE": secrets.token_urlsafe(24),
-    "USER_VPN_PKCS12_PASSWORD": secrets.token_urlsafe(24),
+    "USER_VPN_PASSPHRASE": secrets.token_urlsafe(24),
 }
 
 
@@ -160,7 +159,7 @@ Remote execs for each Mac, both runs together: {", ".join(f"{name} {count}" for 
   .demo/package.zip                the VPN client profile package, as downloaded
   .demo/profiles/*.mobileconfig    one profile for each Mac; any text editor opens it
   .demo/profiles/manifest.json     the list of them, for people and for an MDM
-  .demo/pki                        root, client certificates, and the ledger of all that was issued
+  .demo/user_vpn.db                the store: root, client certificates, private keys, and all that was seen
   .demo/inventory                  the inventory this ran with
 
 Next, with real Macs: README.md, "Your own fleet, in five steps". Put your own package and inventory in place of the

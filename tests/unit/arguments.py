@@ -13,10 +13,10 @@ ACTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "plugins/act
 IDENTIFIER = "com.example.user-vpn"
 
 COMPLETE: dict[str, dict[str, Any]] = {
-    "client_certificates": {"path": "pki", "clients": ["mac-01"]},
+    "client_certificates": {"pki": "pki.db", "clients": ["mac-01"]},
     "connection_health_info": {"resource_group": "rg-vpn"},
-    "ledger": {"path": "pki", "rebuild": True},
-    "ledger_info": {"path": "pki"},
+    "ledger": {"pki": "pki.db", "state": "checked"},
+    "ledger_info": {"pki": "pki.db"},
     "mac_certificate": {"identity": {"pkcs12_path": "mac-01.p12", "password": "a password"}},
     "mac_connection": {"identifier": IDENTIFIER},
     "mac_evidence": {"dest": "evidence.txt"},
@@ -32,7 +32,7 @@ COMPLETE: dict[str, dict[str, Any]] = {
     },
     "profile_package": {"resource_group": "rg-vpn", "virtual_wan": "wan1", "dest": "package.zip"},
     "profile_package_info": {"path": "package.zip"},
-    "root_certificate": {"path": "pki", "certificate_source": "root.pem", "key_source": "root.key"},
+    "root_certificate": {"pki": "pki.db", "certificate_source": "root.pem", "key_source": "root.key"},
     "server_configuration_certificates": {"resource_group": "rg-vpn", "vpn_server_configuration": "macs"},
     "server_configuration_info": {"resource_group": "rg-vpn"},
 }

@@ -67,7 +67,7 @@ def test_a_path_that_none_can_be(action: str, option: str) -> None:
     ],
 )
 def test_a_path_that_leads_nowhere(path: str, expected: str) -> None:
-    for action, option in (("profile_package_info", "path"), ("root_certificate", "path"), ("mac_profile", "src")):
+    for action, option in (("profile_package_info", "path"), ("root_certificate", "pki"), ("mac_profile", "src")):
         assert run_action(action, {option: path})["msg"].endswith(expected)
 
 
@@ -83,7 +83,7 @@ def test_null_means_not_given() -> None:
     result = run_action("mobileconfig", wish)
     assert "all of the following are missing: identifier" in result["msg"]
     result = run_action("mobileconfig", wish | {"identity": {"pkcs12_path": None, "certificate_path": None}})
-    assert "one of the following is required: pkcs12_path, certificate_path found in identity" in result["msg"]
+    assert "one of the following is required: pkcs12_path, certificate_path, client found in identity" in result["msg"]
     assert "wait" not in run_action("mac_profile", {"wait": None, "state": "absent", "identifier": ""})["msg"]
     assert "nonsense" in run_action("mac_profile", {"nonsense": None})["msg"]
 

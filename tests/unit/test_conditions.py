@@ -40,7 +40,10 @@ MAGIC: dict[str, Any] = {
     "hostvars": {"mac-01": MAC},
     "ansible_play_hosts": ["mac-01"],
     "ansible_play_hosts_all": ["mac-01"],
-    "revoke_named": {"clients": ["mac-01"], "thumbprints": []},  # a filter of ours, which only a play can load
+    # Filters of ours, which only a play can load.
+    "revoke_named": {"clients": ["mac-01"], "thumbprints": []},
+    "certificates_client_names": [{"name": "mac-01"}],
+    "report_dir": "/report",
 }
 
 

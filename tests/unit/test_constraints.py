@@ -26,7 +26,13 @@ ROOT = {"path": "root.pem"}
 # The action, what is added to its complete arguments, what is left out of them, and what is said.
 Case = tuple[str, dict[str, Any], tuple[str, ...], str]
 CASES: list[Case] = [
-    ("client_certificates", {}, ("path",), "missing required arguments: path"),
+    ("client_certificates", {}, ("pki",), "missing required arguments: pki"),
+    (
+        "client_certificates",
+        {"export_password": "x"},
+        (),
+        "missing parameter(s) required by 'export_password': export_dir",
+    ),
     (
         "client_certificates",
         {"state": "revoked"},
@@ -46,14 +52,31 @@ CASES: list[Case] = [
         "state is absent but all of the following are missing: clients",
     ),
     ("connection_health_info", {}, ("resource_group",), "missing required arguments: resource_group"),
-    ("ledger", {}, ("path",), "missing required arguments: path"),
-    ("ledger_info", {}, ("path",), "missing required arguments: path"),
+    ("ledger", {}, ("pki",), "missing required arguments: pki"),
+    ("ledger", {}, ("state",), "missing required arguments: state"),
+    ("ledger", {"state": "backup"}, (), "state is backup but all of the following are missing: dest"),
+    ("ledger", {"state": "exported"}, (), "state is exported but all of the following are missing: dest"),
+    (
+        "ledger",
+        {"state": "rekeyed"},
+        (),
+        "state is rekeyed but all of the following are missing: passphrase, new_passphrase",
+    ),
+    (
+        "ledger",
+        {"state": "forgotten"},
+        (),
+        "state is forgotten but any of the following are missing: host, serial_number",
+    ),
+    ("ledger_info", {}, ("pki",), "missing required arguments: pki"),
     (
         "mac_certificate",
         {},
         ("identity",),
-        "one of the following is required: gateway_roots, roots, identity, fingerprints",
+        "one of the following is required: gateway_roots, roots, identity, client, fingerprints",
     ),
+    ("mac_certificate", {"client": "x", "pki": "x"}, (), "parameters are mutually exclusive: identity|client"),
+    ("mac_certificate", {"client": "x"}, ("identity",), "missing parameter(s) required by 'client': pki"),
     (
         "mac_certificate",
         {"identity": {"password": "x"}},
@@ -95,13 +118,19 @@ CASES: list[Case] = [
         "mobileconfig",
         {"identity": {}},
         (),
-        "one of the following is required: pkcs12_path, certificate_path found in identity",
+        "one of the following is required: pkcs12_path, certificate_path, client found in identity",
+    ),
+    (
+        "mobileconfig",
+        {"identity": {"certificate_path": "x", "sha1": "x"}},
+        (),
+        "missing parameter(s) required by 'sha1': client found in identity",
     ),
     (
         "mobileconfig",
         {"identity": {"pkcs12_path": "x", "certificate_path": "x"}},
         (),
-        "parameters are mutually exclusive: pkcs12_path|certificate_path found in identity; "
+        "parameters are mutually exclusive: pkcs12_path|certificate_path|client found in identity; "
         "missing parameter(s) required by 'pkcs12_path': password found in identity",
     ),
     (
@@ -134,7 +163,7 @@ CASES: list[Case] = [
         "parameters are mutually exclusive: vpn_server_configuration|p2s_vpn_gateway",
     ),
     ("profile_package_info", {}, ("path",), "missing required arguments: path"),
-    ("root_certificate", {}, ("path",), "missing required arguments: path"),
+    ("root_certificate", {}, ("pki",), "missing required arguments: pki"),
     (
         "root_certificate",
         {},

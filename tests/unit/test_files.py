@@ -183,6 +183,6 @@ def test_what_the_system_refuses_is_said(tmp_path: Path, monkeypatch: pytest.Mon
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "pki"))
 
     monkeypatch.setattr(ledger_info, "tell", refuse)
-    result = run_action("ledger_info", {"path": str(tmp_path)})
+    result = run_action("ledger_info", {"pki": str(tmp_path / "pki.db")})
     assert result["failed"]
     assert result["msg"] == f"{tmp_path / 'pki'} cannot be used: Permission denied."

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.vwan.user_vpn.tests.unit.pki.conftest import _rooted, memory, pki, place, quick, rooted
+from ansible_collections.vwan.user_vpn.tests.integration.pki.playbooks import runs
+from ansible_collections.vwan.user_vpn.tests.unit.pki.conftest import pki, quick, rooted
 
-__all__ = ["_rooted", "memory", "pki", "place", "quick", "rooted"]
+__all__ = ["pki", "quick", "rooted", "runs"]

@@ -1,40 +1,42 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ansible-playbook on one PKI folder: run, killed, and the folder read with sqlite3 and openssl."""
+"""ansible-playbook on one store, in either database: run, killed, and read with sqlite3 or psql, and openssl."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.current import identity_of
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import place_of
 from ansible_collections.vwan.user_vpn.tests.integration.killing import kill_all
+from ansible_collections.vwan.user_vpn.tests.lab.postgresql import Cluster
 
 ROOT = Path(__file__).resolve().parents[3]
-PASSPHRASE = "root passphrase of the test, 7Qm"
-PASSWORD = "pkcs12-password-of-the-test-9Zk"
+PASSPHRASE = "passphrase of the test, 7Qm"
 SECONDS = 300  # a run that hangs is a failure
-DEFAULTS = {"generation": 1, "valid_days": 365, "renew_before_days": 1}
+DEFAULTS = {"generation": 1, "valid_days": 365, "renew_before_days": 1, "readmit": []}
 
 
 def keeping(again: str = "") -> list[dict[str, Any]]:
     """The tasks for a root, its clients and the revoked ones; `again` is a condition and a mark in their names."""
-    secrets = {"passphrase": PASSPHRASE, "path": "{{ pki }}"}
-    clients = secrets | {"pkcs12_password": PASSWORD, "clients": "{{ clients }}", "generation": "{{ generation }}"}
+    secrets = {"passphrase": PASSPHRASE, "pki": "{{ pki }}"}
+    clients = secrets | {"clients": "{{ clients }}", "generation": "{{ generation }}", "readmit": "{{ readmit }}"}
     clients |= {"valid_days": "{{ valid_days }}", "renew_before_days": "{{ renew_before_days }}"}
-    revoked = {"path": "{{ pki }}", "clients": "{{ revoked }}", "state": "revoked", "reason": "the test"}
+    revoked = {"pki": "{{ pki }}", "clients": "{{ revoked }}", "state": "revoked", "reason": "the test"}
     when = [again] if again else []
     return [
         {
@@ -63,7 +65,7 @@ PLAYBOOK = [
         "tasks": [
             *keeping(),
             *keeping("again"),
-            {"name": "told", "vwan.user_vpn.ledger_info": {"path": "{{ pki }}"}, "when": ["again"]},
+            {"name": "told", "vwan.user_vpn.ledger_info": {"pki": "{{ pki }}"}, "when": ["again"]},
         ],
     }
 ]  # fmt: skip
@@ -80,13 +82,15 @@ class Certificate:
 
 
 class Runs:
-    """ansible-playbook processes on one PKI folder."""
+    """ansible-playbook processes on one store."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pki: str, cluster: Cluster | None = None) -> None:
+        """`cluster` where `pki` names one of its schemas."""
         self.folder = folder
-        self.pki = folder / "pki"
+        self.pki = pki
+        self.cluster = cluster
         self.started = 0
-        (folder / "home").mkdir()
+        (folder / "home").mkdir(parents=True)
         (folder / "keep.yml").write_text(yaml.safe_dump(PLAYBOOK, sort_keys=False))
 
     def start(self, **variables: Any) -> tuple[subprocess.Popen[str], Path]:
@@ -106,11 +110,11 @@ class Runs:
             "ANSIBLE_LOCALHOST_WARNING": "0",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
             "RECORDER_FILE": str(record),
-        }
+        } | (self.cluster.environment if self.cluster else {})
         command = [str(Path(sys.executable).parent / "ansible-playbook"), str(self.folder / "keep.yml")]
         with record.with_suffix(".txt").open("w") as output:  # a pipe would stay open as long as any worker lives
             run = subprocess.Popen(
-                [*command, "-e", json.dumps({"pki": str(self.pki)} | variables)],
+                [*command, "-e", json.dumps({"pki": self.pki} | variables)],
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -136,46 +140,64 @@ class Runs:
 
     # -- second tools
 
+    def rows(self, query: str) -> list[list[str]]:
+        """What sqlite3 or psql reads. A writer of the file: it rolls back what a kill has left."""
+        if self.cluster:
+            schema = self.pki.partition("schema=")[2]
+            out = self.cluster.run("psql", "-v", "ON_ERROR_STOP=1", "-qtX", "--csv", "-c", f"SET search_path TO {schema}; {query}")
+            return list(csv.reader(io.StringIO(out)))
+        if not Path(self.pki).exists():
+            return []
+        with contextlib.closing(sqlite3.connect(self.pki, timeout=60)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            if not connection.execute("SELECT 1 FROM sqlite_master").fetchall():
+                return []
+            return [[str(value) for value in row] for row in connection.execute(query)]
+
     def certificates(self) -> list[Certificate]:
-        """What sqlite3 reads, of a copy: a reader of the folder itself could not roll back what a kill has left."""
-        with self._ledger() as connection:
-            columns = "sha1, kind, name, state, root_sha1, pem"
-            found = connection.execute(f"SELECT {columns} FROM certificates ORDER BY id").fetchall()
-        return [Certificate(*values[:-1], pem=values[-1].decode()) for values in found]
+        pem = "convert_from(pem, 'UTF8')" if self.cluster else "CAST(pem AS TEXT)"
+        columns = f"sha1, kind, name, state, root_sha1, {pem}"
+        return [Certificate(*row) for row in self.rows(f"SELECT {columns} FROM certificates ORDER BY id")]
 
     def times_issued(self) -> dict[str, int]:
         """How often each client has been given a certificate."""
         query = "SELECT name, count(*) FROM events JOIN certificates USING (sha1) WHERE what = 'issued' "
-        with self._ledger() as connection:
-            return dict(connection.execute(query + "AND kind = 'client' GROUP BY name").fetchall())
+        return {name: int(times) for name, times in self.rows(query + "AND kind = 'client' GROUP BY name")}
 
-    @contextlib.contextmanager
-    def _ledger(self) -> Iterator[sqlite3.Connection]:
-        with tempfile.TemporaryDirectory() as scratch:
-            for file in self.pki.glob("ledger.sqlite3*"):
-                shutil.copy(file, scratch)
-            with contextlib.closing(sqlite3.connect(Path(scratch) / "ledger.sqlite3")) as connection:
-                assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-                yield connection
+    def keyed(self) -> set[str]:
+        """SHA-1 of the client certificates whose private key is in the store."""
+        query = "SELECT sha1 FROM certificates WHERE kind = 'client' AND sealed IS NOT NULL"
+        return {sha1 for (sha1,) in self.rows(query)}
 
     def opens(self, certificate: Certificate) -> bool:
-        """Whether openssl opens its PKCS#12 file, and finds this very certificate in it."""
-        file = self.pki / "clients" / certificate.name / f"{certificate.sha1}.p12"
-        if not file.exists():
+        """Whether openssl opens its PKCS#12, and finds this very certificate in it."""
+        current = identity_of(place_of(self.pki), certificate.name, PASSPHRASE)
+        if not current or not current.identity:
             return False
         done = subprocess.run(
-            ["openssl", "pkcs12", "-legacy", "-in", file, "-passin", "env:SECRET", "-nodes"],
-            env={"PATH": "/usr/bin:/bin", "SECRET": PASSWORD},
+            ["openssl", "pkcs12", "-legacy", "-passin", "env:SECRET", "-nodes"],
+            input=current.identity.pkcs12,
+            env={"PATH": "/usr/bin:/bin", "SECRET": current.identity.password},
             capture_output=True,
-            text=True,
             check=False,
         )
-        return done.returncode == 0 and certificate.pem.strip() in done.stdout and "PRIVATE KEY" in done.stdout
+        return done.returncode == 0 and certificate.pem.strip().encode() in done.stdout and b"PRIVATE KEY" in done.stdout
 
-    def lock_is_free(self) -> bool:
-        """As util-linux sees it."""
-        done = subprocess.run(["flock", "--nonblock", self.pki / ".lock", "true"], check=False)
-        return done.returncode == 0
+    def stamp(self) -> object:
+        """Another one as soon as a run has begun to write, or to wait for the lock in which it writes."""
+        if self.cluster:
+            return self.cluster.sql("SELECT pg_current_wal_insert_lsn()", user="postgres")
+        paths = [Path(self.pki + suffix) for suffix in ("", "-journal")]
+        return [(path.name, path.stat().st_mtime_ns) for path in paths if path.exists()]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def runs(request: pytest.FixtureRequest, tmp_path: Path) -> Runs:
+    if request.param == "sqlite":
+        return Runs(tmp_path, str(tmp_path / "pki.db"))
+    cluster = request.getfixturevalue("cluster")
+    cluster.start()
+    return Runs(tmp_path, cluster.url(request.getfixturevalue("schema")), cluster)
 
 
 def wait_for(condition: Any, run: subprocess.Popen[str]) -> bool:

@@ -14,9 +14,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import reading
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, PASSPHRASE, Pki, keys, openssl, real_now
-
-pytestmark = pytest.mark.usefixtures("quick")
 
 GOOD = "extendedKeyUsage=clientAuth\nsubjectAltName=DNS:mac-01\n"
 
@@ -26,8 +25,14 @@ class Ca:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.template = Pki(folder / "pki", real_now())
-        self.root = Path(self.template.root().current["certificate_path"])
+        self.template = Pki(str(folder / "pki.db"), real_now())
+        self.template.root()
+        (root,) = self.template.certificates()
+        self.root = folder / "root.pem"
+        self.root.write_text(self.template.pem(root.sha1))
+        with reading(self.template.place) as store:
+            store.unlock(PASSPHRASE)
+            self.root.with_name("root.key").write_bytes(store.root_key(root.sha1))
         self.key = folder / "client.key"
         self.key.write_bytes(clear(keys()[2]))
 
@@ -38,7 +43,7 @@ class Ca:
         openssl("req", "-new", "-key", self.key, "-subj", f"/CN={name}", "-out", place / "client.csr")
         openssl(
             "x509", "-req", "-in", place / "client.csr", "-CA", self.root, "-CAkey", self.root.with_name("root.key"),
-            "-passin", f"pass:{PASSPHRASE}", "-days", str(days), digest, "-extfile", place / "ext.cnf",
+            "-CAkeyform", "DER", "-days", str(days), digest, "-extfile", place / "ext.cnf",
             "-out", place / "client.pem",
         )  # fmt: skip
         return place / "client.pem"
@@ -61,15 +66,14 @@ def clear(key: rsa.RSAPrivateKey) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def ca(memory: Path) -> Ca:
-    folder = memory / "ca"
-    folder.mkdir()
-    return Ca(folder)
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Ca:
+    return Ca(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture
-def pki(ca: Ca, place: Path) -> Pki:
-    return ca.template.copy(place / "pki")
+def pki(ca: Ca, tmp_path: Path) -> Pki:
+    """A store with the root of this CA."""
+    return ca.template.backup(tmp_path / "pki.db")
 
 
 def client(source: Path, **more: Any) -> dict[str, Any]:
@@ -78,19 +82,23 @@ def client(source: Path, **more: Any) -> dict[str, Any]:
 
 def test_a_modern_pkcs12_becomes_one_that_every_mac_opens(ca: Ca, pki: Pki) -> None:
     item = client(ca.pkcs12())
-    foreseen = pki.issue(item, check=True, passphrase=None)
-    assert not (pki.path / "clients").exists()
-    taken = pki.issue(item, passphrase=None)  # the root's key has no part in it
+    before = pki.content()
+    foreseen = pki.issue(item, check=True)
+    assert pki.content() == before
+    taken = pki.issue(item)
     assert taken.entries == foreseen.entries
     entry = taken.entries["mac-01"]
     assert (entry.changed, entry.reason) == (True, "missing")
-    told = openssl("pkcs12", "-legacy", "-info", "-in", entry.pkcs12_path, "-passin", "pass:tr0ub4dor", "-nodes")
+    identity = pki.identity("mac-01").identity
+    assert identity and identity.password != "theirs"
+    password = f"pass:{identity.password}"
+    told = openssl("pkcs12", "-legacy", "-info", "-passin", password, "-nodes", stdin=identity.pkcs12)
     assert told.count("pbeWithSHA1And3-KeyTripleDES-CBC") == 2
-    assert Path(entry.certificate_path).read_text() == ca.issue().read_text()
-    before = pki.tree()
-    assert not pki.issue(item, passphrase=None).changed
+    assert pki.pem(entry.sha1) == ca.issue().read_text()
+    before = pki.content()
+    assert not pki.issue(item, means={"passphrase": None}).changed  # nothing is to be sealed
     assert not pki.issue(item, check=True).changed
-    assert pki.tree() == before
+    assert pki.content() == before
     assert pki.sql("SELECT origin FROM certificates WHERE kind = 'client'") == [("supplied",)]
 
 
@@ -100,17 +108,15 @@ def test_two_files_do_as_well(ca: Ca, pki: Pki) -> None:
     assert not pki.issue(item).changed
 
 
-def test_another_password_or_file(ca: Ca, pki: Pki) -> None:
-    item = client(ca.pkcs12())
-    first = pki.issue(item).entries["mac-01"]
-    recoded = pki.issue(item, password="another").entries["mac-01"]
-    assert (recoded.reason, recoded.sha1) == ("options_changed", first.sha1)
-    openssl("pkcs12", "-legacy", "-in", recoded.pkcs12_path, "-passin", "pass:another", "-nodes")
-    assert not pki.issue(item, password="another").changed
-    successor = pki.issue(client(ca.pkcs12(days=299)), password="another").entries["mac-01"]
+def test_another_file(ca: Ca, pki: Pki) -> None:
+    first = pki.issue(client(ca.pkcs12())).entries["mac-01"]
+    successor = pki.issue(client(ca.pkcs12(days=299))).entries["mac-01"]
     assert successor.reason == "options_changed"
     assert successor.sha1 != first.sha1
-    assert not Path(first.pkcs12_path).exists()
+    assert [(c.sha1, c.state, c.has_key) for c in pki.certificates("mac-01")] == [
+        (first.sha1, "superseded", False),
+        (successor.sha1, "issued", True),
+    ]
     assert pki.issue("mac-01").entries["mac-01"].reason == "options_changed"  # from now on made here
 
 
@@ -128,8 +134,10 @@ def test_a_revoked_certificate_does_not_come_back(ca: Ca, pki: Pki) -> None:
     item = client(ca.pkcs12())
     pki.issue(item)
     pki.end("mac-01")
-    assert "has been revoked; supply a new one" in pki.issue(item).entries["mac-01"].msg
-    assert pki.issue(client(ca.pkcs12(days=299))).entries["mac-01"].reason == "revoked"
+    assert "has been revoked; supply a new one" in pki.issue(item, readmit=["mac-01"]).entries["mac-01"].msg
+    successor = client(ca.pkcs12(days=299))
+    assert pki.issue(successor).failures == ["mac-01"]
+    assert pki.issue(successor, readmit=["mac-01"]).entries["mac-01"].reason == "readmitted"
 
 
 def test_after_a_rotation_it_has_to_be_issued_anew(ca: Ca, pki: Pki) -> None:
@@ -161,10 +169,10 @@ def test_after_a_rotation_it_has_to_be_issued_anew(ca: Ca, pki: Pki) -> None:
     ],
 )
 def test_identities_that_are_refused(ca: Ca, pki: Pki, how: dict[str, Any], item: dict[str, Any], words: str) -> None:
-    before = pki.tree()
+    before = pki.content()
     outcome = pki.issue(client(ca.pkcs12(**how), **item))
     assert words in outcome.entries["mac-01"].msg
-    assert pki.tree() == before
+    assert pki.content() == before
 
 
 @pytest.mark.parametrize(
@@ -186,8 +194,8 @@ def test_usages_of_a_client_are_taken(ca: Ca, pki: Pki) -> None:
     assert pki.issue(client(ca.pkcs12(extensions=usages))).entries["mac-01"].reason == "missing"
 
 
-def test_a_key_that_belongs_to_another_certificate(ca: Ca, pki: Pki, place: Path) -> None:
-    other = place / "other.key"
+def test_a_key_that_belongs_to_another_certificate(ca: Ca, pki: Pki, tmp_path: Path) -> None:
+    other = tmp_path / "other.key"
     other.write_bytes(clear(keys()[1]))
     item = {"name": "mac-01", "certificate_source": ca.issue(), "key_source": other}
     assert "does not belong to" in pki.issue(item).entries["mac-01"].msg

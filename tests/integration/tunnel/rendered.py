@@ -9,6 +9,7 @@ are wrong on purpose, which this one would refuse to render.
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,24 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PASSWORD, SERVER
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.current import public_of
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import place_of
+from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import SERVER
 from ansible_collections.vwan.user_vpn.tests.lab.packages import build_package
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.authority import Identity, thumbprint
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 
-PASSPHRASE = "root passphrase of the tunnel tests"
+PASSPHRASE = "passphrase of the tunnel tests"
 
 
 @dataclass(frozen=True)
 class Issued:
-    """A client identity that the collection has issued. `chain`: file with the CAs between it and its root, or ''."""
+    """A client identity that the collection has issued, in the store `pki`."""
 
     name: str
     root: bytes
     certificate: bytes
-    pkcs12_path: Path
-    chain: str
+    pki: str
 
     @property
     def sha1(self) -> str:
@@ -40,29 +42,21 @@ class Issued:
 
 
 class Pki:
-    """One PKI folder of the collection: a root it makes itself, or somebody's CA hierarchy that it takes in."""
+    """One store of the collection: a root it makes itself, or somebody's CA hierarchy that it takes in."""
 
     def __init__(self, folder: Path, *, authority: Identity | None = None) -> None:
         """`authority`: the intermediate that is to sign clients, with the root above it."""
-        self.folder = folder / "pki"
+        self.option = str(folder / "pki.db")
         source = {} if authority is None else _files_of(authority, folder)
-        made = task("root_certificate", path=str(self.folder), passphrase=PASSPHRASE, **source)
-        self.root = x509.load_pem_x509_certificate(Path(made["certificate_path"]).read_bytes()).public_bytes(
-            Encoding.DER
-        )
+        made = task("root_certificate", pki=self.option, passphrase=PASSPHRASE, **source)
+        self.root = base64.b64decode(made["public_cert_data"])
 
     def issue(self, name: str, **options: Any) -> Issued:
-        made = task(
-            "client_certificates",
-            path=str(self.folder),
-            passphrase=PASSPHRASE,
-            pkcs12_password=PASSWORD,
-            clients=[name],
-            **options,
-        )["clients"][name]
-        certificate = x509.load_pem_x509_certificate(Path(made["certificate_path"]).read_bytes())
-        der = certificate.public_bytes(Encoding.DER)
-        return Issued(name, self.root, der, Path(made["pkcs12_path"]), made["chain_path"])
+        task("client_certificates", pki=self.option, passphrase=PASSPHRASE, clients=[name], **options)
+        current = public_of(place_of(self.option), name)
+        assert current
+        der = x509.load_pem_x509_certificate(current.pem).public_bytes(Encoding.DER)
+        return Issued(name, self.root, der, self.option)
 
 
 def render(
@@ -80,8 +74,9 @@ def render(
     result = task(
         "mobileconfig",
         settings=settings,
-        identity={"pkcs12_path": str(client.pkcs12_path), "password": PASSWORD},
-        client_chain=[client.chain] if client.chain else [],
+        pki=client.pki,
+        passphrase=PASSPHRASE,
+        identity={"client": client.name},
         dest=str(dest),
         identifier="com.example.tunnel",
         connection_name="Tunnel",

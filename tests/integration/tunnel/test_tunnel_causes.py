@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import ensure_clients
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deciding import Settings
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.folder import Folder
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import Means, ensure_clients
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import place_of
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Settings
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import ClientRequest
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import RootRequest, ensure_root
 from ansible_collections.vwan.user_vpn.tests.integration.conftest import SOAK
-from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, PASSWORD, Run, Site
+from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, Run, Site
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel import test_tunnel_site
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PAIRS
 from ansible_collections.vwan.user_vpn.tests.lab import Lab, Mac
@@ -39,23 +39,23 @@ macs, site, azure = test_tunnel_site.macs, test_tunnel_site.site, test_tunnel_si
 NAME = "mac-anna"
 
 
-def an_expired_identity(site: Site) -> bytes:
-    """The PKCS#12 file of a certificate of the site's own root that ended a month ago."""
+def an_expired_identity(site: Site) -> tuple[bytes, str]:
+    """PKCS#12 and password of a certificate of the site's own root that ended a month ago."""
     then = datetime.now(UTC) - timedelta(days=395)
-    folder = Folder(site.pki)
-    ensure_root(folder, RootRequest(passphrase=PASSPHRASE), now=then)
-    settings = Settings(passphrase=PASSPHRASE, password=PASSWORD)
-    (entry,) = ensure_clients(folder, [ClientRequest(NAME)], settings, now=then).entries.values()
-    return Path(entry.pkcs12_path).read_bytes()
+    place = place_of(str(site.pki))
+    ensure_root(place, RootRequest(passphrase=PASSPHRASE), now=then)
+    ensure_clients(place, [ClientRequest(NAME)], Settings(), Means(passphrase=PASSPHRASE), now=then)
+    identity = site.sealed_identity(NAME)
+    return identity.pkcs12, identity.password
 
 
-def altered(raw: bytes, *, identity: bytes = b"", **ikev2: str) -> bytes:
+def altered(raw: bytes, *, identity: tuple[bytes, str] | None = None, **ikev2: str) -> bytes:
     """The profile as somebody else would have made it: another identity, or other keys of the IKEv2 dictionary."""
     content = plistlib.loads(raw)
     payloads = {payload["PayloadType"]: payload for payload in content["PayloadContent"]}
     payloads["com.apple.vpn.managed"]["IKEv2"] |= ikev2
     if identity:  # macOS takes another one only under another UUID
-        new = {"PayloadContent": identity, "PayloadUUID": str(uuid.uuid4()).upper()}
+        new = {"PayloadContent": identity[0], "Password": identity[1], "PayloadUUID": str(uuid.uuid4()).upper()}
         payloads["com.apple.security.pkcs12"] |= new
         payloads["com.apple.vpn.managed"]["IKEv2"]["PayloadCertificateUUID"] = new["PayloadUUID"]
     return plistlib.dumps(content)

@@ -58,9 +58,9 @@ def azure(tmp_path: Path, site: Site, gateway: Gateway, certificates: Certificat
 
 
 def issued(site: Site) -> list[bytes]:
-    """Every client certificate in the PKI folder."""
-    files = sorted(site.pki.glob("clients/*/*.pem"))
-    return [x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(Encoding.DER) for path in files]
+    """Every client certificate in the store."""
+    pems = site.sql("SELECT pem FROM certificates WHERE kind = 'client'") if site.pki.exists() else []
+    return [x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER) for (pem,) in pems]
 
 
 def trust_the_root(site: Site) -> str:
