@@ -81,11 +81,11 @@ EXAMPLES = r"""
   gather_facts: false
   become: true
   vars:
-    passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_ROOT_PASSPHRASE') }}"
+    passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_PASSPHRASE') }}"
   tasks:
     - name: See which Macs need a key
       vwan.user_vpn.client_certificates:
-        path: ~/user-vpn-pki
+        pki: ~/user-vpn.db
         clients: "{{ ansible_play_hosts }}"
         csrs: "{{ dict(ansible_play_hosts | product([''])) }}"
       run_once: true
@@ -100,7 +100,7 @@ EXAMPLES = r"""
 
     - name: Sign what the Macs request
       vwan.user_vpn.client_certificates:
-        path: ~/user-vpn-pki
+        pki: ~/user-vpn.db
         passphrase: "{{ passphrase }}"
         clients: "{{ ansible_play_hosts }}"
         csrs: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, ['key', 'csr']))) }}"

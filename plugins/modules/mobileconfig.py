@@ -360,9 +360,8 @@ EXAMPLES = r"""
 
     - name: Issue the certificates of all Macs
       vwan.user_vpn.client_certificates:
-        path: pki
-        passphrase: "{{ user_vpn_root_passphrase }}"
-        pkcs12_password: "{{ user_vpn_pkcs12_password }}"
+        pki: ~/user-vpn.db
+        passphrase: "{{ user_vpn_passphrase }}"
         clients: "{{ ansible_play_hosts_all }}"
       register: certificates
       run_once: true
@@ -370,9 +369,11 @@ EXAMPLES = r"""
     - name: Render the profile
       vwan.user_vpn.mobileconfig:
         settings: "{{ package.settings }}"
+        pki: ~/user-vpn.db
+        passphrase: "{{ user_vpn_passphrase }}"
         identity:
-          pkcs12_path: "{{ certificates.clients[inventory_hostname].pkcs12_path }}"
-          password: "{{ user_vpn_pkcs12_password }}"
+          client: "{{ inventory_hostname }}"
+          sha1: "{{ certificates.clients[inventory_hostname].sha1 }}"
         identifier: com.example.uservpn
         connection_name: Example VPN
         organization: Example Ltd
@@ -383,9 +384,11 @@ EXAMPLES = r"""
     - name: Render a signed profile that connects outside the office, with names of the company inside the tunnel
       vwan.user_vpn.mobileconfig:
         settings: "{{ package.settings }}"
+        pki: ~/user-vpn.db
+        passphrase: "{{ user_vpn_passphrase }}"
         identity:
-          pkcs12_path: "{{ certificates.clients[inventory_hostname].pkcs12_path }}"
-          password: "{{ user_vpn_pkcs12_password }}"
+          client: "{{ inventory_hostname }}"
+          sha1: "{{ certificates.clients[inventory_hostname].sha1 }}"
         identifier: com.example.uservpn.ondemand
         connection_name: Example VPN
         algorithms: ecp384

@@ -170,9 +170,9 @@ EXAMPLES = r"""
   tasks:
     - name: Make the root
       vwan.user_vpn.root_certificate:
-        path: pki
+        pki: ~/user-vpn.db
         common_name: P2SRootCert
-        passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_ROOT_PASSPHRASE') }}"
+        passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_PASSPHRASE') }}"
       register: root
 
     - name: Trust it, and refuse the certificate of a lost Mac
@@ -182,7 +182,7 @@ EXAMPLES = r"""
         roots:
           - public_cert_data: "{{ root.public_cert_data }}"
         revoked:
-          - name: mac-042
+          - name: mac-042.revoked-01234567
             thumbprint: 0123456789ABCDEF0123456789ABCDEF01234567
 
     - name: Trust an enterprise root only, and clear away what has expired
