@@ -20,15 +20,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import clients
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deciding import Settings
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.folder import Folder
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import Means, ensure_clients
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import Place, place_of
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Settings
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import ClientRequest
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import RootRequest, ensure_root
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.keys import new_key
 
 LIMIT = 120.0  # ms for one client on one core
 ROUNDS = 3
+PASSPHRASE = "passphrase of the bench"
 
 
 def milliseconds(work: Callable[[], object]) -> tuple[float, float]:
@@ -38,31 +39,31 @@ def milliseconds(work: Callable[[], object]) -> tuple[float, float]:
     return (time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000
 
 
-def issue(folder: Folder, names: list[str]) -> None:
-    settings = Settings(passphrase="bench", password="bench")
-    outcome = clients.ensure_clients(folder, [ClientRequest(name) for name in names], settings, now=datetime.now(UTC))
+def issue(place: Place, names: list[str]) -> None:
+    requests = [ClientRequest(name) for name in names]
+    outcome = ensure_clients(place, requests, Settings(), Means(passphrase=PASSPHRASE), now=datetime.now(UTC))
     if outcome.failures:
         raise SystemExit(outcome.failures)
 
 
 def main(count: int) -> int:
     cores = sorted(os.sched_getaffinity(0))
-    with tempfile.TemporaryDirectory() as place:
-        folder = Folder(Path(place) / "pki")
-        ensure_root(folder, RootRequest(passphrase="bench"), now=datetime.now(UTC))
+    with tempfile.TemporaryDirectory() as folder:
+        place = place_of(str(Path(folder) / "pki.db"))
+        ensure_root(place, RootRequest(passphrase=PASSPHRASE), now=datetime.now(UTC))
 
         os.sched_setaffinity(0, cores[:1])
         keys, one = [], []
         for number in range(ROUNDS):  # by turns, so that a busy machine disturbs both alike
             keys.append(milliseconds(lambda: [new_key(2048) for _unused in range(count)]))
             names = [f"one-{number}-{n}" for n in range(count)]
-            one.append(milliseconds(lambda names=names: issue(folder, names)))  # type: ignore[misc]
+            one.append(milliseconds(lambda names=names: issue(place, names)))  # type: ignore[misc]
         os.sched_setaffinity(0, cores)
         many = [
-            milliseconds(lambda r=r: issue(folder, [f"all-{r}-{n}" for n in range(count)]))  # type: ignore[misc]
+            milliseconds(lambda r=r: issue(place, [f"all-{r}-{n}" for n in range(count)]))  # type: ignore[misc]
             for r in range(ROUNDS)
         ]
-        again = milliseconds(lambda: issue(folder, [f"all-{r}-{n}" for r in range(ROUNDS) for n in range(count)]))
+        again = milliseconds(lambda: issue(place, [f"all-{r}-{n}" for r in range(ROUNDS) for n in range(count)]))
 
     def median(times: list[tuple[float, float]], which: int) -> float:
         return statistics.median(t[which] for t in times) / count

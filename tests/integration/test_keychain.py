@@ -454,7 +454,13 @@ def test_no_secret_leaves_its_place(site: Site) -> None:
     key, _certificate, _others = pkcs12.load_key_and_certificates(raw, password)
     assert key is not None
     der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    values = {"passphrase": [PASSPHRASE.encode()], "password": [password], "unlock": [unlock.encode()], "file": forms(raw), "key": forms(der)}
+    values = {
+        "passphrase": [PASSPHRASE.encode()],
+        "password": [password],
+        "unlock": [unlock.encode()],
+        "file": forms(raw),
+        "key": forms(der),
+    }
     places = [(f"output {number}", run.output.encode()) for number, run in enumerate(outputs)]
     places += haystack(site.folder, allowed=[site.folder / "own"])
     places += [(f"disk: {name}", content) for name, content in mac.files()]

@@ -121,5 +121,6 @@ def test_a_ledger_that_is_not_there_is_said_before_the_mac_is_touched(site: Site
     task = {"identifier": IDENTIFIER, "state": "absent", "pki": str(site.folder / "nowhere")}
     tasks = [{"name": "off", "vwan.user_vpn.mac_profile": task}]
     run = site.play(playbook=site.playbook("off.yml", [{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-    assert "is no PKI folder, so no delivery can be written down" in run.output
+    assert "nowhere" in run.of("mac_profile")["msg"]
+    assert "no store" in run.of("mac_profile")["msg"]
     assert mac.execs == []

@@ -80,9 +80,7 @@ class Controller:
         variables |= {
             "another_secret": self._new("another"),
             "user_vpn_azure": {"tenant": "t", "client_id": "c", "subscription_id": "s", "secret": self._new("azure")},
-            "certificates_client_names": [
-                {"name": "mac-01", "pkcs12_password": self._new("client"), "source_password": self._new("source")}
-            ],
+            "certificates_client_names": [{"name": "mac-01", "source_password": self._new("source")}],
         }
         (self.folder / "group_vars/user_vpn.yml").write_text(yaml.dump(variables, Dumper=Dumper))
 

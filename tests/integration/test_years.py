@@ -32,7 +32,7 @@ def site(tmp_path: Path) -> Iterator[AzureSite]:
 def ledger(site: AzureSite, state: str) -> dict[str, str]:
     """SHA-1 of the certificates in a state, by client, as sqlite3 reads them."""
     query = "SELECT name, sha1 FROM certificates WHERE kind = 'client' AND state = ? ORDER BY not_after"
-    return {name: sha1 for name, sha1 in site.sql(query, state)}
+    return dict(site.sql(query, state))
 
 
 def on_mac(site: AzureSite, name: str) -> list[str]:

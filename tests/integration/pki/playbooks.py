@@ -144,7 +144,9 @@ class Runs:
         """What sqlite3 or psql reads. A writer of the file: it rolls back what a kill has left."""
         if self.cluster:
             schema = self.pki.partition("schema=")[2]
-            out = self.cluster.run("psql", "-v", "ON_ERROR_STOP=1", "-qtX", "--csv", "-c", f"SET search_path TO {schema}; {query}")
+            out = self.cluster.run(
+                "psql", "-v", "ON_ERROR_STOP=1", "-qtX", "--csv", "-c", f"SET search_path TO {schema}; {query}"
+            )
             return list(csv.reader(io.StringIO(out)))
         if not Path(self.pki).exists():
             return []
@@ -181,7 +183,9 @@ class Runs:
             capture_output=True,
             check=False,
         )
-        return done.returncode == 0 and certificate.pem.strip().encode() in done.stdout and b"PRIVATE KEY" in done.stdout
+        return (
+            done.returncode == 0 and certificate.pem.strip().encode() in done.stdout and b"PRIVATE KEY" in done.stdout
+        )
 
     def stamp(self) -> object:
         """Another one as soon as a run has begun to write, or to wait for the lock in which it writes."""

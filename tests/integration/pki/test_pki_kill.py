@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """ansible-playbook killed at random moments while it issues, renews, rotates and revokes: one more run converges.
 
-The sample of `make test` is one kill of each over each database; `make soak` does 26 of each. On PostgreSQL some kills
-end the server at once (as `pg_ctl stop -m immediate` does) or cut the connections of the run, instead of the run itself.
+The sample of `make test` is one kill of each over each database; `make soak` does 26 of each. On PostgreSQL some
+kills end the server at once (as `pg_ctl stop -m immediate` does) or cut the connections of the run, instead of the run itself.
 Second tools: sqlite3, psql and openssl.
 """
 

@@ -14,10 +14,11 @@ import functools
 import io
 import json
 import shutil
+import sqlite3
 import tempfile
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import Message
@@ -49,8 +50,8 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profil
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.reading import read_profile
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.stored import Stored
 from ansible_collections.vwan.user_vpn.plugins.module_utils._package import read_package, read_package_bytes
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.rebuilding import rebuild
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.telling import tell
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import backup, report
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.packages import last_package, remember_package
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import certificates, checks, csr, keys, pkcs12
 from ansible_collections.vwan.user_vpn.plugins.plugin_utils import (
     _connection,
@@ -297,7 +298,7 @@ def options_of_client_certificates(content: bytes) -> object:
     if not isinstance(wishes, dict):
         return None
     with folder() as place:
-        fixed = {"path": str(place / "pki"), "passphrase": "correct horse", "password": "tr0ub4dor"}
+        fixed = {"pki": str(place / "pki.db"), "passphrase": "correct horse battery"}
         return done("client_certificates", wishes | fixed, check=True, diff=True)
 
 
@@ -694,42 +695,79 @@ def evidence_of_a_mac(content: bytes) -> object:
     return report.encode()
 
 
-# --- the PKI folder ----------------------------------------------------------------------------------------------
+# --- the store ---------------------------------------------------------------------------------------------------
 @functools.cache
-def _kept() -> pki_tools.Pki:
-    kept = pki_tools.Pki(Path(tempfile.mkdtemp()) / "pki", now())
+def _kept() -> bytes:
+    """A store in SQLite with a bit of everything."""
+    kept = pki_tools.Pki(str(Path(tempfile.mkdtemp()) / "pki.db"), now())
     kept.root()
-    kept.issue("mac-01", "mac-02")
-    kept.enrol("mac-03", _request().decode())
-    kept.seen("mac-01.example.com", kept.tell()["clients"]["mac-01"]["sha1"])
-    return kept
+    kept.issue("mac-01", "mac-02", "mac-03", csrs={"mac-03": _request().decode()})
+    kept.seen("mac-01.example.com", kept.certificates("mac-01")[0].sha1, gateway_roots=["AB" * 20])
+    gateway = makers.root_entry(pki().gateway_root)
+    gateway |= {"sha1": "AB" * 20, "sha256": "AB" * 32, "subject": "CN=G1", "not_after": "2036-11-19T12:00:00Z"}
+    settings = {"vpn_server": "wan.x.vpn.azure.com", "digest": "AB" * 32, "gateway_roots": [gateway]}
+    remember_package(kept.place, "wan1", settings, kept.now, "the test")
+    content = Path(kept.option).read_bytes()
+    shutil.rmtree(Path(kept.option).parent)
+    return content
 
 
-def _files() -> dict[bytes, st.SearchStrategy[bytes]]:
-    kinds = {".p12": binary_der_of, ".pem": pem_of, ".json": json_of}
-    found: dict[bytes, st.SearchStrategy[bytes]] = {}
-    for path in sorted(_kept().path.rglob("*")):
-        if path.is_file() and path.stat().st_size and not path.name.startswith("."):
-            start = str(path.relative_to(_kept().path)).encode() + b"\0"
-            content = path.read_bytes()
-            altered = kinds.get(path.suffix, bytes_of)(content)
-            found[start + content] = altered.map(lambda new, start=start: start + new)
+# Where text or bytes of a form of their own lie in it: the table, the column, which row, and how that is altered.
+INSIDE: list[tuple[str, str, str, Callable[[bytes], st.SearchStrategy[bytes]]]] = [
+    ("facts", "value", "value LIKE '{%'", json_of),
+    ("certificates", "options", "name = 'mac-01'", json_of),
+    ("certificates", "not_after", "name = 'mac-01'", bytes_of),
+    ("certificates", "pem", "name = 'mac-01'", pem_of),
+    ("certificates", "pem", "kind = 'root'", pem_of),
+    ("certificates", "sealed", "name = 'mac-01'", bytes_of),
+    ("deliveries", "gateway_roots", "1", bytes_of),
+    ("packages", "settings", "1", json_of),
+    ("gateway_roots", "pem", "1", pem_of),
+]
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(file)) as database, database:
+        yield database
+
+
+def _stores() -> dict[bytes, st.SearchStrategy[bytes]]:
+    found = {b"file\0" + _kept(): bytes_of(_kept()).map(lambda new: b"file\0" + new)}
+    with folder() as place:
+        (place / "pki.db").write_bytes(_kept())
+        with _opened(place / "pki.db") as database:
+            for number, (table, column, which, altered) in enumerate(INSIDE):
+                ((value,),) = database.execute(f"SELECT {column} FROM {table} WHERE {which} LIMIT 1").fetchall()
+                content = value if isinstance(value, bytes) else str(value).encode()
+                start = f"{number}\0".encode()
+                found[start + content] = altered(content).map(lambda new, start=start: start + new)
     return found
 
 
-@row(_files, cost=4)
-def pki_folder(content: bytes) -> object:
-    name, _zero, altered = content.partition(b"\0")
+@row(_stores, cost=4)
+def store(content: bytes) -> object:
+    where, _zero, altered = content.partition(b"\0")
     with folder() as place:
-        shutil.copytree(_kept().path, place / "pki")
-        (place / "pki" / name.decode()).write_bytes(altered)
-        kept = pki_tools.Pki(place / "pki", now() + timedelta(seconds=1))
-        with suppress(UserVpnError):
-            kept.root(check=True)
-        with suppress(UserVpnError):
-            kept.issue("mac-01", "mac-02", check=True)
-        with suppress(UserVpnError):
-            kept.enrol("mac-03", _request().decode(), check=True)
-        with suppress(UserVpnError):
-            rebuild(kept.folder, now=kept.now, check=True, password=pki_tools.PASSWORD)
-        return json.dumps(tell(kept.folder, now=kept.now, history=True))
+        file = place / "pki.db"
+        file.write_bytes(altered if where == b"file" else _kept())
+        if where != b"file":
+            table, column, which, _strategy = INSIDE[int(where)]
+            with _opened(file) as database:
+                database.execute(f"DROP TRIGGER IF EXISTS {table}_UPDATE")
+                old = database.execute(f"SELECT {column} FROM {table} WHERE {which}").fetchone()[0]
+                value = altered if isinstance(old, bytes) else text(altered)
+                database.execute(f"UPDATE {table} SET {column} = ? WHERE {which}", (value,))
+        kept = pki_tools.Pki(str(file), now() + timedelta(seconds=1))
+        for use in (
+            lambda: kept.root(check=True),
+            lambda: kept.issue("mac-01", "mac-02", check=True),
+            lambda: kept.issue("mac-03", csrs={"mac-03": _request().decode()}, check=True),
+            lambda: kept.identity("mac-01"),
+            lambda: backup.check(kept.place, pki_tools.PASSPHRASE),
+            lambda: [report.export_text(kept.place, suffix) for suffix in (".json", ".csv")],
+            lambda: last_package(kept.place, "wan1"),
+        ):
+            with suppress(UserVpnError):
+                use()
+        return json.dumps(report.tell(kept.place, now=kept.now, history=True))
