@@ -54,7 +54,7 @@ def container(folder: Path, shared: AzureSite, store: PostgresStore, names: tupl
     job = Container(folder, shared.lab, shared.azure, shared.gateway_resource)
     job.variables |= {"user_vpn_pki": store.option}
     del job.variables["user_vpn_profiles_dir"], job.variables["user_vpn_package"]
-    job.profiles = folder / "inventory/user_vpn/profiles"
+    job.profiles = folder / "user_vpn/profiles"
     job.secrets |= store.environment
     job.names = names
     return job
