@@ -32,7 +32,7 @@ def last_package(place: Place, name: str) -> Settings | None:
             "sha1": root.sha1,
             "sha256": root.sha256,
             "not_after": utc_text(root.not_after),
-            "pem": root.pem.decode(),
+            "pem": root.pem.decode("ascii", "replace"),
         }
         for root in roots
     ]

@@ -582,6 +582,12 @@ def _number(value: Any) -> int:
     return value
 
 
+def _mapping(text: Any) -> dict[str, Any]:
+    if not isinstance(value := json.loads(text), dict):
+        raise TypeError(f"{value!r} is no mapping")
+    return value
+
+
 _DECODERS: Mapping[str, Callable[[Any], Any]] = {
     "str": _plain,
     "int": _number,
@@ -589,7 +595,7 @@ _DECODERS: Mapping[str, Callable[[Any], Any]] = {
     "bytes": bytes,
     "datetime": utc_moment,
     "tuple[str, ...]": lambda text: tuple(text.split()),
-    "Mapping[str, Any]": json.loads,
+    "Mapping[str, Any]": _mapping,
 }
 _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "datetime": utc_text,
