@@ -26,6 +26,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
@@ -50,7 +51,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profil
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.reading import read_profile
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.stored import Stored
 from ansible_collections.vwan.user_vpn.plugins.module_utils._package import read_package, read_package_bytes
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import backup, report
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import _faults, backup, database, refusals, report
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.packages import last_package, remember_package
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import certificates, checks, csr, keys, pkcs12
 from ansible_collections.vwan.user_vpn.plugins.plugin_utils import (
@@ -457,7 +458,9 @@ class Clock:
 
 def azure(content: bytes) -> client.Azure:
     clock = Clock()
-    return client.Azure(Network(content), "S", Wait(20, lambda _line: None, lambda: clock.now, clock.sleep))
+    return client.Azure(
+        Network(content), "S", Wait(20, lambda _line: None, lambda: clock.now, clock.sleep), client.Clock()
+    )
 
 
 _PLACE = "/subscriptions/S/resourceGroups/G/providers/Microsoft.Network"
@@ -756,7 +759,7 @@ def store(content: bytes) -> object:
             with _opened(file) as database:
                 database.execute(f"DROP TRIGGER IF EXISTS {table}_UPDATE")
                 old = database.execute(f"SELECT {column} FROM {table} WHERE {which}").fetchone()[0]
-                value = altered if isinstance(old, bytes) else text(altered)
+                value = altered if isinstance(old, bytes) else altered.decode(errors="replace")
                 database.execute(f"UPDATE {table} SET {column} = ? WHERE {which}", (value,))
         kept = pki_tools.Pki(str(file), now() + timedelta(seconds=1))
         for use in (
@@ -771,3 +774,32 @@ def store(content: bytes) -> object:
             with suppress(UserVpnError):
                 use()
         return json.dumps(report.tell(kept.place, now=kept.now, history=True))
+
+
+def _trusted() -> dict[bytes, st.SearchStrategy[bytes]]:
+    data = base64.b64encode(pki().root.public_bytes(Encoding.DER)).decode()
+    roots = [{"name": "P2SRootCert", "public_cert_data": data}]
+    return {json.dumps(roots).encode(): documents_of(roots).map(lambda document: json.dumps(document).encode())}
+
+
+@row(_trusted)
+def roots_that_azure_trusts(content: bytes) -> object:
+    trusted = json.loads(content)
+    if not isinstance(trusted, list) or not all(isinstance(root, dict) for root in trusted):
+        return None
+    return sorted(refusals.sha1_of_trusted(trusted))
+
+
+@row(lambda: {sample: bytes_of(sample) for sample in (b"Sun, 22 Nov 2026 21:00:00 GMT",)})
+def date_of_an_answer(content: bytes) -> object:
+    clock = client.Clock()
+    clock.compare(text(content))
+    return json.dumps(clock.skew)
+
+
+@row(lambda: {sample: bytes_of(sample) for sample in (b'connection to server at "127.0.0.1" failed: FATAL:  no\nx',)})
+def what_postgresql_says(content: bytes) -> object:
+    place = database.place_of("postgresql://fleet@127.0.0.1/vpn")
+    with suppress(UserVpnError), _faults.of_connecting(place):
+        raise psycopg.OperationalError(text(content))
+    return None

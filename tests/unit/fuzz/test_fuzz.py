@@ -136,6 +136,8 @@ READING = {
 
 # Functions that do so with what is ours.
 OURS = {
+    ("_pki/backup.py", "_dump"): "the first line of what pg_dump says",
+    ("_pki/plan.py", "options_in"): "what options_of has written",
     ("_x509/keys.py", "from_der"): "what to_der has written",
     ("_x509/text.py", "utc_moment"): "what utc_text has written",
 }
