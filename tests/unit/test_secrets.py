@@ -39,6 +39,8 @@ INSIDE: list[Place] = [
 def planted(action: str, place: tuple[str, ...], value: Any) -> dict[str, Any]:
     """Arguments that are complete, and hold `value` in that place."""
     arguments = dict(COMPLETE[action])
+    if place == ("export_password",):
+        arguments["export_dir"] = "export"
     if len(place) == 1:
         return arguments | {place[0]: value}
     inner = arguments.get(place[0])
