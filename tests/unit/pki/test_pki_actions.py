@@ -108,3 +108,22 @@ def test_an_enterprise_root_by_relative_path(tmp_path: Path) -> None:
     args = {"certificate_source": "corp.pem", "key_source": "corp.key", "key_source_passphrase": PASSPHRASE}
     taken = run_action("root_certificate", ROOT | args)
     assert (taken["changed"], taken["sha1"]) == (True, made["sha1"])
+
+
+def test_what_ends_soon_is_a_warning(tmp_path: Path) -> None:
+    made = run_action("root_certificate", ROOT | {"valid_days": 60})
+    (warning,) = made["warnings"]
+    assert "set generation to 2 to make its successor" in warning
+    issued = run_action(
+        "client_certificates", CLIENTS | {"clients": ["mac-01"], "valid_days": 20, "renew_before_days": 5}
+    )
+    supplied = {
+        "name": "mac-01",
+        "pkcs12_source": issued["clients"]["mac-01"]["pkcs12_path"],
+        "source_password": PASSWORD,
+    }
+    run_action("root_certificate", {"path": "other", "certificate_source": made["certificate_path"]})
+    args = {"path": "other", "pkcs12_password": PASSWORD, "clients": [supplied]}
+    assert "warnings" not in run_action("client_certificates", args)
+    (warning,) = run_action("client_certificates", args)["warnings"]
+    assert "The supplied certificate of mac-01 ends at" in warning

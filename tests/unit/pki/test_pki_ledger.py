@@ -540,6 +540,7 @@ def test_files_that_are_of_no_use_are_named_and_left_out(rooted: Pki) -> None:
     assert len(done["skipped"]) == 2
     assert "holds no certificate that can be read" in done["skipped"][0]
     assert "is not the certificate that its name says" in done["skipped"][1]
+    assert done["warnings"][:2] == [f"[test-host] Left out: {sentence}" for sentence in done["skipped"]]
     assert {e["name"] for e in done["added"]} == {"P2SRootCert", "mac-02"}
 
 
