@@ -127,3 +127,10 @@ def test_what_ends_soon_is_a_warning(tmp_path: Path) -> None:
     assert "warnings" not in run_action("client_certificates", args)
     (warning,) = run_action("client_certificates", args)["warnings"]
     assert "The supplied certificate of mac-01 ends at" in warning
+
+
+def test_an_export_to_nowhere() -> None:
+    run_action("root_certificate", ROOT)
+    told = run_action("ledger", {"path": "pki", "export": "nowhere/ledger.json"})
+    assert (told["failed"], told["changed"]) == (True, False)
+    assert "nowhere does not exist; make it, or export to another one." in told["msg"]
