@@ -76,9 +76,9 @@ def pem(content: bytes) -> bytes:
     return (_text(content) or "").encode("ascii", "replace")
 
 
-def secrets_in(text: bytes) -> Iterator[bytes]:
+def secrets_in(text: bytes, where: str) -> Iterator[bytes]:
     """What the blocks of a PEM text hold, in DER, as far as it is valid base64."""
-    for _label, body in _blocks(text.decode("ascii"), ""):
+    for _label, body in _blocks(text.decode("ascii"), where):
         yield _decoded(body) or b""
 
 

@@ -91,7 +91,7 @@ def open_key(content: bytes, passphrase: str | None, where: str, option: str) ->
     try:
         if forms.is_pem(content):
             text = forms.pem(content)
-            for der in forms.secrets_in(text):
+            for der in forms.secrets_in(text, where):
                 bounds.check_effort(der, where)
             return load_pem_private_key(text, secret, unsafe_skip_rsa_key_validation=True)
         der = forms.binary(content)

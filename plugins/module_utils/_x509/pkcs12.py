@@ -11,6 +11,7 @@ the installer of profiles on every later one. It guards the key on its way; the 
 from __future__ import annotations
 
 import secrets
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,8 @@ def read(content: bytes, password: str | None, where: str, option: str) -> Opene
     content = forms.binary(bounds.check_size(content, bounds.SECRET_FILE, where))
     bounds.check_effort(content, where)
     try:
-        bundle = pkcs12.load_pkcs12(content, password.encode() if password else None)
+        with warnings.catch_warnings(action="ignore"):  # of BER, which is nothing that the user could mend
+            bundle = pkcs12.load_pkcs12(content, password.encode() if password else None)
         leaf = certificates.of(bundle.cert.certificate) if bundle.cert else None
         others = tuple(certificates.of(each.certificate) for each in bundle.additional_certs)
     except UNREADABLE:
