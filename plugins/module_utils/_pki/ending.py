@@ -47,7 +47,10 @@ def end_clients(
     look like a success. If it is to be removed, that is a warning. With `check` nothing is written.
     """
     require_cryptography()
-    folder.exists()  # raises for a folder that is not ours
+    if not folder.exists() and state == "revoked":
+        raise PkiError(
+            f"Nobody was revoked: {folder.path} is no PKI folder; name the one that issued the certificates."
+        )
     names = frozenset(request.name for request in requests)
     ending = _Ending(state, names, frozenset(thumbprint(text, "thumbprints") for text in thumbprints), now)
     outcome = _foresee(folder, ending)
