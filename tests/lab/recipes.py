@@ -117,7 +117,7 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class Made:
-    """Files: certificates and keys in PEM, the exported identity with its whole path and PASSWORD."""
+    """Files: certificates and keys in PEM, the exported identity with its whole path."""
 
     recipe: Recipe
     root: Path
@@ -133,7 +133,8 @@ class Made:
         return _root(self.recipe.root_name, "basicConstraints=critical,CA:TRUE", folder, key=self.root_key)
 
 
-def make(recipe: Recipe, folder: Path) -> Made:
+def make(recipe: Recipe, folder: Path, password: str = PASSWORD) -> Made:
+    """Everything of a recipe, in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     root_key = _key(folder / "root.key")
     root = _root(recipe.root_name, recipe.root, folder, key=root_key)
@@ -148,7 +149,7 @@ def make(recipe: Recipe, folder: Path) -> Made:
     pfx = folder / "client.pfx"
     _openssl(
         f"pkcs12 -export {recipe.export} -in {client} -inkey {client_key} -certfile {path} "
-        f"-passout pass:{PASSWORD} -out {pfx}"
+        f"-passout pass:{password} -out {pfx}"
     )
     return Made(recipe, root, root_key, chain, client, client_key, pfx)
 
