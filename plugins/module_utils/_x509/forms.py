@@ -76,10 +76,12 @@ def pem(content: bytes) -> bytes:
     return (_text(content) or "").encode("ascii", "replace")
 
 
-def secrets_in(text: bytes, where: str) -> Iterator[bytes]:
-    """What the blocks of a PEM text hold, in DER, as far as it is valid base64."""
-    for _label, body in _blocks(text.decode("ascii"), where):
-        yield _decoded(body) or b""
+def check_secret(content: bytes, where: str) -> None:
+    """X509Error for a file of keys or a PKCS#12, PEM or not, that is too large or would take too long to open."""
+    bounds.check_size(content, bounds.SECRET_FILE, where)
+    text = _text(content) or ""
+    for der in [_decoded(body) or b"" for _label, body in _blocks(text, where)] or [binary(content)]:
+        bounds.check_effort(der, where)
 
 
 def _certificates(content: bytes, where: str, *, nested: bool = False) -> Iterator[bytes]:

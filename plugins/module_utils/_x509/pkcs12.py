@@ -15,7 +15,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import bounds, certificates, forms, keys
+from . import certificates, forms, keys
 from .certificates import UNREADABLE, Certificate
 from .errors import X509Error, require_cryptography
 
@@ -104,8 +104,8 @@ def read(content: bytes, password: str | None, where: str, option: str) -> Opene
     that Azure and Apple take; the certificate is not judged.
     """
     require_cryptography()
-    content = forms.binary(bounds.check_size(content, bounds.SECRET_FILE, where))
-    bounds.check_effort(content, where)
+    forms.check_secret(content, where)
+    content = forms.binary(content)
     try:
         with warnings.catch_warnings(action="ignore"):  # of BER, which is nothing that the user could mend
             bundle = pkcs12.load_pkcs12(content, password.encode() if password else None)

@@ -86,10 +86,10 @@ FILE = Login("certificate", "t", "c", certificate="/f")
         (Login("msi"), lambda **_hosts: call.ManagedIdentityCredential(client_id=None, transport="T")),
         (Login("msi", client_id="c"), lambda **_hosts: call.ManagedIdentityCredential(client_id="c", transport="T")),
         (Login("secret", "t", "c", "s"), lambda **hosts: call.ClientSecretCredential("t", "c", "s", **hosts)),
-        (FILE, lambda **hosts: call.CertificateCredential("t", "c", "/f", password=None, **hosts)),
+        (FILE, lambda **hosts: call.CertificateCredential("t", "c", certificate_data=b"in /f", password=None, **hosts)),
         (
             replace(FILE, password="p"),
-            lambda **hosts: call.CertificateCredential("t", "c", "/f", password="p", **hosts),
+            lambda **hosts: call.CertificateCredential("t", "c", certificate_data=b"in /f", password="p", **hosts),
         ),
     ],
 )
@@ -97,6 +97,7 @@ FILE = Login("certificate", "t", "c", certificate="/f")
 def test_what_the_sdk_is_given(login: Login, wanted: Any, cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
     identity, found = MagicMock(), clouds.find(cloud, {})
     monkeypatch.setattr(credentials, "load", lambda _module: identity)
+    monkeypatch.setattr(credentials._files, "read", lambda path, _limit: f"in {path}".encode())
     credentials.credential(login, found, "T")
     # The public directory knows nothing of clouds that are not its own.
     hosts = {"authority": found.authority, "disable_instance_discovery": not found.known, "transport": "T"}
