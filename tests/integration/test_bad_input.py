@@ -55,7 +55,7 @@ PACKAGES: dict[str, tuple[Callable[[], bytes], str]] = {
     "OpenVPN only": (lambda: build_package([ROOT], vpn_type="OpenVPN", generic=True), "IKEv2"),
     "RADIUS": (lambda: build_package([ROOT], auth="EAPMSCHAPV2"), "certificate"),
     "no VpnServer": (lambda: build_package([ROOT], omit=["VpnServer"]), "VpnServer"),
-    "broken base64": (lambda: build_package([ROOT], xml=broken_base64(), file_roots=[]), "is not one X.509 certificate"),
+    "broken base64": (lambda: build_package([ROOT], xml=broken_base64(), file_roots=[]), "not one X.509 certificate"),
     "no certificate": (lambda: build_package([ROOT], file_roots=[b"hello"]), "certificate"),
 }
 
