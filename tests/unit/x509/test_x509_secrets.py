@@ -308,3 +308,5 @@ def test_a_key_that_is_locked_without_end() -> None:
     for each in (content, pem, pem.decode().encode("utf-16"), base64.b64encode(content)):
         with pytest.raises(X509Error, match=r"client\.key wants its password hashed 8,000,000 times"):
             keys.load_key(each, "theirs", "client.key", "passphrase")
+    with pytest.raises(X509Error, match=r"client\.key is damaged"):
+        keys.load_key(pem.replace(lines, b"X: y\n\n" + lines), "theirs", "client.key", "passphrase")
