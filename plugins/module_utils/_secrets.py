@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 _NAME = re.compile(r"passw|passphrase|secret|challenge|ppk|token", re.IGNORECASE)
 _URL = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s\"'<>]*", re.IGNORECASE)
@@ -14,6 +17,22 @@ _URL = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s\"'<>]*", re.IGNORECASE)
 def names_secret(name: str) -> bool:
     """Whether an option, a variable or a key of that name holds a secret: `passphrase`, `SharedSecret`, ..."""
     return bool(_NAME.search(name))
+
+
+def secrets_in(values: Mapping[str, Any], spec: Mapping[str, Any] = MappingProxyType({})) -> Iterator[str]:
+    """The secrets among these values, also those deeper inside.
+
+    What an argument specification calls secret, or calls not so; and where there is none, what the name says.
+    """
+    for name, value in values.items():
+        rules = spec.get(name, {})
+        if isinstance(value, str):
+            if value and rules.get("no_log", names_secret(str(name))):
+                yield value
+            continue
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, Mapping):
+                yield from secrets_in(inner, rules.get("options", {}))
 
 
 def without_credentials(text: str) -> str:

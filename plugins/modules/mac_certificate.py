@@ -59,7 +59,8 @@ options:
     type: list
     elements: dict
   roots:
-    description: Files on the controller with roots, or with the CAs between the client root and the client; PEM or DER.
+    description: Files on the controller with roots, or with the CAs between the client root and the client, as PEM,
+      DER, base64 or PKCS#7.
     type: list
     elements: path
   client:

@@ -73,11 +73,14 @@ options:
         type: str
       pkcs12_path:
         description:
-          - A PKCS#12 file with one RSA certificate for client authentication, valid now, whose common name is also one
-            of its DNS names.
+          - A PKCS#12 file with one RSA certificate that may serve for client authentication and has not ended. Its
+            common name should be one of its alternative names. One without any, as makecert makes it, is taken with a
+            warning.
           - A file with 3DES, a SHA-1 MAC and nothing but certificate and key, which is what every Mac reads, goes into
             the profile as it is. Any other is packed again in that form. Intermediate CA certificates inside it become
-            payloads of their own, a root inside it is left out.
+            payloads of their own, a root inside it is left out. So a PFX that Windows has exported with its whole path
+            is welcome.
+          - A file that wants its password hashed more than four million times is refused before it is opened.
         type: path
       password:
         description: Its password, plain ASCII and not empty. Required with O(identity.pkcs12_path).

@@ -74,12 +74,17 @@ options:
           - The default is made of the certificate's common name and its fingerprint.
         type: str
       path:
-        description: A file on the controller with one certificate, PEM or DER.
+        description:
+          - A file on the controller with one certificate, as PEM, DER, base64 or PKCS#7, also as Windows writes text.
+          - Refused is only what no client could use, namely one that has ended, says C(CA:FALSE), has a key usage
+            without certificate signing, an RSA key of less than 2048 bits or a signature with SHA-1, or is no root. A
+            root without basic constraints, as Microsoft's guide makes it with PowerShell or makecert, is welcome. One
+            that Azure trusts already is not judged.
         type: path
       public_cert_data:
         description:
           - The certificate itself, as one line of base64 of DER (which M(vwan.user_vpn.root_certificate) returns), or
-            as PEM.
+            as PEM or PKCS#7. It is judged as that of O(roots[].path).
           - In check mode it may be empty, as M(vwan.user_vpn.root_certificate) returns it for a root that a real run
             would make.
         type: str

@@ -25,7 +25,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._documents import plain
 from ..module_utils._errors import LONGEST, UserVpnError, shown
-from ..module_utils._secrets import names_secret
+from ..module_utils._secrets import secrets_in
 from ..module_utils._text import cleaned
 
 try:  # ansible-core 2.22 and later mask registered secrets wherever they would be shown
@@ -68,7 +68,7 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
             problems = list(map(_text, checked.errors.errors)) if checked.error_messages else []
         if problems:
             return result | {"failed": True, "changed": False, "msg": shown("; ".join(problems), LONGEST)}
-        for secret in secrets_in(self.ARGUMENT_SPEC, checked.validated_parameters):
+        for secret in secrets_in(checked.validated_parameters, self.ARGUMENT_SPEC):
             self.mask(secret)
         task_vars = task_vars or {}
         self.host = str(task_vars.get("inventory_hostname", ""))
@@ -139,19 +139,6 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     def _line(self, text: str) -> str:
         return shown(text if self._task.run_once else f"[{self.host}] {text}", LONGEST)
-
-
-def secrets_in(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
-    """The secrets among the arguments: what the specification calls so, and where it says nothing what the key does."""
-    for name, value in values.items():
-        rules = spec.get(name, {})
-        if isinstance(value, str):
-            if value and rules.get("no_log", names_secret(str(name))):
-                yield value
-            continue
-        for inner in value if isinstance(value, list) else [value]:
-            if isinstance(inner, Mapping):
-                yield from secrets_in(rules.get("options", {}), inner)
 
 
 def _without_nothing(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

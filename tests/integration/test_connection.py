@@ -290,7 +290,6 @@ def test_a_failure_that_the_log_does_not_explain(site: Site) -> None:
     assert_clean(mac)
 
 
-@pytest.mark.soak
 def test_a_name_that_vpnutil_does_not_find(site: Site) -> None:
     mac = installed(site, vpnutil=True)
     run = connection(site, connection_name="Another VPN")
@@ -324,7 +323,6 @@ def test_disconnect(site: Site) -> None:
     assert result(stuck, mac)["changed"] is False
 
 
-@pytest.mark.soak
 def test_disconnected_under_on_demand_says_that_it_comes_back(site: Site) -> None:
     site.variables["user_vpn_on_demand"] = ALWAYS
     mac = installed(site, vpnutil=True)
@@ -332,7 +330,6 @@ def test_disconnected_under_on_demand_says_that_it_comes_back(site: Site) -> Non
     assert "On Demand will connect it again" in result(connection(site, state="disconnected"), mac)["msg"]
 
 
-@pytest.mark.soak
 def test_without_privilege_the_module_says_what_it_needs(site: Site) -> None:
     mac = installed(site, vpnutil=True)
     tasks = [{"vwan.user_vpn.mac_connection": {"identifier": IDENTIFIER}}]

@@ -112,7 +112,6 @@ def test_sudo_refused_fails_that_mac_alone(site: Site) -> None:
     assert staged(site.lab.macs["mac-anna"]) == []
 
 
-@pytest.mark.soak
 def test_without_privilege_the_module_says_what_it_needs(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
     assert status(site.play(), mac) == "installed"

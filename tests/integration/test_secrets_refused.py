@@ -86,7 +86,7 @@ class Controller:
 
     def _new(self, name: str) -> Vaulted:
         self.planted.append(f"pl4nted-{name}")
-        return Vaulted(self.planted[-1])
+        return Vaulted(f"{self.planted[-1]}{{{{")  # which begins no template in a vault
 
     def _secrets(self, role: Path) -> Iterator[tuple[str, Any]]:
         """The fleet's variables that hold the secrets of a role, or the role's own where there is none."""
@@ -160,7 +160,7 @@ def refusals(controller: Controller, tried: list[tuple[str, str, str, Any]]) -> 
     play = {"hosts": "user_vpn", "gather_facts": False, "tasks": tasks}
     (controller.folder / "play.yml").write_text(yaml.safe_dump([play]))
     output = controller.run("play.yml", "--check", "--diff")
-    assert f"The secret has {len('pl4nted-another')} characters" in output  # the vault was open
+    assert f"The secret has {len('pl4nted-another{{')} characters" in output  # the vault was open
     assert all(f"wrong {name}" in output for _role, _entry, name, _value in tried)
     return output
 
@@ -178,7 +178,6 @@ def test_secrets_that_are_no_text(controller: Controller) -> None:
     assert "passphrase must be a string: put it in quotes" in refusals(controller, tried)
 
 
-@pytest.mark.soak
 def test_variables_of_which_a_text_is_made(controller: Controller) -> None:
     tried = [(role, entry, name, [{"no": "text"}]) for role, entry, name, option in variables() if not wrong(option)]
     refusals(controller, tried)

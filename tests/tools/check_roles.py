@@ -152,6 +152,14 @@ def out_of_step(role: Path) -> list[str]:
     return problems
 
 
+def without_effect(role: Path) -> list[str]:
+    """Sentences about documented variables that nothing in the role reads."""
+    files = [path for part in ("defaults", "tasks", "templates", "vars") for path in sorted((role / part).glob("*"))]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    unread = [name for name in options_of(role) if not re.search(rf"\b{name}\b(?!:)", text)]
+    return [f"{role.name}: {name} is documented, and nothing in the role reads it" for name in sorted(unread)]
+
+
 def fleet_variables(role: Path, option: str) -> list[str]:
     return list(dict.fromkeys(FLEET_VARIABLE.findall(str(defaults_of(role).get(option, "")))))
 
@@ -223,7 +231,7 @@ def variables(roles: list[Path]) -> str:
 
 def main() -> int:
     roles = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
-    problems = [problem for role in roles for problem in out_of_step(role)]
+    problems = [problem for role in roles for problem in out_of_step(role) + without_effect(role)]
     wanted = {role / "README.md": role_readme(role) for role in roles} | {ROOT / "docs/variables.md": variables(roles)}
     for path, text in wanted.items():
         if path.exists() and path.read_text(encoding="utf-8") == text:

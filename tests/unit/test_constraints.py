@@ -265,3 +265,35 @@ def test_each_rule_has_its_case() -> None:
         module = importlib.import_module(f"ansible_collections.vwan.user_vpn.plugins.action.{action}")
         counted[action] = rules(specification(action), module.ActionModule.CONSTRAINTS)
     assert counted == Counter(case[0] for case in CASES)
+
+
+# What contradicts itself in a way that a specification cannot say; the action says it before it does anything.
+CONTRADICTIONS: list[tuple[str, dict[str, Any], str]] = [
+    ("client_certificates", {"reason": "lost"}, "thumbprints and reason are for state: revoked"),
+    ("client_certificates", {"thumbprints": ["AB" * 20]}, "thumbprints and reason are for state: revoked"),
+    (
+        "client_certificates",
+        {"thumbprints": ["AB" * 20], "state": "absent"},
+        "thumbprints and reason are for state: revoked",
+    ),
+    ("ledger", {"rebuild": False}, "Nothing is asked for: set export to a file, or rebuild to true."),
+    ("mac_certificate", {"fingerprints": ["AB" * 20]}, "fingerprints only says what is to go: set state to absent"),
+    (
+        "server_configuration_certificates",
+        {"roots": [{"sha1": "AB" * 20}]},
+        "roots[1]: sha1 can only name a root with state: absent",
+    ),
+    (
+        "server_configuration_certificates",
+        {"roots": [{"sha1": "AB" * 20, "state": "absent"}, {"public_cert_data": ""}]},
+        "roots[2] is empty: give path or public_cert_data",
+    ),
+]
+
+
+@pytest.mark.parametrize(("action", "added", "said"), CONTRADICTIONS)
+def test_a_contradiction_is_said(action: str, added: dict[str, Any], said: str, here: Path) -> None:
+    result = run_action(action, COMPLETE[action] | added)
+    assert (result["failed"], result["changed"]) == (True, False)
+    assert said in result["msg"]
+    assert list(here.iterdir()) == []

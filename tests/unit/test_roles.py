@@ -1,11 +1,15 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tool that keeps roles in step finds every secret by itself, and lets none have a default in argument_specs."""
+"""The tool that keeps roles in step finds every secret by itself, and lets none have a default in argument_specs.
+
+And what holds for all tasks of our roles: which tag runs them, and what is done once for the whole play.
+"""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +102,7 @@ def test_a_name_that_says_it_is_enough(role: Path) -> None:
     "task",
     [
         {ROOT: {"common_name": "{{ certificates_new }}"}},
-        {ROOT: {"passphrase": "{{ certificates_root_passphrase if certificates_new else omit }}"}},
+        {ROOT: {"passphrase": "{{ certificates_passphrase if certificates_new else omit }}"}},
         {"ansible.builtin.debug": {"msg": "{{ certificates_new }}"}},
     ],
 )
@@ -108,3 +112,68 @@ def test_what_is_no_secret_has_its_default(role: Path, task: dict[str, Any]) -> 
     with_variable(role, NEW, DOCUMENTED, "x", task)
     (problem,) = check_roles.out_of_step(role)
     assert NEW in problem and "another one" in problem
+
+
+def test_a_variable_that_nothing_reads_is_found(role: Path) -> None:
+    assert check_roles.without_effect(role) == []
+    tasks = role / "tasks/main.yml"
+    text = tasks.read_text()
+    passed_on = '    key_size: "{{ certificates_root_key_size }}"\n'
+    assert passed_on in text
+    tasks.write_text(text.replace(passed_on, ""))
+    (problem,) = check_roles.without_effect(role)
+    assert problem == "certificates: certificates_root_key_size is documented, and nothing in the role reads it"
+
+
+def tasks_of(tasks: Any, tags: frozenset[str] = frozenset(), once: bool = False) -> Iterator[tuple[Any, Any, bool]]:
+    """Each task that does something, with the tags it has and whether it runs once, by itself or by its block."""
+    for task in tasks or []:
+        has, runs_once = tags | {*task.get("tags", [])}, once or task.get("run_once", False)
+        inner = [each for part in ("block", "rescue", "always") for each in task.get(part, [])]
+        if inner:
+            yield from tasks_of(inner, has, runs_once)
+        else:
+            yield task, has, runs_once
+
+
+TASKS = [
+    (path, *found)
+    for path in sorted((check_roles.ROOT / "roles").glob("*/tasks/*.yml"))
+    for found in tasks_of(check_roles.load(path))
+]
+# docs/provisioning.md: each step has its tag, and configure_client includes what it needs of the others.
+NEEDED = {"certificates", "profile_package", "install_certificates"}
+# Not part of site, or not without the profile.
+UNTAGGED, ALONE = {"revoke"}, {"due.yml"}
+FOR_THE_FLEET = {
+    "client_certificates",
+    "connection_health_info",
+    "ledger_info",
+    "profile_package",
+    "profile_package_info",
+    "root_certificate",
+    "server_configuration_certificates",
+    "server_configuration_info",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "task", "tags"),
+    [pytest.param(path, task, tags, id=f"{path.parts[-3]}: {task['name']}") for path, task, tags, _once in TASKS],
+)
+def test_each_task_runs_with_the_tag_of_its_step(path: Path, task: Any, tags: frozenset[str]) -> None:
+    role = path.parts[-3]
+    wanted = {role} | ({"configure_client"} if role in NEEDED and path.name not in ALONE else set())
+    assert tags == (set() if role in UNTAGGED else wanted), task["name"]
+
+
+def test_what_concerns_the_fleet_is_done_once_for_the_play() -> None:
+    often = [
+        f"{path.parts[-3]}: {task['name']}"
+        for path, task, _tags, once in TASKS
+        if not once and any(f"{check_roles.MODULE}{name}" in task for name in FOR_THE_FLEET)
+    ]
+    assert often == ["revoke: Read which certificates this client had"]  # by then each Mac has a play of its own
+    for role in ("certificates", "profile_package", "report"):
+        for path, task, _tags, once in TASKS:
+            assert once or path.parts[-3] != role or "ansible.builtin.import_tasks" in task, task["name"]

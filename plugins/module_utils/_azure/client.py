@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from .._documents import MOST_VALUES, most_values
+from .._secrets import secrets_in
 from . import clouds, credentials, errors, proxies, sdk
 from .errors import AzureError
 from .operations import Started, Wait, finish, parsed, seconds_until_next
@@ -131,7 +132,10 @@ class Azure:
             started.response.read()
             return finish(started.response, lambda url: self._get(started.client, url), self.wait)
 
-        return self._call(what, call, once=once)
+        try:
+            return self._call(what, call, once=once)
+        except AzureError as error:
+            raise error.hiding(secrets_in(body or {})) from None
 
     def post(self, what: str, path: str, api_version: str) -> Json:
         """POST without a body to an operation that some of the SDK's releases do not know."""

@@ -18,6 +18,7 @@ from typing import Any
 from .. import _files
 from .._documents import read_json
 from .._errors import UserVpnError
+from .._x509 import bounds, forms
 from .clouds import Cloud
 from .sdk import load
 
@@ -132,12 +133,12 @@ def credential(login: Login, cloud: Cloud, transport: Any = None) -> Any:
     }
     if login.kind == "secret":
         return identity.ClientSecretCredential(login.tenant, login.client_id, login.secret, **hosts)
+    content = _files.read(Path(login.certificate), bounds.SECRET_FILE)
+    forms.check_secret(content, f"x509_certificate_path: {login.certificate}")
     try:
         return identity.CertificateCredential(
-            login.tenant, login.client_id, login.certificate, password=login.password or None, **hosts
+            login.tenant, login.client_id, certificate_data=content, password=login.password or None, **hosts
         )
-    except OSError as error:
-        raise UserVpnError(f"x509_certificate_path: {login.certificate} cannot be read: {error.strerror}.") from None
     except TypeError:  # of cryptography: a password that is missing, or one too many
         wrong = "has no password, so unset" if login.password else "has a password; set"
         raise UserVpnError(f"x509_certificate_path: {login.certificate} {wrong} {CERTIFICATE_PASSWORD}.") from None

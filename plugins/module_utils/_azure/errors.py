@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -34,6 +35,13 @@ class AzureError(UserVpnError):
         self.code = code
         self.status = status
         self.retry_after = retry_after
+
+    def hiding(self, secrets: Iterable[str]) -> AzureError:
+        """The same error; what Azure has quoted of a request is not shown."""
+        text = str(self)
+        for secret in secrets:
+            text = text.replace(secret, "********")
+        return AzureError(text, self.code, self.status, self.retry_after)
 
     @property
     def busy(self) -> bool:

@@ -380,6 +380,8 @@ class _Ending:
 
     def foresee(self, store: Store) -> tuple[Outcome, list[Certificate]]:
         """What comes of it, and the certificates that end."""
+        if not store.exists and self.state == "revoked":
+            raise PkiError(f"Nobody was revoked: there is no store at {self.place}; name the one that issued them.")
         certificates = store.certificates()
         macs = on_macs(store.deliveries(), certificates)
         history = by_client(certificates)

@@ -56,7 +56,10 @@ def check_effort(content: bytes, where: str) -> None:
 
     What is hidden within an encrypted part cannot be seen; no program is known to put an encrypted key there.
     """
-    total = sum(_efforts(content, 0)) + _mac_rounds(content)
+    try:
+        total = sum(_efforts(content, 0)) + _mac_rounds(content)
+    except RecursionError:
+        raise X509Error(f"{where} is nested too deeply to be a key or an identity.") from None
     if total > ROUNDS:
         raise X509Error(
             f"{where} wants its password hashed {total:,} times or as much work, which would hold the run for long; "
@@ -67,8 +70,7 @@ def check_effort(content: bytes, where: str) -> None:
 def _efforts(content: bytes, depth: int) -> Iterator[int]:
     """What each password-based algorithm in these values demands, in rounds."""
     if depth > DEEPEST:
-        yield ROUNDS + 1
-        return
+        raise RecursionError
     before: Element | None = None
     for element in legible(content):
         if before and before.tag == OBJECT_IDENTIFIER and element.tag == SEQUENCE:

@@ -21,6 +21,7 @@ from .errors import X509Error
 
 SIGNED_DATA = bytes.fromhex("2a864886f70d010702")  # 1.2.840.113549.1.7.2; RFC 5652
 _BEGIN, _DASHES = "-----BEGIN ", "-----"
+_LOCKED = "ENCRYPTED PRIVATE KEY"
 _CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "PKCS7", "CMS")
 
 # What a PEM block holds, by the end of its label.
@@ -76,10 +77,17 @@ def pem(content: bytes) -> bytes:
     return (_text(content) or "").encode("ascii", "replace")
 
 
-def secrets_in(text: bytes) -> Iterator[bytes]:
-    """What the blocks of a PEM text hold, in DER, as far as it is valid base64."""
-    for _label, body in _blocks(text.decode("ascii"), ""):
-        yield _decoded(body) or b""
+def check_secret(content: bytes, where: str) -> None:
+    """X509Error for a file of keys or a PKCS#12, PEM or not, that is too large or would take too long to open."""
+    bounds.check_size(content, bounds.SECRET_FILE, where)
+    text = _text(content) or ""
+    if _BEGIN not in text:
+        bounds.check_effort(binary(content), where)
+    for label, body in _blocks(text, where):
+        der = _decoded(body)
+        if der is None and label == _LOCKED:  # a library may read what we do not, headers in front for example
+            raise X509Error(f"{where} is damaged: the base64 of a key in it is not valid.")
+        bounds.check_effort(der or b"", where)
 
 
 def _certificates(content: bytes, where: str, *, nested: bool = False) -> Iterator[bytes]:

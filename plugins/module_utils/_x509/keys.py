@@ -86,17 +86,12 @@ def load_key(content: bytes, passphrase: str | None, where: str, option: str, *,
 def open_key(content: bytes, passphrase: str | None, where: str, option: str) -> object:
     """A private key of any kind, PEM or DER, opened and not judged."""
     require_cryptography()
-    bounds.check_size(content, bounds.SECRET_FILE, where)
+    forms.check_secret(content, where)
     secret = passphrase.encode() if passphrase else None
     try:
         if forms.is_pem(content):
-            text = forms.pem(content)
-            for der in forms.secrets_in(text):
-                bounds.check_effort(der, where)
-            return load_pem_private_key(text, secret, unsafe_skip_rsa_key_validation=True)
-        der = forms.binary(content)
-        bounds.check_effort(der, where)
-        return load_der_private_key(der, secret, unsafe_skip_rsa_key_validation=True)
+            return load_pem_private_key(forms.pem(content), secret, unsafe_skip_rsa_key_validation=True)
+        return load_der_private_key(forms.binary(content), secret, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise X509Error(
             f"The key {where} is not encrypted; leave {option} out."

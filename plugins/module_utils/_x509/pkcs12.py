@@ -11,10 +11,11 @@ the installer of profiles on every later one. It guards the key on its way; the 
 from __future__ import annotations
 
 import secrets
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from . import bounds, certificates, forms, keys
+from . import certificates, forms, keys
 from .certificates import UNREADABLE, Certificate
 from .errors import X509Error, require_cryptography
 
@@ -103,10 +104,11 @@ def read(content: bytes, password: str | None, where: str, option: str) -> Opene
     that Azure and Apple take; the certificate is not judged.
     """
     require_cryptography()
-    content = forms.binary(bounds.check_size(content, bounds.SECRET_FILE, where))
-    bounds.check_effort(content, where)
+    forms.check_secret(content, where)
+    content = forms.binary(content)
     try:
-        bundle = pkcs12.load_pkcs12(content, password.encode() if password else None)
+        with warnings.catch_warnings(action="ignore"):  # of BER, which is nothing that the user could mend
+            bundle = pkcs12.load_pkcs12(content, password.encode() if password else None)
         leaf = certificates.of(bundle.cert.certificate) if bundle.cert else None
         others = tuple(certificates.of(each.certificate) for each in bundle.additional_certs)
     except UNREADABLE:

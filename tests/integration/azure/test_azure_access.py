@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from ansible_collections.vwan.user_vpn.plugins.module_utils import _errors
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import errors
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import Run
+from ansible_collections.vwan.user_vpn.tests.integration.second_tools import openssl
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
 
 exceptions = pytest.importorskip("azure.core.exceptions", reason="the Azure SDK is not installed")
@@ -88,6 +90,13 @@ def test_a_certificate_that_cannot_be_used_is_told_from_a_wrong_tenant(
         monkeypatch.delenv(name, raising=False)
     assert "has a password; set AZURE_CLIENT_CERTIFICATE_PASSWORD" in run.fails(INFO, x509_certificate_path=str(locked))
     assert "/proc/self/mem cannot be read" in run.fails(INFO, x509_certificate_path="/proc/self/mem")
+    form = ["-v2", "aes256", "-iter", "100000", "-passout", "pass:x", "-outform", "DER"]
+    modest = openssl("pkcs8", "-topk8", *form, "-in", str(plain))
+    body = base64.encodebytes(modest.replace(bytes.fromhex("02030186a0"), bytes.fromhex("02037a1200"))).decode()
+    label = "ENCRYPTED PRIVATE KEY-----\n"
+    (tmp_path / "endless.pem").write_text(f"-----BEGIN {label}{body}-----END {label}")
+    told = run.fails(INFO, x509_certificate_path=str(tmp_path / "endless.pem"))
+    assert "x509_certificate_path: " in told and "wants its password hashed 8,000,000 times" in told
     for login in ({"x509_certificate_path": str(plain)}, {"secret": "s"}, {"auth_source": "cli"}):
         assert "tenant must be the directory's id" in run.fails(INFO, tenant="not a tenant!", **login)
     monkeypatch.setenv("AZURE_CLIENT_CERTIFICATE_PASSWORD", "wrong")

@@ -237,6 +237,16 @@ def test_everything_else_goes_back_as_it_came(azure: AzureLab, run: Run, make_ro
     assert [record.method for record in azure.arm_requests] == ["GET"]
 
 
+def test_a_radius_secret_that_azure_quotes_is_not_shown(azure: AzureLab, run: Run, make_root: Root) -> None:
+    azure.add_server_configuration(
+        "mixed", auth=("Certificate", "Radius"), radiusServerAddress="10.0.0.9", radiusServerSecret="a-radius-secret"
+    )
+    refusal = faults.status(400, "InvalidRequestFormat", "The value 'a-radius-secret' cannot be parsed.")
+    azure.faults.add("PUT */vpnServerConfigurations/mixed", refusal)
+    message = run.fails(MODULE, vpn_server_configuration="mixed", roots=[{"public_cert_data": make_root().decode()}])
+    assert "(InvalidRequestFormat): The value '********' cannot be parsed." in message
+
+
 def test_a_radius_secret_that_cannot_be_read_is_not_lost(azure: AzureLab, run: Run, make_root: Root) -> None:
     azure.add_server_configuration(
         "mixed", auth=("Certificate", "Radius"), radiusServerAddress="10.0.0.9", radiusServerSecret="a-radius-secret"

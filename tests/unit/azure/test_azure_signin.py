@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock, call
 
 import pytest
 
@@ -72,6 +74,34 @@ def test_half_a_login_is_an_error(options: dict[str, Any], expected: str) -> Non
 
 def test_a_login_hides_its_secrets() -> None:
     assert "hush" not in repr(Login("secret", "t", "c", "hush", password="hush"))
+
+
+FILE = Login("certificate", "t", "c", certificate="/f")
+
+
+@pytest.mark.parametrize(
+    ("login", "wanted"),
+    [
+        (Login("cli", "t"), lambda **_hosts: call.AzureCliCredential(tenant_id="t")),
+        (Login("msi"), lambda **_hosts: call.ManagedIdentityCredential(client_id=None, transport="T")),
+        (Login("msi", client_id="c"), lambda **_hosts: call.ManagedIdentityCredential(client_id="c", transport="T")),
+        (Login("secret", "t", "c", "s"), lambda **hosts: call.ClientSecretCredential("t", "c", "s", **hosts)),
+        (FILE, lambda **hosts: call.CertificateCredential("t", "c", certificate_data=b"in /f", password=None, **hosts)),
+        (
+            replace(FILE, password="p"),
+            lambda **hosts: call.CertificateCredential("t", "c", certificate_data=b"in /f", password="p", **hosts),
+        ),
+    ],
+)
+@pytest.mark.parametrize("cloud", ["AzureUSGovernment", "https://arm.example"])
+def test_what_the_sdk_is_given(login: Login, wanted: Any, cloud: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity, found = MagicMock(), clouds.find(cloud, {})
+    monkeypatch.setattr(credentials, "load", lambda _module: identity)
+    monkeypatch.setattr(credentials._files, "read", lambda path, _limit: f"in {path}".encode())
+    credentials.credential(login, found, "T")
+    # The public directory knows nothing of clouds that are not its own.
+    hosts = {"authority": found.authority, "disable_instance_discovery": not found.known, "transport": "T"}
+    assert identity.mock_calls == [wanted(**hosts)]
 
 
 def test_subscription(tmp_path: Path) -> None:

@@ -152,3 +152,18 @@ def test_the_store_names_who_did_it(tmp_path: Path) -> None:
     who = [name for (name,) in Pki(str(tmp_path / "pki.db")).sql("SELECT who FROM events ORDER BY id")]
     assert who[0] == getpass.getuser()
     assert who[1:] == ["anna"]
+
+
+def test_what_ends_soon_is_a_warning(tmp_path: Path) -> None:
+    made = run_action("root_certificate", ROOT | {"valid_days": 60})
+    (warning,) = made["warnings"]
+    assert "set generation to 2 to make its successor" in warning
+    exported = {"export_dir": "export", "export_password": "by-hand-7", "valid_days": 20, "renew_before_days": 5}
+    run_action("client_certificates", CLIENTS | {"clients": ["mac-01"]} | exported)
+    (tmp_path / "root.pem").write_text(Pki(str(tmp_path / "pki.db")).pem(made["sha1"]))
+    run_action("root_certificate", {"pki": "other.db", "certificate_source": "root.pem"})
+    supplied = {"name": "mac-01", "pkcs12_source": "export/mac-01.p12", "source_password": "by-hand-7"}
+    args = CLIENTS | {"pki": "other.db", "clients": [supplied]}
+    assert "warnings" not in run_action("client_certificates", args)
+    (warning,) = run_action("client_certificates", args)["warnings"]
+    assert "The supplied certificate of mac-01 ends at" in warning

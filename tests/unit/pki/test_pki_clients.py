@@ -509,6 +509,13 @@ def test_a_misspelt_name_is_not_taken_for_revoked(rooted: Pki, asked: str, words
     assert rooted.content() == before
 
 
+def test_where_nothing_was_issued_nobody_is_revoked(pki: Pki) -> None:
+    for check in (True, False):
+        with pytest.raises(UserVpnError, match=r"^Nobody was revoked: there is no store at .*; name the one"):
+            pki.end("mac-01", check=check)
+    assert not pki.exists
+
+
 def test_many_misspelt_names_are_one_sentence(rooted: Pki) -> None:
     rooted.issue("mac-01")
     with pytest.raises(PkiError, match=r"no client 'x10' \(.*\), none of 97 others\.$"):
