@@ -24,7 +24,7 @@ from ansible_collections.vwan.user_vpn.tests.lab.packages import gateway_root as
 from ansible_collections.vwan.user_vpn.tests.lab.recipes import PASSWORD, RECIPES, Made, make
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 
-OURS = "ours-1"
+PASSPHRASE = "passphrase of the recipes"
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +42,19 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture
-def render(mac_lab: Lab, settings: dict[str, Any], made: Made, tmp_path: Path) -> Callable[[Path, str], None]:
+def render(mac_lab: Lab, settings: dict[str, Any], made: Made, tmp_path: Path) -> Callable[..., None]:
     """Renders the profile with an identity, which a Mac of the lab ingests; the client root is not in it."""
 
-    def render(pkcs12: Path, password: str) -> None:
-        dest = tmp_path / "profile" / pkcs12.with_suffix(".mobileconfig").name
+    def render(**identity: Any) -> None:
+        dest = tmp_path / "profile" / f"{len(mac_lab.macs)}.mobileconfig"
         answer = task(
             "mobileconfig",
-            settings=settings, identity={"pkcs12_path": str(pkcs12), "password": password}, dest=str(dest),
-            identifier="com.example.recipe", connection_name="Recipe",
-            client_chain=[str(made.chain)] if made.chain else [],
-        )  # fmt: skip
+            settings=settings,
+            dest=str(dest),
+            identifier="com.example.recipe",
+            connection_name="Recipe",
+            **identity,
+        )
         assert answer["certificate_sha1"] == sha1(made.client)
         mac = mac_lab.add_mac(f"mac-{len(mac_lab.macs)}")
         mac.push_profile(dest.read_bytes())
@@ -71,11 +73,11 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
 
 
 def test_from_the_roots_file_to_a_profile_on_a_mac(
-    made: Made, render: Callable[[Path, str], None], run: Run, macs: Any, tmp_path: Path
+    made: Made, render: Callable[..., None], run: Run, macs: Any, tmp_path: Path
 ) -> None:
-    pki, name = str(tmp_path / "pki"), made.recipe.name
+    pki, name = str(tmp_path / "pki.db"), made.recipe.name
     source = {"certificate_source": str(made.root)} | ({"chain_source": str(made.chain)} if made.chain else {})
-    root = task("root_certificate", path=pki, **source)
+    root = task("root_certificate", pki=pki, **source)
 
     # Trusted in Azure as the article's own command would print it.
     trust = {"vpn_server_configuration": "macs", "roots": [{"public_cert_data": root["public_cert_data"]}]}
@@ -86,15 +88,16 @@ def test_from_the_roots_file_to_a_profile_on_a_mac(
     assert stored["publicCertData"] == base64.b64encode(der).decode()
     assert not run.ok("server_configuration_certificates", **trust)["changed"]
 
-    if "@" not in name:  # which no client of ours may be called
-        client = {"name": name, "pkcs12_source": str(made.pfx), "source_password": PASSWORD}
-        issued = task("client_certificates", path=pki, clients=[client], pkcs12_password=OURS)
-        entry = issued["clients"][name]
-        assert entry["changed"] and entry["sha1"] == sha1(made.client)
-        assert [name in warning for warning in issued.get("warnings", [])] == [True] * (not made.recipe.tunnel)
-        render(Path(entry["pkcs12_path"]), OURS)
+    source = {"pkcs12_source": str(made.pfx), "source_password": PASSWORD}
+    client = {"name": "mac-01", "common_name": name} | source
+    issued = task("client_certificates", pki=pki, passphrase=PASSPHRASE, clients=[client])
+    entry = issued["clients"]["mac-01"]
+    assert entry["changed"] and entry["sha1"] == sha1(made.client)
+    assert [name in warning for warning in issued.get("warnings", [])] == [True] * (not made.recipe.tunnel)
+    render(pki=pki, passphrase=PASSPHRASE, identity={"client": "mac-01"})
     # The file as it was exported, with its whole path, is as good.
-    render(made.pfx, PASSWORD)
+    chain = [str(made.chain)] if made.chain else []
+    render(identity={"pkcs12_path": str(made.pfx), "password": PASSWORD}, client_chain=chain)
 
 
 def task(module: str, **arguments: Any) -> dict[str, Any]:

@@ -29,12 +29,12 @@ PASSPHRASE = "passphrase of the tunnel tests"
 
 @dataclass(frozen=True)
 class Issued:
-    """A client identity that the collection has issued, in the store `pki`."""
+    """A client identity; `options` are those by which mobileconfig finds it."""
 
     name: str
     root: bytes
     certificate: bytes
-    pki: str
+    options: dict[str, Any]
 
     @property
     def sha1(self) -> str:
@@ -56,7 +56,8 @@ class Pki:
         current = public_of(place_of(self.option), name)
         assert current
         der = x509.load_pem_x509_certificate(current.pem).public_bytes(Encoding.DER)
-        return Issued(name, self.root, der, self.option)
+        found = {"pki": self.option, "passphrase": PASSPHRASE, "identity": {"client": name}}
+        return Issued(name, self.root, der, found)
 
 
 def render(
@@ -74,12 +75,10 @@ def render(
     result = task(
         "mobileconfig",
         settings=settings,
-        pki=client.pki,
-        passphrase=PASSPHRASE,
-        identity={"client": client.name},
         dest=str(dest),
         identifier="com.example.tunnel",
         connection_name="Tunnel",
+        **client.options,
         **options,
     )
     if warnings is not None:

@@ -29,7 +29,9 @@ def test_a_client_of_each_recipe_connects(
 ) -> None:
     made = make(RECIPES[name], tmp_path / "theirs", PASSWORD)
     trusted = made.root if "basicConstraints" in made.recipe.root else made.twin(tmp_path / "twin")
-    client = Issued(made.recipe.name, der(trusted), der(made.client), made.pfx, str(made.chain or ""))
+    options = {"identity": {"pkcs12_path": str(made.pfx), "password": PASSWORD}}
+    chain = {"client_chain": [str(made.chain)]} if made.chain else {}
+    client = Issued(made.recipe.name, der(trusted), der(made.client), options | chain)
     gateway.change(client_roots=(client.root,), ipsec_policy=PAIRS["modp2048"].policy)
     roots = [certificates.gateway_root.der]
     mac.install(render(client, tmp_path, gateway_roots=roots, algorithms="modp2048"))
