@@ -12,6 +12,7 @@ import json
 import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -39,7 +40,7 @@ class Container(AzureSite):
     def inventory(self) -> Path:
         path = super().inventory()
         if self.names:
-            hosts = {"user_vpn": {"hosts": {name: {} for name in self.names}}}
+            hosts: dict[str, Any] = {"user_vpn": {"hosts": {name: {} for name in self.names}}}
             (path / "hosts.yml").write_text(yaml.safe_dump(hosts))
         return path
 
@@ -117,7 +118,7 @@ def check_issued_once(store: PostgresStore, site: AzureSite, names: list[str]) -
     for name, pem in pems:
         files.append(site.folder / f"{name}.pem")
         files[-1].write_bytes(bytes.fromhex(pem))
-    verify = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", trusted, *files]
+    verify = ["openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", str(trusted), *map(str, files)]
     assert subprocess.run(verify, capture_output=True, text=True, check=True).stdout.count(": OK\n") == len(names)
 
 
@@ -148,8 +149,8 @@ def test_containers_that_forget(tmp_path: Path, store: PostgresStore) -> None:
         check_issued_once(store, site, sorted(MACS))
         for name, mac in site.lab.macs.items():
             assert {item.sha1 for item in mac.keychains["system"] if item.key is None} >= both, name
-            [profile] = mac.installed_profiles()
-            assert profile["uuid"] in profiles[name].decode("utf-8", "replace")
+            [installed] = mac.installed_profiles()
+            assert installed["uuid"] in profiles[name].decode("utf-8", "replace")
             assert (mac.refusals, mac.ingestion_errors) == ([], [])
 
 

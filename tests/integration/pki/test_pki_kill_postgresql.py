@@ -163,8 +163,13 @@ class Fleet:
         """Whoever writes certificates stands still in the middle of its transaction."""
         import psycopg
 
-        place = {"host": "127.0.0.1", "port": self.store.cluster.port, "user": postgresql.ROLE}
-        blocker = psycopg.connect(**place, dbname=postgresql.DATABASE, application_name="blocker")
+        blocker = psycopg.connect(
+            host="127.0.0.1",
+            port=self.store.cluster.port,
+            user=postgresql.ROLE,
+            dbname=postgresql.DATABASE,
+            application_name="blocker",
+        )
         try:
             blocker.execute(f"LOCK TABLE {self.store.schema}.certificates IN SHARE MODE")
             yield
