@@ -53,7 +53,7 @@ def test_evidence_of_a_mac_in_use(site: Site, version: str) -> None:
 
     predicted = site.play("--check", playbook=EVIDENCE)
     assert predicted.returncode == 0, predicted.output
-    path = site.folder / "inventory/user_vpn/evidence.txt"
+    path = site.folder / "user_vpn/evidence.txt"
     assert not path.exists()
     run = site.play(playbook=EVIDENCE)
     assert run.returncode == 0, run.output

@@ -145,7 +145,7 @@ class Fleet:
         return self.site.sql("SELECT sha1, state FROM certificates WHERE name = ? ORDER BY id", name)
 
     def status(self, name: str) -> str:
-        report = json.loads((self.site.folder / "inventory/user_vpn/report/report.json").read_text())
+        report = json.loads((self.site.folder / "user_vpn/report/report.json").read_text())
         return str(report["clients"][name]["status"])
 
 

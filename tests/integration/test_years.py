@@ -150,7 +150,7 @@ def test_the_report(site: AzureSite) -> None:
     run = site.play(playbook="vwan.user_vpn.report")
     ended_well(run)
     assert all(mac.execs == seen[name] for name, mac in site.lab.macs.items())
-    folder = site.folder / "inventory/user_vpn/report"
+    folder = site.folder / "user_vpn/report"
     told = json.loads((folder / "report.json").read_text())
     assert {name: client["status"] for name, client in told["clients"].items()} == dict.fromkeys(NAMES, "current")
     with (folder / "report.csv").open(newline="") as stream:
@@ -183,7 +183,7 @@ def test_renewal_in_batches(site: AzureSite) -> None:
     behind = renewed - moved
     assert all(on_mac(site, name) == installed[name] for name in behind)
     assert behind == renewed & {"mac1"}
-    report = json.loads((site.folder / "inventory/user_vpn/report/report.json").read_text())["clients"]
+    report = json.loads((site.folder / "user_vpn/report/report.json").read_text())["clients"]
     assert {name for name in NAMES if report[name]["status"] == "behind"} == behind
     # back again
     site.lab.macs["mac1"].person = "approves"
