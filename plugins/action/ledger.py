@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
-from ..module_utils._files import would_write, write_atomic
+from ..module_utils._files import read, would_write, write_atomic
 from ..module_utils._pki import backup
 from ..module_utils._pki.database import Place, place_of
 from ..module_utils._pki.deliveries import forget
 from ..module_utils._pki.report import export_text
 from ..module_utils._x509.errors import require_cryptography
 from ..plugin_utils._action import UserVpnAction
+
+EXPORT_LIMIT = 32 << 20  # to show what it takes the place of
 
 
 class ActionModule(UserVpnAction):
@@ -65,7 +67,7 @@ class ActionModule(UserVpnAction):
 
     def _export(self, place: Place, dest: Path) -> dict[str, Any]:
         text = export_text(place, dest.suffix)
-        before = dest.read_text(encoding="utf-8") if self.diff_mode and dest.is_file() else ""
+        before = _there(dest) if self.diff_mode and dest.is_file() else ""
         if not dest.parent.is_dir():
             raise UserVpnError(f"The folder {dest.parent} does not exist; make it, or give another one.")
         changed = would_write(dest, text) if self.check_mode else write_atomic(dest, text)
@@ -81,3 +83,11 @@ class ActionModule(UserVpnAction):
             more = f" (and {len(found.problems) - 3} more)" if len(found.problems) > 3 else ""
             raise UserVpnError(f"{place} is not whole: {' '.join(found.problems[:3])}{more}")
         return {"changed": False, "certificates": found.certificates, "private": found.private}
+
+
+def _there(path: Path) -> str:
+    """What an export takes the place of, which may be anything."""
+    try:
+        return read(path, EXPORT_LIMIT).decode("utf-8", "replace")
+    except UserVpnError as error:
+        return f"{error}\n"
