@@ -80,3 +80,9 @@ def failed(run: Run) -> set[str]:
 
 def said(run: Run) -> str:
     return " ".join(run.output.split())
+
+
+def reasons(run: Run) -> dict[str, str]:
+    """Why each client got a new identity; empty when it did not. Of the last time that the run looked."""
+    found = [e["result"]["clients"] for e in run.results if "Make the client certificate" in e["task"]]
+    return {name: entry["reason"] for name, entry in found[-1].items()}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vwan.user_vpn.tests.integration.azure_site import azure_site
-from ansible_collections.vwan.user_vpn.tests.integration.pki.fleets import Fleet, failed, said
+from ansible_collections.vwan.user_vpn.tests.integration.pki.fleets import Fleet, failed, reasons, said
 from ansible_collections.vwan.user_vpn.tests.integration.pki.stores import AnyStore, PostgresStore, SqliteStore
 from ansible_collections.vwan.user_vpn.tests.integration.second_tools import openssl
 
@@ -40,10 +40,11 @@ def fleet(tmp_path: Path, store: AnyStore) -> Iterator[Fleet]:
 
 def renew(fleet: Fleet, days: int, *names: str) -> None:
     """These Macs alone get their successors, and Azure refuses what they had."""
-    settings = {"certificates_client_valid_days": days, "user_vpn_renew_before_days": days - 1}
-    fleet.run(user_vpn_hosts=",".join(names), **settings)
+    hosts = ",".join(names)
+    fleet.run(user_vpn_hosts=hosts, certificates_client_valid_days=days, user_vpn_renew_before_days=days - 1)
 
 
+@pytest.mark.soak("postgresql")
 def test_an_old_backup_is_restored(fleet: Fleet, store: AnyStore, tmp_path: Path) -> None:
     site = fleet.site
     fleet.run(user_vpn_hosts="mac1,mac2,mac4")
@@ -96,12 +97,13 @@ def test_an_old_backup_is_restored(fleet: Fleet, store: AnyStore, tmp_path: Path
     assert site.azure.writes == []
 
     back = fleet.run(user_vpn_readmit=["mac4"])
-    assert back.of("client_certificates")["clients"]["mac4"]["reason"] == "readmitted"
+    assert reasons(back)["mac4"] == "readmitted"
     assert fleet.accepted() == set(MACS)
     assert site.refused >= refused
     assert store.rows("SELECT client FROM events WHERE what = 'readmitted'") == [("mac4",)]
 
 
+@pytest.mark.soak("sqlite")
 def test_the_store_is_lost(fleet: Fleet, store: AnyStore, tmp_path: Path) -> None:
     """Or the job runs in another container, or pki names another one. Roots of others never stop a run."""
     site = fleet.site
@@ -122,8 +124,8 @@ def test_the_store_is_lost(fleet: Fleet, store: AnyStore, tmp_path: Path) -> Non
     site.azure.forget_requests()
     for mac in site.lab.macs.values():
         mac.clear_records()
-    for options in ({}, {"user_vpn_publish_root": False}):
-        stopped = fleet.play(user_vpn_hosts="mac1,mac2", **options)
+    for publish in (True, False):
+        stopped = fleet.play(user_vpn_hosts="mac1,mac2", user_vpn_publish_root=publish)
         assert stopped.returncode != 0
         assert "Is the store lost, or was it in a job's container" in said(stopped), stopped.output
         assert "new_root" in said(stopped)
