@@ -63,7 +63,7 @@ AREAS: dict[str, dict[str, tuple[str, ...]]] = {
     "azure": {"plugins/module_utils/_azure/*.py": ("tests/unit/azure", AZURE, UNIT)},
     "mobileconfig": {"plugins/module_utils/_mobileconfig/*.py": ("tests/unit/mobileconfig", UNIT, SITE)},
     "x509": {"plugins/module_utils/_x509/*.py": ("tests/unit/x509", UNIT, PKI)},
-    "pki": {"plugins/module_utils/_pki/*.py": ("tests/unit/pki", UNIT, PKI, FLEET)},
+    "pki": {"plugins/module_utils/_pki/*.py": ("tests/unit/pki tests/unit/store", UNIT, PKI, FLEET)},
     "fleet": {"plugins/module_utils/_fleet/*.py": ("tests/unit/fleet", UNIT, FLEET, CONNECTION)},
     "mac": {"plugins/module_utils/_mac/*.py": ("tests/unit/mac", UNIT, f"{ON_MAC} {CONNECTION} {KEYCHAIN} {SITE}")},
     "actions": {
