@@ -276,7 +276,8 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any], str]] = [
         {"thumbprints": ["AB" * 20], "state": "absent"},
         "thumbprints and reason are for state: revoked",
     ),
-    ("ledger", {"rebuild": False}, "Nothing is asked for: set export to a file, or rebuild to true."),
+    ("client_certificates", {"export_dir": "x"}, "set export_password"),
+    ("mobileconfig", {"identity": {"client": "x"}}, "identity.client is a client of a store; set pki to it."),
     ("mac_certificate", {"fingerprints": ["AB" * 20]}, "fingerprints only says what is to go: set state to absent"),
     (
         "server_configuration_certificates",
