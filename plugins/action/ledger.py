@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
-from ..module_utils._files import would_write, write_atomic
+from ..module_utils._files import read, would_write, write_atomic
 from ..module_utils._pki.folder import Folder
 from ..module_utils._pki.rebuilding import Rebuilt, rebuild
 from ..module_utils._pki.telling import export_text
 from ..plugin_utils._action import UserVpnAction
+
+EXPORT_LIMIT = 32 << 20  # to show what it takes the place of
 
 
 class ActionModule(UserVpnAction):
@@ -56,7 +59,7 @@ class ActionModule(UserVpnAction):
         if self.check_mode and rebuilt.lost:
             return {"changed": True, "dest": str(path), "diff": {}}
         text = export_text(folder, path.suffix)
-        before = path.read_text(encoding="utf-8") if self.diff_mode and path.is_file() else ""
+        before = _there(path) if self.diff_mode and path.is_file() else ""
         if not path.parent.is_dir():
             raise UserVpnError(f"The folder {path.parent} does not exist; make it, or export to another one.")
         changed = would_write(path, text) if self.check_mode else write_atomic(path, text)
@@ -80,3 +83,11 @@ class ActionModule(UserVpnAction):
                 f"{len(rebuilt.unknown)} of the revoked thumbprints are of certificates that the folder does not hold; "
                 "see that Azure goes on refusing them."
             )
+
+
+def _there(path: Path) -> str:
+    """What an export takes the place of, which may be anything."""
+    try:
+        return read(path, EXPORT_LIMIT).decode("utf-8", "replace")
+    except UserVpnError as error:
+        return f"{error}\n"

@@ -407,6 +407,11 @@ def test_an_export_is_the_ledger_and_only_changes_with_it(rooted: Pki, tmp_path:
     ]
     rooted.now += 100 * DAY
     assert export_text(rooted.folder, ".csv") == table.read_bytes()
+    table.write_bytes(b"\xff\xfe, and no text")
+    assert "and no text" in run_action("ledger", args | {"export": str(table)}, diff=True)["diff"]["before"]
+    with table.open("wb") as stream:
+        stream.truncate(1 << 40)  # sparse
+    assert "is larger than" in run_action("ledger", args | {"export": str(table)}, diff=True)["diff"]["before"]
     assert "rename it" in run_action("ledger", args | {"export": "ledger.txt"})["msg"]
     assert "Nothing is asked for" in run_action("ledger", {"path": str(rooted.path)})["msg"]
 
