@@ -9,12 +9,13 @@ looks like key material go, so that a mistake there still shows nothing.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import itertools
 import re
 from collections.abc import Iterable
 
-from ._mac import between_marks, clean
+from ._mac import MacError, between_marks, clean
 
 # Accounts that every Mac or every second one has: they name nobody.
 NOBODY = frozenset(
@@ -51,12 +52,16 @@ _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{65,}")
 
 
 LINE_LIMIT = 2000
+LINES_LIMIT = 50_000  # each of some sixty commands may say 400
+NAMES_LIMIT = 1000
 
 
 def read(stdout: str, mark: str) -> tuple[list[str], str]:
     """(names to hide, everything seen) of evidence.sh's answer; MacError when it is not whole."""
     inside = between_marks(stdout, mark)
     names = [line.removeprefix("hide=") for line in inside if line.startswith("hide=")]
+    if len(names) > NAMES_LIMIT or len(inside) > LINES_LIMIT:
+        raise MacError("This Mac says more than any does, or names more accounts: nothing was written.")
     # A line of another shape is none of evidence.sh's (a shell that talks between): it is dropped.
     return names, "\n".join(line for line in inside if line.startswith(("? ", "$ ", "| ", "= ")))
 
@@ -74,10 +79,16 @@ def redact(text: str, names: Iterable[str] = ()) -> str:
     text = _HARDWARE.sub("<hardware address>", text)
     text = _IPV4.sub(_address, text)
     text = _IPV6.sub(_address, text)
-    for name in sorted({name.strip() for name in names}, key=lambda name: (-len(name), name)):
-        if len(name) > 1 and name.lower() not in NOBODY:
-            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "<name>", text, flags=re.IGNORECASE)
+    text = _any_of(frozenset(names)).sub("<name>", text)
     return _HOME.sub(r"\1<name>", text)
+
+
+@functools.lru_cache(maxsize=1)
+def _any_of(names: frozenset[str]) -> re.Pattern[str]:
+    """Each of the names that names somebody, as a word of its own, the longest first."""
+    telling = {name.strip() for name in names if len(name.strip()) > 1 and name.strip().lower() not in NOBODY}
+    words = "|".join(re.escape(name) for name in sorted(telling, key=lambda name: (-len(name), name)))
+    return re.compile(rf"(?<!\w)(?:{words})(?!\w)" if words else r"(?!)", re.IGNORECASE)
 
 
 def _blob(match: re.Match[str]) -> str:

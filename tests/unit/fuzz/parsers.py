@@ -407,7 +407,7 @@ class Answer:
 
     def __init__(self, content: bytes, method: str) -> None:
         head, _empty, self.content = content.partition(b"\n\n")
-        status, *headers = head.decode("latin-1").split("\n")
+        status, *headers = head.decode("latin-1").split("\n")[:100]  # http.client takes no more
         self.status_code = int(status) if status in ("200", "201", "202", "204", "400", "409", "429", "503") else 200
         self.headers = Message()
         for line in headers:

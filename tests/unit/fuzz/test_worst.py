@@ -173,26 +173,16 @@ def answers() -> Mapping[str, bytes]:
 
 
 def evidence() -> Mapping[str, bytes]:
-    pieces: tuple[bytes, ...] = (b"a.b.c.", b".vpn.azure.com")
-    if SOAK:
-        pieces += (
-            b"a",
-            b"1.",
-            b"a:",
-            b"/Users/",
-            b"password ",
-            b"-----BEGIN ",
-            b"<data>",
-            b"<key>password</key>",
-            b"a@",
-        )
-        pieces += (b"a-", b"https://", b"=-_", b"0:", b"password:")
-    long = {f"long: {piece.decode()}": b"| " + piece * (3 * MEGABYTE // len(piece)) for piece in pieces}
-    lines = {f"lines: {piece.decode()}": b"| " + piece * (1900 // len(piece)) for piece in pieces}
-    return {
-        name: _between("evidence of a mac", line)
-        for name, line in {**long, **lines, "names": b"hide=" + b"a" * 40}.items()
-    }
+    pieces = (
+        b".vpn.azure.com", b"a.b.c.", b"a", b"1.", b"a:", b"/Users/", b"password ", b"-----BEGIN ", b"<data>", b"a@",
+        b"a-", b"https://", b"=-_", b"0:", b"password:", b"<key>password</key>",
+    )  # fmt: skip
+    names = b"".join(b"hide=name%d\n" % number for number in range(990))
+    found = {"blocks": f"begin {MARK}\n".encode() + names + b"? a\n| b\n" * 24_000 + f"end {MARK}\n".encode()}
+    for piece in pieces:
+        found[f"lines: {piece.decode()}"] = _between("evidence of a mac", b"| " + piece * (1900 // len(piece)))
+        found[f"long: {piece.decode()}"] = _between("evidence of a mac", b"| " + piece * (3 * MEGABYTE // len(piece)))
+    return found
 
 
 WORST: dict[str, Callable[[], Mapping[str, bytes]]] = {

@@ -126,3 +126,18 @@ def test_odd_characters_move_no_cursor_and_make_no_lines() -> None:
 def test_no_text_takes_for_ever(text: str) -> None:
     lines = "".join(f"| {text * (1900 // len(text))}\n" for _line in range(100))
     report(f"begin {MARK}\n{lines}end {MARK}\n", MARK, ["anna"])
+
+
+@pytest.mark.parametrize("more", ["".join(f"hide=a{number}\n" for number in range(1001)), "| x\n" * 50_001])
+def test_a_mac_that_says_without_end_is_refused(more: str) -> None:
+    with pytest.raises(MacError, match="says more than any does"):
+        report(f"begin {MARK}\n{more}end {MARK}\n", MARK)
+
+
+def test_a_thousand_names_are_hidden_wherever_they_stand() -> None:
+    names = [f"name-{number}" for number in range(1000)]
+    text = redact(
+        "\n".join(f"NAME-{number} x{number}name-{number} name-{number}y name-{number}." for number in range(1000)),
+        names,
+    )
+    assert text == "\n".join(f"<name> x{number}name-{number} name-{number}y <name>." for number in range(1000))

@@ -443,6 +443,11 @@ def test_an_export_is_the_store_and_only_changes_with_it(
     ]
     rooted.now += 100 * DAY
     assert export_text(rooted.place, ".csv") == table.read_bytes()
+    table.write_bytes(b"\xff\xfe, and no text")
+    assert "and no text" in run_action("ledger", args | {"dest": str(table)}, diff=True)["diff"]["before"]
+    with table.open("wb") as stream:
+        stream.truncate(1 << 40)  # sparse
+    assert "is larger than" in run_action("ledger", args | {"dest": str(table)}, diff=True)["diff"]["before"]
     assert "rename it" in run_action("ledger", args | {"dest": "ledger.txt"})["msg"]
     assert "does not exist" in run_action("ledger", args | {"dest": "/nowhere/ledger.csv"})["msg"]
 
