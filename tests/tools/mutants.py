@@ -79,7 +79,6 @@ AREAS: dict[str, dict[str, tuple[str, ...]]] = {
         "plugins/action/profile_*.py": (UNIT, AZURE, SITE),
         "plugins/action/*.py": (UNIT, SITE, PKI, FLEET),
         "plugins/plugin_utils/_azure*.py": (UNIT, AZURE),
-        "plugins/plugin_utils/_keychain.py": (UNIT, KEYCHAIN),
         "plugins/plugin_utils/_*.py": (UNIT, f"{CONNECTION} {ON_MAC} {SITE}", AZURE),
         "plugins/filter/*.py": (UNIT, FLEET, CONNECTION),
         "plugins/module_utils/*.py": (UNIT, SITE, INPUT),

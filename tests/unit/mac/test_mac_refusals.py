@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._disconnects import CAUSES, IKEV2, PLUGIN, refused
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._refusals import likely_cause
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.refusals import likely_cause
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.disconnects import CAUSES, IKEV2, PLUGIN, refused
 
 LEAF, OLD, ROOT, OTHER = "1" * 40, "2" * 40, "A" * 40, "B" * 40
 
