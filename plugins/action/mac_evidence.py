@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
 from ..module_utils._files import make_folder, write_atomic
-from ..plugin_utils._evidence import report
-from ..plugin_utils._mac import script
+from ..module_utils._mac.evidence import report
+from ..module_utils._mac.shell import Exec
 from ..plugin_utils._mac_action import MacAction
 
 
@@ -26,7 +26,7 @@ class ActionModule(MacAction):
         if not 1 <= arguments["minutes"] <= 1440:
             raise UserVpnError("minutes must be between 1 and 1440: so much of the log is read.")
         mark = secrets.token_hex(8)
-        answer = self.execute(script("evidence.sh"), "evidence", mark, str(arguments["minutes"]))
+        answer = self.execute(Exec("evidence", {"minutes": arguments["minutes"]}), mark)
         names = [self.host, str(task_vars.get("ansible_host", "")), str(task_vars.get("ansible_user", ""))]
         text = report(str(answer.get("stdout", "")), mark, [*names, *arguments["hide"]])
         dest = self.local_path(arguments["dest"])

@@ -157,7 +157,7 @@ class ActionModule(UserVpnAction):
         profile = draft.profile(client)
         for warning in (*profile.warnings, *(signer.warnings if signer else ())):
             self.warn(warning)
-        content = stored.bytes_to_write(profile.content, signer, before)
+        content = signing.bytes_to_write(profile.content, signer, before)
         closed = self._folders(dest, listed_in or dest)
         answer |= {
             "changed": self._write(dest, content) or closed,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..plugin_utils._refusals import likely_cause
+from ..module_utils._fleet.refusals import likely_cause
 
 DOCUMENTATION = r"""
 name: why_refused

@@ -7,37 +7,41 @@ from __future__ import annotations
 
 import secrets
 import shlex
+from importlib import import_module
 from typing import Any
 
+from ..module_utils._errors import shown
+from ..module_utils._mac.answer import MacError, MacState, read_answer
+from ..module_utils._mac.shell import Exec
 from ._action import UserVpnAction
-from ._mac import MacError, MacState, clean, read_answer, script
 
 
 class MacAction(UserVpnAction):
-    """Asks the Mac by mac.sh, whose verbs stand at its head."""
+    """Asks the Mac by the sh of module_utils/_mac."""
 
-    def ask(self, verb: str, *words: str, stdin: bytes = b"") -> MacState:
-        """One remote exec. What is secret goes by `stdin`, never by `words`: those show in the Mac's process list."""
+    def ask(self, what: Exec) -> MacState:
+        """One remote exec, and what the Mac says to it."""
         mark = secrets.token_hex(8)
-        stdin = stdin or b"\n"
-        answer = self.execute(script(), "mac", mark, str(len(stdin)), verb, *words, stdin=stdin)
+        answer = self.execute(what, mark)
         try:
             state = read_answer(str(answer.get("stdout", "")), mark)
         except MacError:
-            problem = str(answer.get("stderr") or "").strip().split("\n")[-1]
+            problem = str(answer.get("stderr") or "").strip().rpartition("\n")[2]
             if answer.get("rc") and problem:
-                raise MacError(f"The Mac refused: {clean(problem)}") from None
+                raise MacError(f"The Mac refused: {shown(problem, 300)}") from None
             raise
         if state.stage == "cut_off":
             raise MacError("Only a part of what was sent reached the Mac, which did nothing with it: run again.")
         return state
 
-    def execute(self, text: str, *words: str, stdin: bytes = b"\n") -> dict[str, Any]:
-        """One remote exec of a script; `words` are its $0 and its arguments."""
-        command = shlex.join(["/bin/sh", "-c", text, *words])
-        environment = self._compute_environment_string()
-        # With nothing to send, ssh would be given a terminal, which merges stderr into stdout: always send something.
-        return dict(self._low_level_execute_command(f"{environment} {command}".strip(), in_data=stdin))
+    def act(self, what: Exec | None) -> MacState | None:
+        """As `ask`, where there is something to do and this is no check mode."""
+        return None if what is None or self.check_mode else self.ask(what)
+
+    def execute(self, what: Exec, mark: str) -> dict[str, Any]:
+        """One remote exec, and all that comes back."""
+        command = f"{self._compute_environment_string()} {shlex.join(what.command(mark))}".strip()
+        return dict(self._low_level_execute_command(command, in_data=what.sent))
 
     def warn_leftover(self, state: MacState) -> None:
         """Say what became of a file that an earlier run could not take away."""
@@ -50,3 +54,15 @@ class MacAction(UserVpnAction):
         else:
             fate = "was removed."
         self.warn(f"What an interrupted run had staged for {state.leftover} {fate}")
+
+    def diff(self, what: str, before: str, after: str) -> dict[str, Any]:
+        """Both texts under a header that ends with this Mac; nothing if nobody asked, or they are equal."""
+        if not self.diff_mode or before == after:
+            return {}
+        header = f"{what} {self.host}"
+        return {"diff": {"before_header": header, "after_header": header, "before": before, "after": after}}
+
+
+def pki(name: str) -> Any:
+    """A module of _pki, when it is wanted: whoever names no store has no database to wait for."""
+    return import_module(f"..module_utils._pki.{name}", __package__)

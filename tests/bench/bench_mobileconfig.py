@@ -54,12 +54,12 @@ def main(times: int) -> None:
     client = identity.load(data, PASSWORD, "bench.p12")
     content = Draft(request).profile(client).content
     signer = signing.load_signer(pem(certificate), key_pem(pki.leaf_key), None)
-    signed = stored.Stored.of(stored.bytes_to_write(content, signer, None))
+    signed = stored.Stored.of(signing.bytes_to_write(content, signer, None))
     for name, work in {
         "open the identity": lambda: identity.load(data, PASSWORD, "bench.p12"),
         "make, check and write the profile": lambda: Draft(request).profile(client),
         "sign it": lambda: signing.sign(content, signer),
-        "find that a signed one is unchanged": lambda: stored.bytes_to_write(content, signer, signed),
+        "find that a signed one is unchanged": lambda: signing.bytes_to_write(content, signer, signed),
     }.items():
         print(f"{cost(work, times):8.2f} ms  {name}")
     print(f"{len(content):8d} bytes in the file")

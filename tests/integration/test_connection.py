@@ -373,7 +373,6 @@ def test_azure_is_asked_once_whether_it_sees_the_macs(site: Site, azure: Any) ->
     assert not any(secret in run.output for secret in azure.secrets)
 
 
-@pytest.mark.soak
 def test_an_azure_that_does_not_answer_fails_nobody(site: Site, azure: Any) -> None:
     from ansible_collections.vwan.user_vpn.tests.lab.azure import faults
 

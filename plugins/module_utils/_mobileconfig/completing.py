@@ -13,11 +13,12 @@ from __future__ import annotations
 import base64
 import plistlib
 import secrets
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._x509.certificates import Certificate, from_der
+from .._x509.der import BIT_STRING, SEQUENCE, elements
 from . import payloads
 
 
@@ -30,21 +31,28 @@ class Unfinished:
     content: bytes  # the certificate in PEM form, and then the profile
 
 
-def certificate_of(document: Mapping[str, Any]) -> Certificate | None:
-    """The client certificate of a profile that is to be completed; None for a profile that is complete."""
-    payload = _identity(document)
-    content = payload.get("PayloadContent") if payload else None
-    return from_der(content) if isinstance(content, bytes) else None
-
-
-def unfinished(document: Mapping[str, Any], certificate: Certificate) -> Unfinished:
-    """The profile as the Mac takes it, with a token that is in no other profile."""
+def unfinished(document: Mapping[str, Any]) -> Unfinished | None:
+    """A profile that is to be completed, as the Mac takes it, with a token that is in no other profile; None for one
+    that is complete."""
+    identity = _identity(document) or {}
+    certificate = identity.get("PayloadContent")
+    if not isinstance(certificate, bytes) or not _is_certificate(certificate):
+        return None
     token = "k" + secrets.token_hex(16)[1:]  # never a number, which awk would compare as one
-    identity = _identity(document)
-    marked = {**(identity or {}), "PayloadContent": base64.b64decode(token), "Password": token}
+    marked = {**identity, "PayloadContent": base64.b64decode(token), "Password": token}
     content = [marked if payload is identity else payload for payload in document["PayloadContent"]]
     written = plistlib.dumps({**document, "PayloadContent": content}, fmt=plistlib.FMT_XML, sort_keys=True)
-    return Unfinished(f"{certificate.common_name} {certificate.sha1[:8]}", token, certificate.pem.encode() + written)
+    pem = ssl.DER_cert_to_PEM_cert(certificate).encode()
+    return Unfinished(str(identity.get("PayloadDisplayName", "")), token, pem + written)
+
+
+def _is_certificate(data: bytes) -> bool:
+    """Certificate { TBSCertificate, AlgorithmIdentifier, BIT STRING } (RFC 5280, 4.1), and no PKCS#12."""
+    try:
+        (whole,) = elements(data)
+        return [each.tag for each in elements(whole.content)] == [SEQUENCE, SEQUENCE, BIT_STRING]
+    except ValueError:
+        return False
 
 
 def _identity(document: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._errors import shown
-from .._x509.certificates import Certificate
-from .algorithms import Algorithms, Association
-from .identity import Identity
 from .names import file_name, uuid_of
-from .on_demand import OnDemand
+
+if TYPE_CHECKING:
+    from .._x509.certificates import Certificate
+    from .algorithms import Algorithms, Association
+    from .identity import Identity
+    from .on_demand import OnDemand
 
 Payload = dict[str, Any]
 

@@ -53,7 +53,6 @@ def read_profile(raw: bytes, where: str) -> ReadProfile:
         raise ProfileError(f"{where} has a PayloadScope or a PayloadUUID that no Mac would take; render it again.")
     items = [item for item in content if isinstance(item, Mapping)]
     roots = (item.get("PayloadContent") for item in items if item.get("PayloadType") == payloads.ROOT)
-    client = completing.certificate_of(document)
     return ReadProfile(
         identifier=check_identifier(identifier),
         uuid=uuid.upper(),
@@ -62,7 +61,7 @@ def read_profile(raw: bytes, where: str) -> ReadProfile:
         certificates=frozenset(_fingerprints(items, *_CERTIFICATES)),
         identity=next(_fingerprints(items, payloads.IDENTITY), ""),
         gateway_roots=tuple(sorted(hashlib.sha1(der).hexdigest().upper() for der in roots if isinstance(der, bytes))),  # noqa: S324
-        unfinished=completing.unfinished(document, client) if client else None,
+        unfinished=completing.unfinished(document),
     )
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: signed profiles, which are CMS SignedData (RFC 5652) in DER around the property list."""
+"""Private to this collection: signing a profile. What is signed is read by signed.py."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 
 from .._x509 import certificates, keys
 from .._x509.certificates import Certificate
-from .._x509.der import EXPLICIT_0, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, elements
-from .._x509.forms import SIGNED_DATA
 from .errors import ProfileError
+from .stored import Stored
 
 try:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -21,8 +20,6 @@ try:
     from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 except ImportError:
     pass  # said by _x509.errors.require_cryptography
-
-_DATA = bytes.fromhex("2a864886f70d010701")
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,6 @@ class Signer:
     def certificates(self) -> frozenset[bytes]:
         """All that a file signed by this signer carries, in DER."""
         return frozenset(each.der for each in (self.certificate, *self.chain))
-
-
-@dataclass(frozen=True)
-class Signed:
-    """What a signed file holds. Nothing here has been verified: it tells who signed what, for a comparison."""
-
-    content: bytes = field(repr=False)
-    certificates: frozenset[bytes] = field(repr=False)
 
 
 def load_signer(certificate: bytes, key: bytes, passphrase: str | None, chain: bytes = b"") -> Signer:
@@ -75,26 +64,10 @@ def sign(content: bytes, signer: Signer) -> bytes:
     return builder.sign(Encoding.DER, [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoCapabilities])
 
 
-def read_signed(data: bytes) -> Signed | None:
-    """The content and certificates of a signed file, or None when it is no such file.
-
-    ContentInfo { signedData, [0] SignedData { version, digests, { data, [0] OCTET STRING }, [0] certificates, ... } }
-    """
-    if data[:1] != bytes([SEQUENCE]):
-        return None  # a property list, in nearly every case
-    try:
-        (info,) = elements(data)
-        kind, wrapped = elements(info.content)
-        (signed,) = elements(wrapped.content)
-        _version, digests, inner, certificates, *_signers = elements(signed.content)
-        data_kind, data_wrapped = elements(inner.content)
-        (octets,) = elements(data_wrapped.content)
-        carried = frozenset(each.encoded for each in elements(certificates.content))
-    except ValueError:
-        return None
-    shape = (info.tag, signed.tag, digests.tag, inner.tag, certificates.tag, octets.tag)
-    if shape != (SEQUENCE, SEQUENCE, SET, SEQUENCE, EXPLICIT_0, OCTET_STRING):
-        return None
-    if (kind.tag, kind.content, data_kind.content) != (OBJECT_IDENTIFIER, SIGNED_DATA, _DATA):
-        return None
-    return Signed(octets.content, carried)
+def bytes_to_write(content: bytes, signer: Signer | None, stored: Stored | None) -> bytes:
+    """The file for this property list: signed if a signer is given, and not signed anew while nothing has changed."""
+    if signer is None:
+        return content
+    if stored is not None and stored.content == content and stored.signers == signer.certificates:
+        return stored.raw
+    return sign(content, signer)

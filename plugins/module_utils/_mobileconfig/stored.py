@@ -14,7 +14,7 @@ from typing import Any
 from .. import _files
 from .._documents import read_property_list
 from . import payloads
-from .signing import Signer, read_signed, sign
+from .signed import read_signed
 
 # A profile has some tens of kilobytes; Intune takes a million bytes at most.
 SIZE_LIMIT = 8_000_000
@@ -64,12 +64,3 @@ def read(path: Path) -> Stored | None:
     if not path.exists():
         return None
     return Stored.of(_files.read(path, SIZE_LIMIT), path.stat().st_mode & 0o7777)
-
-
-def bytes_to_write(content: bytes, signer: Signer | None, stored: Stored | None) -> bytes:
-    """The file for this property list: signed if a signer is given, and not signed anew while nothing has changed."""
-    if signer is None:
-        return content
-    if stored is not None and stored.content == content and stored.signers == signer.certificates:
-        return stored.raw
-    return sign(content, signer)

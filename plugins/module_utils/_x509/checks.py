@@ -192,7 +192,7 @@ def _faults_of_client(certificate: Certificate, now: datetime) -> Iterator[str]:
 def _doubts_about_client(certificate: Certificate, now: datetime) -> Iterator[str]:
     yield from _not_yet(certificate, now)
     purposes = certificate.extension(x509.ExtendedKeyUsage)
-    if purposes and next(iter(purposes)) != ExtendedKeyUsageOID.CLIENT_AUTH:
+    if purposes and list(purposes)[:1] != [ExtendedKeyUsageOID.CLIENT_AUTH]:
         yield "clientAuth is not its first extended key usage, as Microsoft's guide for enterprise CAs asks"
     if not certificate.names:
         yield (

@@ -16,10 +16,9 @@ import codecs
 from collections.abc import Iterator
 
 from . import bounds
-from .der import EXPLICIT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, Element, legible
+from .der import EXPLICIT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SIGNED_DATA, Element, legible
 from .errors import X509Error
 
-SIGNED_DATA = bytes.fromhex("2a864886f70d010702")  # 1.2.840.113549.1.7.2; RFC 5652
 _BEGIN, _DASHES = "-----BEGIN ", "-----"
 _LOCKED = "ENCRYPTED PRIVATE KEY"
 _CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE", "PKCS7", "CMS")

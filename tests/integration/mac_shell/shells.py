@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mac import MacState, read_answer, script
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.answer import MacState, read_answer
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.shell import Exec
 from ansible_collections.vwan.user_vpn.tests.lab import Lab, Mac
 from ansible_collections.vwan.user_vpn.tests.lab.mac import Start
 
@@ -21,15 +22,16 @@ MARK = "0123456789abcdef"
 PANE = "x-apple.systempreferences:com.apple.Profiles-Settings.extension"
 SECONDS = 60
 DASH, BASH = ("/bin/sh",), ("/bin/bash", "--posix")
-# The arguments of each verb, in their order, with what they are where a test does not care.
+# The arguments of each verb, as they are where a test does not care.
+TUNNEL: dict[str, Any] = {"how": "on_demand", "name": "", "limit": 0, "others": "", "probe": ""}
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "know": {"clean": 1},
-    "stage": {"uuid": "", "pane": PANE, "wait": 0, "settle": 0, "token": "", "name": ""},
+    "know": {"check": 0},
+    "stage": {"uuid": "X", "pane": PANE, "wait": 0, "settle": 0, "token": "", "name": ""},
     "remove": {},
-    "connect": {"how": "on_demand", "name": "", "limit": 0, "vpn": "", "others": "", "probe": ""},
-    "disconnect": {"how": "on_demand", "name": "", "limit": 0, "vpn": "", "others": ""},
-    "look": {"clean": 1, "name": ""},
-    "change": {"new": "-", "going": ""},
+    "connect": TUNNEL | {"vpn": ""},
+    "disconnect": TUNNEL,
+    "look": {"check": 0, "name": ""},
+    "change": {"new": "", "going": ""},
     "csr": {},
     "make_key": {"bits": 2048},
     "drop_key": {},
@@ -70,13 +72,12 @@ class Shell:
     def __init__(self, lab: Lab, mac: Mac, words: Sequence[str], identifier: str) -> None:
         self.lab, self.mac, self.words, self.identifier = lab, mac, words, identifier
 
-    def command(self, verb: str, length: int, scope: str, given: dict[str, Any]) -> list[str]:
+    def command(self, verb: str, stdin: bytes, scope: str = "System", **given: Any) -> list[str]:
         known = ARGUMENTS[verb]
         assert given.keys() <= known.keys(), (verb, given)
-        words = [str(value) for value in (known | given).values()]
-        if "going" in known:
-            words = [*words[:-1], *words[-1].split()]
-        return [*self.words, "-c", script(), "mac", MARK, str(length), verb, self.identifier, scope, *words]
+        place = {"identifier": self.identifier, "scope": scope}
+        _sh, *words = Exec(verb, place | known | given, stdin).command(MARK)
+        return [*self.words, *words]
 
     @contextmanager
     def start(
@@ -91,7 +92,7 @@ class Shell:
         **given: Any,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """The verb while it runs; `length` is what it is told of its stdin, if that is not the truth."""
-        command = self.command(verb, len(stdin) if length is None else length, scope, given)
+        command = self.command(verb, stdin if length is None else b"x" * length, scope, **given)
         with self.lab.process(self.mac, command, user=user, umask=umask) as child:
             assert child.stdin
             child.stdin.write(stdin)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mac import script
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.shell import Exec
 from ansible_collections.vwan.user_vpn.tests.integration.lab.lab_samples import IDENTIFIER
 from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import ARGUMENTS, MARK, Shell
 
@@ -126,8 +126,8 @@ def on_terminal(shell: Shell, command: list[str]) -> bytes:
 
 def test_on_a_terminal_nothing_happens(each: Shell) -> None:
     for verb in ARGUMENTS:
-        said = on_terminal(each, each.command(verb, 10, "System", {}))
+        said = on_terminal(each, each.command(verb, b"secret"))
         assert said == f"terminal {MARK}\r\n".encode(), verb
-    evidence = [*each.words, "-c", script("evidence.sh"), "evidence", MARK, "60"]
+    evidence = [*each.words, *Exec("evidence", {"minutes": 60}).command(MARK)[1:]]
     assert on_terminal(each, evidence) == f"terminal {MARK}\r\n".encode()
     assert not each.mac.starts

@@ -194,7 +194,9 @@ def stage_by_hand(shell: Shell, note: str, owner: str = "anna") -> Path:
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     """A process with our mark among its arguments, as a run that still waits."""
-    with subprocess.Popen(["/bin/sh", "-c", "read -r line", "mac", MARK[::-1], "end"], stdin=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        ["/bin/sh", "-c", "read -r line", "mac", f"mark={MARK[::-1]}", "length=1"], stdin=subprocess.PIPE
+    ) as child:
         yield child
         child.kill()
 
@@ -211,11 +213,11 @@ def test_what_a_dead_run_left_goes_at_once_and_is_said_once(each: Shell) -> None
 
 def test_check_mode_only_says_so(shell: Shell) -> None:
     profile = stage_by_hand(shell, f"anna\t{2**22 + 1}\t{MARK[::-1]}\n")
-    assert shell.run("know", clean=0).state.leftover == "anna"
+    assert shell.run("know", check=1).state.leftover == "anna"
     assert profile.exists()
-    assert shell.run("look", clean=0).state.leftover == "anna"
+    assert shell.run("look", check=1).state.leftover == "anna"
     assert profile.exists()
-    assert shell.run("look", clean=1).state.leftover == "anna"
+    assert shell.run("look", check=0).state.leftover == "anna"
     assert not shell.left()
 
 
@@ -235,7 +237,7 @@ def test_another_process_with_the_number_of_the_dead_one_keeps_nothing(
 
 def test_a_dead_run_of_whose_end_nobody_took_note_keeps_nothing(shell: Shell) -> None:
     """A zombie answers `kill -0`; in a container that can take seconds."""
-    with subprocess.Popen(["/bin/sh", "-c", "exit", "mac", MARK[::-1], "end"]) as zombie:
+    with subprocess.Popen(["/bin/sh", "-c", "exit", "mac", f"mark={MARK[::-1]}", "length=1"]) as zombie:
         os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
         profile = stage_by_hand(shell, f"anna\t{zombie.pid}\t{MARK[::-1]}\n")
         assert shell.run("know").state.leftover == "anna"
@@ -247,7 +249,7 @@ def test_a_note_that_was_never_written_in_full_just_goes(shell: Shell, note: str
     folder = shell.mac.home(shell.mac.accounts["root"]) / "Library/Caches/vwan.user_vpn"
     folder.mkdir(parents=True)
     (folder / "staged").write_text(note)
-    shell.run("know", clean=0)
+    shell.run("know", check=1)
     assert shell.left()
     answer = shell.run("know")
     assert (answer.all("leftover"), answer.stderr) == ([], "")
@@ -267,12 +269,3 @@ def test_what_cannot_be_removed_is_said(shell: Shell) -> None:
 def test_nothing_waits_for_an_end_of_its_input(each: Shell) -> None:
     for verb in ("know", "remove", "disconnect", "look", "change", "csr", "drop_key"):
         assert each.run(verb, ends=False).stdout.endswith(f"end {MARK}\n"), verb
-
-
-def test_an_unknown_verb_does_nothing(shell: Shell) -> None:
-    command = shell.command("know", 1, "System", {})
-    command[command.index("know")] = "unheard-of"
-    with shell.lab.process(shell.mac, command) as child:
-        out, _err = child.communicate(timeout=60)
-    assert out.decode() == f"begin {MARK}\nend {MARK}\n"
-    assert not shell.mac.starts

@@ -315,8 +315,10 @@ def test_apples_own_openssl_serves(shell: Shell) -> None:
     complete(shell)
     assert {start.argv[0] for start in shell.starts("openssl")} == {"openssl"}
     assert {start.user for start in shell.starts("openssl")} == {"root"}
-    assert "/usr/bin/openssl" in " ".join(shell.command("know", 1, "System", {}))
-    assert " openssl " not in " ".join(shell.command("know", 1, "System", {})).replace("/usr/bin/openssl ", "")
+    for verb in ("stage", "csr", "make_key"):
+        (text,) = [word for word in shell.command(verb, b"") if "act()" in word]
+        assert "/usr/bin/openssl" in text
+        assert " openssl " not in text.replace("/usr/bin/openssl ", "")
 
 
 # -- remove ----------------------------------------------------------------------------------------------------------
@@ -339,6 +341,19 @@ def test_a_profile_goes_from_the_system_or_from_the_user(shell: Shell) -> None:
     answer = shell.run("remove", scope="User")
     assert answer.state.profiles == ()
     assert not shell.mac.installed_profiles()
+
+
+def test_with_the_profile_goes_a_key_that_lies_there_and_only_with_it(shell: Shell) -> None:
+    key = put_key(shell, samples.key(1))
+    shell.mac.push_profile(RAW)
+    assert shell.run("remove").one("key") == "1"
+    assert key.exists()
+    shell.mac.remove_profile(samples.IDENTIFIER)
+    shell.mac.person = "ignores"
+    shell.mac.download(RAW, "anna")
+    shell.mac.approve()
+    assert shell.run("remove").all("key") == []
+    assert not shell.left()
 
 
 def test_the_reason_of_a_refused_removal_is_passed_on(shell: Shell) -> None:

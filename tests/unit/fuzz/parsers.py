@@ -45,23 +45,26 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import (
     trust,
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.operations import Wait
+from ansible_collections.vwan.user_vpn.plugins.module_utils._documents import read_json
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import refusals
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import (
+    answer,
+    disconnects,
+    evidence,
+    key,
+    tunnel,
+)
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import certificate as keychain
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import identity, manifest, signing, view
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profile import Draft, Request
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.reading import read_profile
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.stored import Stored
 from ansible_collections.vwan.user_vpn.plugins.module_utils._package import read_package, read_package_bytes
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import _faults, backup, database, refusals, report
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import _faults, backup, database, report
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import refusals as store_refusals
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.packages import last_package, remember_package
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import certificates, checks, csr, keys, pkcs12
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils import (
-    _connection,
-    _disconnects,
-    _evidence,
-    _keychain,
-    _mac,
-    _refusals,
-)
 from ansible_collections.vwan.user_vpn.tests.lab.packages import (
     OLDEST_LACKS,
     gateway_root,
@@ -654,21 +657,52 @@ def _macs() -> dict[bytes, st.SearchStrategy[bytes]]:
 
 @row(_macs)
 def answer_of_a_mac(content: bytes) -> object:
-    state = _mac.read_answer(text(content), MARK)
-    found = _mac.facts(state)
-    _ = state.settings_pane, state.settings_path, _disconnects.explain(state.disconnect)
-    _disconnects.refused(state.disconnect)
-    _refusals.likely_cause(found["identities"], {"certificates": []}, [])
-    plan = _keychain.plan_present(state, [_identity().certificate], _identity())
-    _keychain.words(plan, state, _identity())
-    for wish in (_connection.Wish(), _connection.Wish(connect=False, via=_connection.SHORTCUT, shortcut="VPN")):
-        tunnel, _others = _connection.our_tunnel(found["tunnel"], _connection.pools(["172.31.250.0/24"]))
-        _connection.plan(wish, {**found, "tunnel": tunnel})
-        _connection.vpn_name(wish, found)
-        _connection.settings_place(found)
+    state = answer.read_answer(text(content), MARK)
+    found = answer.facts(state)
+    _ = state.release, disconnects.explain(state.disconnect)
+    disconnects.refused(state.disconnect)
+    refusals.likely_cause(found["identities"], {"certificates": []}, [])
+    wish = keychain.Wish("System", (_identity().certificate,), _identity())
+    keychain.change(wish, wish.plan(state), state, "")
+    keychain.told(wish, wish.plan(state), state, None)
+    pools = tunnel.pools(["172.31.250.0/24"])
+    for asked in (tunnel.Wish(), tunnel.Wish(connect=False, via=tunnel.SHORTCUT, shortcut="VPN")):
+        known, others = tunnel.counted(found, asked, pools)
+        way = tunnel.plan(asked, known)
+        tunnel.switch(known, asked, way, identifier=IDENTIFIER, scope="System", others=others, timeout=1)
+        tunnel.switched(asked, way, state, pools, 1)
+    key.public_key(state, 2048)
     with suppress(UserVpnError):
         csr.public_key(state.csr, "the Mac", 2048)
     return json.dumps(found)
+
+
+def _told() -> dict[bytes, st.SearchStrategy[bytes]]:
+    tunnels = {"connected": True, "interface": "ipsec0", "address": "172.31.250.4"}
+    others = [{"interface": "ipsec1", "address": "10.9.8.7"}]
+    profile = {"uuid": "A", "connection_names": ["A", "B"], "on_demand": True}
+    known = {"tunnel": tunnels | {"others": others}, "profile": profile, "macos_version": "15.5", "privileged": True}
+    sample = json.dumps(known).encode()
+    return {sample: json_of(sample)}
+
+
+@row(_told)
+def what_a_module_has_told_of_a_mac(content: bytes) -> object:
+    """In the option known, where anybody may put anything."""
+    with suppress(ValueError):
+        given = read_json(content)
+        known = tunnel.recalled(given) if isinstance(given, dict) else None
+        return known and _consequences(known)
+    return None
+
+
+def _consequences(known: dict[str, Any]) -> object:
+    tunnel.require(known, "User")
+    told = []
+    for asked in (tunnel.Wish(), tunnel.Wish(connect=False)):
+        counted, _others = tunnel.counted(known, asked, tunnel.pools(["172.31.250.0/24"]))
+        told += [tunnel.unchanged(asked, counted), tunnel.impossible(asked, counted, tunnel.plan(asked, counted))]
+    return told
 
 
 def _pools() -> dict[bytes, st.SearchStrategy[bytes]]:
@@ -679,8 +713,8 @@ def _pools() -> dict[bytes, st.SearchStrategy[bytes]]:
 @row(_pools)
 def address_pools(content: bytes) -> object:
     with suppress(UserVpnError):
-        _connection.Wish(probe=text(content), connection_name=text(content))
-    return _connection.pools(text(content).split(","))
+        tunnel.Wish(probe=text(content), connection_name=text(content))
+    return tunnel.pools(text(content).split(","))
 
 
 def _seen() -> dict[bytes, st.SearchStrategy[bytes]]:
@@ -694,7 +728,7 @@ def _seen() -> dict[bytes, st.SearchStrategy[bytes]]:
 
 @row(_seen)
 def evidence_of_a_mac(content: bytes) -> object:
-    report = _evidence.report(text(content), MARK, ["anna", "Anna's Mac"])
+    report = evidence.report(text(content), MARK, ["anna", "Anna's Mac"])
     return report.encode()
 
 
@@ -787,7 +821,7 @@ def roots_that_azure_trusts(content: bytes) -> object:
     trusted = json.loads(content)
     if not isinstance(trusted, list) or not all(isinstance(root, dict) for root in trusted):
         return None
-    return sorted(refusals.sha1_of_trusted(trusted))
+    return sorted(store_refusals.sha1_of_trusted(trusted))
 
 
 @row(lambda: {sample: bytes_of(sample) for sample in (b"Sun, 22 Nov 2026 21:00:00 GMT",)})

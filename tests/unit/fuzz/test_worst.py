@@ -25,10 +25,10 @@ import pytest
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.client import ANSWER_LIMIT, VALUES_LIMIT
 from ansible_collections.vwan.user_vpn.plugins.module_utils._documents import MOST_VALUES
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import answer
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import manifest, stored
 from ansible_collections.vwan.user_vpn.plugins.module_utils._package.archive import PACKAGE_LIMIT, ROOT_LIMIT
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import bounds
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils import _mac
 from ansible_collections.vwan.user_vpn.tests.lab.packages import gateway_root, settings_xml, zip_like_azure
 from ansible_collections.vwan.user_vpn.tests.unit.fuzz.parsers import HEAD, IDENTIFIER, MARK, PARSERS
 from ansible_collections.vwan.user_vpn.tests.unit.fuzz.test_fuzz import SOAK, bounded
@@ -158,7 +158,7 @@ def downloads() -> Mapping[str, bytes]:
 def _between(name: str, line: bytes) -> bytes:
     """A sample of the answer of a Mac, with this line again and again, as long as an answer may be."""
     sample, end = next(iter(PARSERS[name].samples())), b"end " + MARK.encode()
-    times = (_mac.ANSWER_LIMIT - len(sample) - 100) // (len(line.decode()) + 1)
+    times = (answer.ANSWER_LIMIT - len(sample) - 100) // (len(line.decode()) + 1)
     return sample.replace(end, (line + b"\n") * times + end)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reading what mac.sh prints, and mac.sh itself over stubs that print what macOS prints."""
+"""Reading what a Mac says, and the sh that says it over stubs that print what macOS prints."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mac import (
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.answer import (
     KEYS,
     MacError,
-    clean,
     facts,
     read_answer,
-    script,
 )
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.shell import Exec
 
 MARK = "0123456789abcdef"
 IDENTIFIER = "com.example.user-vpn"
@@ -137,9 +136,12 @@ def test_an_endless_answer_is_refused() -> None:
         read_answer(WHOLE.replace("uid=0", "uid=0\n" + "named=" + "A" * 5_000_000), MARK)
 
 
-def test_a_long_text_is_cut() -> None:
-    assert clean("x" * 5000) == "x" * 299 + "…"
-    assert clean("Ünï 👩‍💻 \N{NO-BREAK SPACE}x") == "Ünï 👩‍💻 \N{NO-BREAK SPACE}x"
+def test_a_long_text_is_cut_and_a_name_stays_as_it_is() -> None:
+    def user(name: str) -> str:
+        return read_answer(WHOLE.replace("user=root", f"user={name}"), MARK).user
+
+    assert user("x" * 5000) == "x" * 297 + "..."
+    assert user("Ünï 👩‍💻 \N{NO-BREAK SPACE}x") == "Ünï 👩‍💻 \N{NO-BREAK SPACE}x"
 
 
 @pytest.mark.parametrize(
@@ -155,13 +157,8 @@ def test_a_long_text_is_cut() -> None:
 )
 def test_the_settings_pane_of_each_release(version: str, pane: str, place: str) -> None:
     state = read_answer(WHOLE.replace("15.5", version), MARK)
-    assert state.settings_pane.endswith(pane)
-    assert state.settings_path.endswith(place)
-
-
-def test_the_script_that_travels_is_the_script_without_its_comments() -> None:
-    assert not any(line.lstrip().startswith("#") for line in script().splitlines())
-    assert "know)" in script()
+    assert state.release.pane.endswith(pane)
+    assert state.release.profiles_place.endswith(place)
 
 
 STUBS = {
@@ -186,7 +183,7 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def know(stubs: Path, tmp_path: Path, shown: bytes, first: Path = Path("/nowhere")) -> subprocess.CompletedProcess[str]:
     (tmp_path / "shown").write_bytes(shown)
     return subprocess.run(
-        ["/bin/sh", "-c", script(), "mac", MARK, "1", "know", IDENTIFIER, "System", "1"],
+        Exec("know", {"identifier": IDENTIFIER, "scope": "System", "check": 0}).command(MARK),
         input="\n",
         env={"PATH": f"{first}:{stubs}:/usr/bin:/bin", "HOME": str(tmp_path), "SHOWN": str(tmp_path / "shown")},
         capture_output=True,

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.vwan.user_vpn.tests.unit.actions import make_action, run_action
-from ansible_collections.vwan.user_vpn.tests.unit.mac.answering import IDENTIFIER, AnsweringMac, installed
+from ansible_collections.vwan.user_vpn.tests.unit.mac.answering import IDENTIFIER, AnsweringMac, installed, parsed
 
 ARGS: dict[str, Any] = {"identifier": IDENTIFIER}
 
@@ -27,8 +26,8 @@ def test_everything_that_a_mac_says() -> None:
         tunnel=["ipsec0\t10.9.8.7", "ipsec1\t10.9.8.8"],
     )
     result = mac.run("mac_info", ARGS | {"scope": "User"}, check=True)
-    assert [(asked.verb, asked.identifier, asked.scope, asked.words) for asked in mac.asked] == [
-        ("know", IDENTIFIER, "User", ("0",))
+    assert [(asked.verb, asked.identifier, asked.scope, asked.arguments) for asked in mac.asked] == [
+        ("know", IDENTIFIER, "User", {"check": "1"})
     ]
     assert result == {
         "failed": False,
@@ -104,8 +103,9 @@ def test_the_environment_of_the_task_goes_before_the_command() -> None:
 
 class Evidence:
     def __call__(self, command: str, in_data: bytes = b"", **_ignored: Any) -> dict[str, Any]:
-        _sh, _c, self.script, name, mark, *self.words = shlex.split(command)
-        assert (name, in_data) == ("evidence", b"\n")
+        verb, self.given = parsed(command)
+        assert (verb, in_data) == ("evidence", b"\n")
+        mark = self.given["mark"]
         said = "| of anna at vpn.example.com, mac-7, Contoso"
         return {"rc": 0, "stdout": f"begin {mark}\n? Tunnel\n{said}\nend {mark}\n", "stderr": ""}
 
@@ -118,7 +118,7 @@ def test_evidence_is_written_without_names_and_privately(tmp_path: Path) -> None
     assert (predicted["changed"], predicted["msg"]) == (True, f"A real run would write what this Mac says to {dest}.")
     assert not dest.parent.exists()
     result = run_action("mac_evidence", args | {"minutes": 1440}, execute=mac, task_vars=known)
-    assert mac.words == ["1440"]
+    assert mac.given["minutes"] == "1440"
     assert (result["changed"], result["dest"]) == (True, str(dest))
     assert "please read it before you attach it" in result["msg"]
     assert (dest.stat().st_mode & 0o777, dest.parent.stat().st_mode & 0o777) == (0o600, 0o700)

@@ -58,7 +58,8 @@ def test_a_mac_that_has_them_costs_one_exec(args: dict[str, Any]) -> None:
     mac = AnsweringMac(**TRUSTED)
     result = mac.run("mac_certificate", args, diff=True)
     (asked,) = mac.asked
-    assert (asked.verb, asked.identifier, asked.scope, asked.words) == ("look", "-", "System", ("1", "mac-anna"))
+    assert (asked.verb, asked.identifier, asked.scope) == ("look", "-", "System")
+    assert asked.arguments == {"check": "0", "name": "mac-anna"}
     assert asked.stdin == base64.b64encode(ROOT.public_bytes(Encoding.DER)) + b"\n"
     assert (result["failed"], result["changed"], result["status"]) == (False, False, "installed")
     assert result["msg"] == "Both the client and the root certificate are installed."
@@ -70,11 +71,11 @@ def test_a_mac_that_has_them_costs_one_exec(args: dict[str, Any]) -> None:
 def test_what_is_missing_comes_in_and_the_older_identity_goes(args: dict[str, Any]) -> None:
     mac = AnsweringMac({"change": BOTH}, **holding(OLDER, keys=[OLDER]))
     predicted = mac.run("mac_certificate", args, check=True, diff=True)
-    assert [(asked.verb, asked.words[0]) for asked in mac.asked] == [("look", "0")]
+    assert [(asked.verb, asked.arguments["check"]) for asked in mac.asked] == [("look", "1")]
     assert predicted["msg"].startswith("A real run would install the certificates. macOS 15.5 lets only a person")
     result = mac.run("mac_certificate", args, diff=True)
     assert mac.verbs == ["look", "change"]
-    assert (mac.asked[1].scope, mac.asked[1].words) == ("System", (NEW, f"identity:{OLD}"))
+    assert (mac.asked[1].scope, mac.asked[1].arguments) == ("System", {"new": NEW, "going": f"identity:{OLD}"})
     first, root, client = mac.asked[1].stdin.decode().rstrip("\n").split("\n")
     assert (first, root.split()[:2], client.split()[0]) == ("", ["cer", "-"], "p12")
     assert (result["changed"], result["status"], result["added"], result["removed"]) == (
@@ -170,7 +171,7 @@ def test_what_is_unwanted_goes(args: dict[str, Any]) -> None:
     assert (predicted["changed"], predicted["msg"], mac.verbs) == (True, "A real run would remove them.", ["look"])
     result = mac.run("mac_certificate", args, diff=True)
     going = {TOP: "certificate", NEW: "identity", OLD: "certificate"}
-    assert mac.asked[1].words == ("-", *(f"{going[each]}:{each}" for each in sorted(going)))
+    assert mac.asked[1].arguments == {"new": "", "going": " ".join(f"{going[each]}:{each}" for each in sorted(going))}
     assert (result["changed"], result["status"], result["removed"]) == (True, "removed", sorted(going))
     assert result["msg"] == "None of these certificates is in the keychain."
     assert result["diff"] == predicted["diff"]

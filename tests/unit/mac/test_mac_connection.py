@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which way to connect, why a connection ended, and what mac.sh lets out of the log."""
+"""Which way to connect, why a connection ended, and what of the log leaves the Mac."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._connection import (
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.answer import read_answer
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.disconnects import (
+    CAUSES,
+    IKEV2,
+    PHRASES,
+    PLUGIN,
+    explain,
+)
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.shell import Arguments, Exec
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.tunnel import (
     AUTO,
     NO_TUNNEL,
     WAYS,
@@ -26,8 +35,6 @@ from ansible_collections.vwan.user_vpn.plugins.plugin_utils._connection import (
     plan,
     pools,
 )
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._disconnects import CAUSES, IKEV2, PHRASES, PLUGIN, explain
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mac import read_answer, script
 
 MARK = "0123456789abcdef"
 IDENTIFIER = "com.example.user-vpn"
@@ -225,9 +232,10 @@ def mac(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(mac: Path, *words: str) -> str:
+def run(mac: Path, verb: str, **given: str | int) -> str:
+    arguments: Arguments = {"identifier": IDENTIFIER, "scope": "System"} | given
     return subprocess.run(
-        ["/bin/sh", "-c", script(), "mac", MARK, "1", *words],
+        Exec(verb, arguments).command(MARK),
         input="\n",
         cwd=mac,
         env={"PATH": f"{mac}:/usr/bin:/bin", "HOME": str(mac)},
@@ -238,8 +246,14 @@ def run(mac: Path, *words: str) -> str:
     ).stdout
 
 
+def connect(mac: Path, **given: str | int) -> str:
+    return run(
+        mac, "connect", **({"how": "on_demand", "name": "", "limit": 0, "vpn": "", "others": "", "probe": ""} | given)
+    )
+
+
 def test_the_vpns_of_our_profile_and_their_on_demand_are_read(mac: Path) -> None:
-    profile = read_answer(run(mac, "know", IDENTIFIER, "System", "0"), MARK).profile()
+    profile = read_answer(run(mac, "know", check=1), MARK).profile()
     assert profile is not None
     assert profile.connections == (("A & B", True), ("Plain", False))
     assert profile.as_dict()["on_demand"] is True
@@ -251,7 +265,7 @@ def test_of_the_log_only_the_last_reason_leaves_the_mac(mac: Path) -> None:
         f'{SESSION} secret: Error Domain=IKEv2ProviderDisconnectionErrorDomain Code=3 "(null)" UserInfo={{who=anna}}\n'
         f"{SESSION} something else of gateway.example.com\n"
     )
-    answer = run(mac, "connect", IDENTIFIER, "System", "on_demand", "", "0", "", "")
+    answer = connect(mac)
     state = read_answer(answer, MARK)
     assert state.disconnect == "IKEv2ProviderDisconnectionErrorDomain 3"
     assert not any(word in answer for word in ("gateway.example", "secret", "anna's", "who="))
@@ -263,7 +277,7 @@ def test_of_the_log_only_the_last_reason_leaves_the_mac(mac: Path) -> None:
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_a_reason_in_words_is_understood(mac: Path, phrase: str) -> None:
     (mac / "log.txt").write_text(f"{SESSION}: status changed to disconnected, last stop reason {phrase}\n")
-    state = read_answer(run(mac, "connect", IDENTIFIER, "System", "on_demand", "", "0", "", ""), MARK)
+    state = read_answer(connect(mac), MARK)
     assert state.disconnect == phrase
     assert explain(state.disconnect).startswith(CAUSES[PHRASES[phrase]][0])
 
@@ -328,12 +342,12 @@ def test_a_reason_in_words_is_understood(mac: Path, phrase: str) -> None:
 )
 def test_only_what_ended_an_attempt_of_our_vpn_counts(mac: Path, lines: list[str], reason: str) -> None:
     (mac / "log.txt").write_text("\n".join([*lines, ""]))
-    answer = run(mac, "connect", IDENTIFIER, "System", "on_demand", "", "0", "of & anna", "")
+    answer = connect(mac, vpn="of & anna")
     assert read_answer(answer, MARK).disconnect == reason
 
 
 def test_what_this_run_started_is_looked_for_since_then(mac: Path) -> None:
-    run(mac, "connect", IDENTIFIER, "System", "shortcut", "VPN on", "0", "of & anna", "")
+    connect(mac, how="shortcut", name="VPN on", vpn="of & anna")
     asked = (mac / "asked").read_text().splitlines()
     assert asked[:2] == ["show", "--start"]
     began = datetime.datetime.strptime(asked[2], "%Y-%m-%d %H:%M:%S")
@@ -342,8 +356,8 @@ def test_what_this_run_started_is_looked_for_since_then(mac: Path) -> None:
 
 def test_a_tunnel_that_is_not_ours_is_not_waited_for(mac: Path) -> None:
     (mac / "up").write_text("ipsec0:\n\tinet 192.168.77.9 --> 192.168.77.9\n")
-    words = ("connect", IDENTIFIER, "System", "on_demand", "", "20", "", "192.168.77.9 192.168.77.10", "10.20.0.4")
-    assert read_answer(run(mac, *words), MARK).tunnels == (("ipsec0", "10.9.8.7"),)
+    answer = connect(mac, limit=20, others="192.168.77.9 192.168.77.10", probe="10.20.0.4")
+    assert read_answer(answer, MARK).tunnels == (("ipsec0", "10.9.8.7"),)
     assert (mac / "pings").exists()
 
 
@@ -368,9 +382,8 @@ def test_a_vpn_set_up_by_hand_needs_a_name() -> None:
 
 
 def test_the_probe_is_sent_until_the_tunnel_is_up_and_not_again(mac: Path) -> None:
-    words = ("connect", IDENTIFIER, "System", "on_demand", "", "20", "", "", "10.20.0.4")
-    assert read_answer(run(mac, *words), MARK).tunnels == (("ipsec0", "10.9.8.7"),)
-    assert read_answer(run(mac, *words), MARK).tunnels == (("ipsec0", "10.9.8.7"),)
+    assert read_answer(connect(mac, limit=20, probe="10.20.0.4"), MARK).tunnels == (("ipsec0", "10.9.8.7"),)
+    assert read_answer(connect(mac, limit=20, probe="10.20.0.4"), MARK).tunnels == (("ipsec0", "10.9.8.7"),)
     assert (mac / "pings").read_text() == "-c 1 -t 1 10.20.0.4\n"
     assert not (mac / "asked").exists()
 
@@ -378,13 +391,10 @@ def test_the_probe_is_sent_until_the_tunnel_is_up_and_not_again(mac: Path) -> No
 def test_a_shortcut_that_asks_the_person_does_not_hold_up_the_run(mac: Path) -> None:
     os.mkfifo(mac / "asks")
     try:
-        state = read_answer(run(mac, "connect", IDENTIFIER, "System", "shortcut", "VPN on", "2", "", ""), MARK)
+        state = read_answer(connect(mac, how="shortcut", name="VPN on", limit=2), MARK)
         assert state.tunnels == ()
         assert state.stage == ""
         assert (mac / "runs").exists()
     finally:
         os.close(os.open(mac / "asks", os.O_RDWR | os.O_NONBLOCK))
-    assert (
-        read_answer(run(mac, "connect", IDENTIFIER, "System", "shortcut", "VPN", "2", "", ""), MARK).stage
-        == "no_shortcut"
-    )
+    assert read_answer(connect(mac, how="shortcut", name="VPN", limit=2), MARK).stage == "no_shortcut"

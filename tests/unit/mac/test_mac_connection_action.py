@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._disconnects import IKEV2, PLUGIN
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.disconnects import IKEV2, PLUGIN
 from ansible_collections.vwan.user_vpn.tests.unit.mac.answering import IDENTIFIER, AnsweringMac, installed
 
 ARGS: dict[str, Any] = {"identifier": IDENTIFIER}
@@ -22,7 +22,7 @@ UP: dict[str, Any] = {"tunnel": ["ipsec0\t10.9.8.7"]}
 def test_what_is_up_already_costs_one_exec_and_no_change() -> None:
     mac = AnsweringMac(**PROFILE, **UP)
     result = mac.run("mac_connection", ARGS, diff=True)
-    assert [(asked.verb, asked.words) for asked in mac.asked] == [("know", ("0",))]
+    assert [(asked.verb, asked.arguments) for asked in mac.asked] == [("know", {"check": "1"})]
     assert (result["failed"], result["changed"], result["connected"]) == (False, False, True)
     assert (result["interface"], result["address"], result["how"]) == ("ipsec0", "10.9.8.7", "")
     assert result["msg"] == "The tunnel is up: ipsec0 has 10.9.8.7."
@@ -46,7 +46,9 @@ def test_it_is_started_and_waited_for() -> None:
     result = mac.run("mac_connection", ARGS | {"probe": "10.0.0.4"}, diff=True, said=said)
     assert mac.verbs == ["know", "connect"]
     # how, name, limit, the VPN whose log counts, tunnels that are not ours, probe
-    assert mac.asked[1].words == ("vpnutil", "Contoso VPN", "30", "Contoso VPN", "", "10.0.0.4")
+    assert mac.asked[1].arguments == {
+        "how": "vpnutil", "name": "Contoso VPN", "limit": "30", "vpn": "Contoso VPN", "others": "", "probe": "10.0.0.4",
+    }  # fmt: skip
     assert (mac.asked[1].identifier, mac.asked[1].scope) == (IDENTIFIER, "System")
     assert said == ["[test-host] waiting up to 30 s for the tunnel through vpnutil ('Contoso VPN')"]
     assert (result["changed"], result["connected"], result["refused"], result["cause"]) == (True, True, False, "")
@@ -147,7 +149,7 @@ def test_whoever_does_not_wait_is_not_told_to(timeout: int, limit: str) -> None:
     mac = AnsweringMac({"connect": UP}, **PROFILE)
     said: list[str] = []
     mac.run("mac_connection", ARGS | {"timeout": timeout}, said=said)
-    assert mac.asked[1].words[2] == limit
+    assert mac.asked[1].arguments["limit"] == limit
     assert bool(said) == (timeout > 0)
 
 
@@ -166,7 +168,7 @@ def test_another_vpns_tunnel_is_not_ours() -> None:
     pools = {"address_pools": ["172.16.0.0/24"]}
     mac = AnsweringMac({"connect": {"tunnel": ["ipsec0\t10.9.8.7", "ipsec1\t172.16.0.5"]}}, **PROFILE, **UP)
     result = mac.run("mac_connection", ARGS | pools)
-    assert mac.asked[1].words[4] == "10.9.8.7"  # what does not count there
+    assert mac.asked[1].arguments["others"] == "10.9.8.7"  # what does not count there
     assert (result["changed"], result["interface"], result["address"]) == (True, "ipsec1", "172.16.0.5")
     stopped = AnsweringMac(**PROFILE, **UP).run("mac_connection", DOWN_ARGS | pools)
     assert (stopped["failed"], stopped["changed"], stopped["connected"]) == (False, False, False)
@@ -184,7 +186,9 @@ def test_several_vpns_are_told_apart_by_name() -> None:
     two = {"profile": [installed("5C1D", ("A", 0), ("B", 1))], "vpnutil": "1"}
     mac = AnsweringMac({"connect": UP}, **two)
     assert mac.run("mac_connection", ARGS | {"via": "on_demand"})["changed"] is False
-    assert mac.asked[1].words == ("on_demand", "", "30", "", "", "")
+    asked = mac.asked[1].arguments
+    assert (asked["how"], asked["name"], asked["vpn"], asked["probe"]) == ("on_demand", "", "", "")
     mac = AnsweringMac({"connect": UP}, **two)
     mac.run("mac_connection", ARGS | {"connection_name": "B"})
-    assert mac.asked[1].words == ("vpnutil", "B", "30", "B", "", "")
+    asked = mac.asked[1].arguments
+    assert (asked["how"], asked["name"], asked["vpn"], asked["probe"]) == ("vpnutil", "B", "B", "")

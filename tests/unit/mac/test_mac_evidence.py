@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._evidence import NOBODY, read, redact, report
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mac import MacError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.answer import MacError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.evidence import NOBODY, read, redact, report
 
 MARK = "0123456789abcdef"
 noise = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=80)
@@ -116,7 +116,7 @@ def test_odd_characters_move_no_cursor_and_make_no_lines() -> None:
     said = "| a\x1b[2J\tb\u202ec\x85? forged\u2028$ forged\r= 9"
     answer = f"begin {MARK}\nhide=anna\x85x\n? who\n$ id\n{said}\n= 0\nend {MARK}\n"
     text = report(answer, MARK)
-    assert "| a\ufffd[2J\tb\ufffdc\ufffd? forged\ufffd$ forged\ufffd= 9\n= 0\n" in text
+    assert "| a?[2J\tb?c?? forged?$ forged?= 9\n= 0\n" in text
     assert read(answer, MARK)[0] == ["anna\x85x"]
 
 

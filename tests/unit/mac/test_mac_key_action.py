@@ -45,9 +45,9 @@ def test_a_key_is_made_once_and_then_kept() -> None:
     assert (predicted["changed"], predicted["status"], predicted["csr"]) == (True, "made", "")
     assert predicted["diff"]["after"] == "public key SHA-256: (new)\n"
     result = mac.run("mac_key", ARGS | {"key_size": 2048}, diff=True)
-    assert [(asked.verb, asked.identifier, asked.scope, asked.words) for asked in mac.asked] == [
-        ("csr", IDENTIFIER, "System", ()),
-        ("make_key", IDENTIFIER, "System", ("2048",)),
+    assert [(asked.verb, asked.identifier, asked.scope, asked.arguments) for asked in mac.asked] == [
+        ("csr", IDENTIFIER, "System", {}),
+        ("make_key", IDENTIFIER, "System", {"bits": "2048"}),
     ]
     assert (result["changed"], result["status"], result["csr"]) == (True, "made", FIRST.csr)
     assert result["public_key_sha256"] == FIRST.sha256

@@ -19,10 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import certificate as keychain
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.answer import MacState, read_answer
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.identity import Identity, load
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.certificates import Certificate, of
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils import _keychain
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mac import MacState, read_answer
 from ansible_collections.vwan.user_vpn.tests.lab.commands.security import MAX_LINE, split_line
 from ansible_collections.vwan.user_vpn.tests.lab.ingestion import open_pkcs12
 
@@ -74,7 +74,7 @@ def sha1(certificate: x509.Certificate) -> str:
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])))
 def test_a_quoted_word_is_read_back_as_it_was(text: str) -> None:
-    assert split_line(f"unlock-keychain -p {_keychain.quoted(text, 'it')} login.keychain-db\n") == [
+    assert split_line(f"unlock-keychain -p {keychain.quoted(text, 'it')} login.keychain-db\n") == [
         "unlock-keychain", "-p", text, "login.keychain-db",
     ]  # fmt: skip
 
@@ -82,17 +82,17 @@ def test_a_quoted_word_is_read_back_as_it_was(text: str) -> None:
 @pytest.mark.parametrize("text", ["a\nb", "a\rb", "\0", "\x7f"])
 def test_a_word_that_would_begin_another_command_is_refused(text: str) -> None:
     with pytest.raises(UserVpnError, match="The password of the keychain holds a line break"):
-        _keychain.quoted(text, "The password of the keychain")
+        keychain.quoted(text, "The password of the keychain")
 
 
 def test_what_is_there_with_its_key_is_not_brought_again() -> None:
     leaf, root = issue(), issue("Gateway Root", "Gateway Root")
     identity, roots = identity_of(leaf), [of(root)]
-    assert _keychain.plan_present(holding((leaf, True), (root, False)), roots, identity).empty
-    without_key = _keychain.plan_present(holding((leaf, False), (root, False)), roots, identity)
+    assert keychain.plan_present(holding((leaf, True), (root, False)), roots, identity).empty
+    without_key = keychain.plan_present(holding((leaf, False), (root, False)), roots, identity)
     assert without_key.identity is identity
     assert not without_key.roots
-    assert _keychain.plan_present(holding((leaf, True)), roots * 2, identity).roots == tuple(roots)
+    assert keychain.plan_present(holding((leaf, True)), roots * 2, identity).roots == tuple(roots)
 
 
 def test_only_older_identities_of_the_same_client_and_ca_go() -> None:
@@ -103,7 +103,7 @@ def test_only_older_identities_of_the_same_client_and_ca_go() -> None:
         (issue(), False),  # a certificate without its key is no identity
         (new, True),
     ]
-    plan = _keychain.plan_present(holding((old, True), (older, True), *stays), [], identity_of(new))
+    plan = keychain.plan_present(holding((old, True), (older, True), *stays), [], identity_of(new))
     assert plan.going == tuple(sorted([sha1(old), sha1(older)]))
     assert plan.identity is None
 
@@ -111,17 +111,20 @@ def test_only_older_identities_of_the_same_client_and_ca_go() -> None:
 def test_absent_takes_only_what_is_there() -> None:
     leaf, root = issue(), issue("Gateway Root", "Gateway Root")
     state = holding((leaf, True), (root, False))
-    plan = _keychain.plan_absent(state, [sha1(leaf), sha1(root), "0" * 40])
+    plan = keychain.plan_absent(state, [sha1(leaf), sha1(root), "0" * 40])
     assert set(plan.going) == {sha1(leaf), sha1(root)}
-    assert set(_keychain.words(plan, state, None)) == {"-", f"identity:{sha1(leaf)}", f"certificate:{sha1(root)}"}
+    wish = keychain.Wish("System", unwanted=frozenset())
+    step = keychain.change(wish, plan, state, "")
+    assert step is not None
+    assert set(str(step.arguments["going"]).split()) == {f"identity:{sha1(leaf)}", f"certificate:{sha1(root)}"}
 
 
 def test_what_is_sent_opens_with_the_password_of_the_moment_only() -> None:
     leaf = issue()
     identity = identity_of(leaf)
     root: Certificate = of(issue("Gateway Root", "Gateway Root"))
-    plan = _keychain.Plan(roots=(root,), identity=identity)
-    first, second = (_keychain.lines(plan, 'pass "word"').decode().splitlines() for _time in range(2))
+    plan = keychain.Plan(roots=(root,), identity=identity)
+    first, second = (keychain.lines(plan, 'pass "word"').decode().splitlines() for _time in range(2))
     assert first[0] == '"pass \\"word\\""'
     assert first[1] == f"cer - {base64.b64encode(root.der).decode()}"
     kind, once, text, label = first[2].split(" ", 3)
@@ -145,10 +148,10 @@ def _plain() -> tuple[object, object]:
 
 
 def test_without_a_password_the_first_line_is_empty() -> None:
-    assert _keychain.lines(_keychain.Plan(), "") == b"\n"
+    assert keychain.lines(keychain.Plan(), "") == b"\n"
 
 
 @pytest.mark.parametrize("noise", ["no base64 at all", "QUJD", ""])
 def test_what_cannot_be_read_is_left_alone(noise: str) -> None:
     state = dataclasses.replace(NOTHING, named=(noise,))
-    assert _keychain.superseded(state, identity_of(issue())) == []
+    assert keychain.superseded(state, identity_of(issue())) == []

@@ -57,8 +57,8 @@ HAS_IT: dict[str, Any] = {"profile": [installed(UUID)], "fingerprint": [ROOT, CL
 def test_a_mac_that_has_its_profile_costs_one_exec() -> None:
     mac = AnsweringMac(**HAS_IT)
     result = mac.run("mac_profile", PRESENT, diff=True)
-    assert [(asked.verb, asked.identifier, asked.scope, asked.words) for asked in mac.asked] == [
-        ("know", IDENTIFIER, "System", ("1",))
+    assert [(asked.verb, asked.identifier, asked.scope, asked.arguments) for asked in mac.asked] == [
+        ("know", IDENTIFIER, "System", {"check": "0"})
     ]
     assert mac.asked[0].stdin == b"\n"
     assert (result["failed"], result["changed"], result["status"]) == (False, False, "installed")
@@ -74,7 +74,9 @@ def test_it_is_offered_and_waited_for() -> None:
     result = mac.run("mac_profile", PRESENT | {"wait": 7}, diff=True, said=said)
     assert mac.verbs == ["know", "stage"]
     pane = "x-apple.systempreferences:com.apple.Profiles-Settings.extension"
-    assert mac.asked[1].words == (UUID, pane, "7", "10")
+    assert mac.asked[1].arguments == {
+        "uuid": UUID, "pane": pane, "wait": "7", "settle": "10", "token": "", "name": "",
+    }  # fmt: skip
     assert mac.asked[1].stdin == PRESENT["content"].encode()
     assert (result["changed"], result["status"], result["msg"]) == (True, "installed", "'Contoso VPN' is installed.")
     assert result["diff"] == {
@@ -91,7 +93,8 @@ def test_whoever_does_not_wait_is_told_what_to_do() -> None:
     mac = AnsweringMac({"stage": {"stage": "opened"}}, macos_version="12.7")
     said: list[str] = []
     result = mac.run("mac_profile", PRESENT, diff=True, said=said)
-    assert mac.asked[1].words == (UUID, "/System/Library/PreferencePanes/Profiles.prefPane", "0", "10")
+    assert mac.asked[1].arguments["pane"] == "/System/Library/PreferencePanes/Profiles.prefPane"
+    assert (mac.asked[1].arguments["wait"], mac.asked[1].arguments["settle"]) == ("0", "10")
     assert (result["failed"], result["changed"], result["status"]) == (False, True, "pending_approval")
     assert "waits for anna to approve it in System Preferences > Profiles; run again" in result["msg"]
     assert said == [f"[test-host] {result['msg']}"]
@@ -120,7 +123,7 @@ def test_what_is_not_offered_is_no_change(args: dict[str, Any], said: Any, statu
 def test_check_mode_offers_nothing_and_cleans_nothing() -> None:
     mac = AnsweringMac(leftover="anna")
     result = mac.run("mac_profile", PRESENT, check=True, diff=True)
-    assert [(asked.verb, asked.words) for asked in mac.asked] == [("know", ("0",))]
+    assert [(asked.verb, asked.arguments) for asked in mac.asked] == [("know", {"check": "1"})]
     assert (result["changed"], result["status"]) == (True, "pending_approval")
     assert result["diff"]["after"] == f"ProfileUUID: {UUID}\n"
     assert "is still there; a real run removes it" in result["warnings"][0]
@@ -184,13 +187,15 @@ def test_a_key_that_lies_there_still_goes_once_the_profile_is_installed() -> Non
 
 def test_a_profile_whose_key_is_on_the_mac_is_completed_there() -> None:
     der = issue("mac-anna").public_bytes(Encoding.DER)
+    name = f"mac-anna {hashlib.sha1(der).hexdigest()[:8].upper()}"  # as mobileconfig calls it
     payload = {"PayloadType": "com.apple.security.pkcs12", "PayloadIdentifier": "x.client", "PayloadContent": der}
+    payload["PayloadDisplayName"] = name
     args = {"content": profile(PayloadContent=[payload])}
     mac = AnsweringMac({"stage": {"stage": "opened", "profile": [installed(UUID)]}}, key="1")
     assert mac.run("mac_profile", args)["status"] == "installed"
     stage = mac.asked[1]
-    *_others, token, name = stage.words
-    assert name == f"mac-anna {hashlib.sha1(der).hexdigest()[:8].upper()}"
+    token = stage.arguments["token"]
+    assert stage.arguments["name"] == name
     assert stage.stdin.startswith(b"-----BEGIN CERTIFICATE-----")
     assert stage.stdin.count(token.encode()) == 2 and b"</plist>" in stage.stdin
 

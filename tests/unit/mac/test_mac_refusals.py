@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._disconnects import CAUSES, IKEV2, PLUGIN, refused
-from ansible_collections.vwan.user_vpn.plugins.plugin_utils._refusals import likely_cause
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.refusals import likely_cause
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.disconnects import CAUSES, IKEV2, PLUGIN, refused
 
 LEAF, OLD, ROOT, OTHER = "1" * 40, "2" * 40, "A" * 40, "B" * 40
 
@@ -65,7 +65,7 @@ def test_of_several_configurations_one_that_trusts_it_is_enough() -> None:
 
 @pytest.mark.parametrize("identities", [[], [OTHER], [ROOT]])
 def test_a_mac_whose_certificate_nobody_knows(identities: list[str]) -> None:
-    for known in (ledger(), {}, {"failed": True, "msg": "no PKI folder"}):
+    for known in (ledger(), {}, {"failed": True, "msg": "no store"}):
         assert "The ledger does not know the certificate on this Mac" in likely_cause(identities, known, [azure()])
 
 

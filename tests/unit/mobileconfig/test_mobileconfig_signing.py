@@ -17,12 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.signed import read_signed
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.signing import (
+    bytes_to_write,
     load_signer,
-    read_signed,
     sign,
 )
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.stored import Stored, bytes_to_write
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.stored import Stored
 from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import Pki, key_pem, pem
 
 CONTENT = b'<?xml version="1.0"?>\n<plist>\n\ttwo\r\nkinds of line ends\n</plist>\n'

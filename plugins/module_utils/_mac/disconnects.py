@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: why a Mac's VPN connection ended, and what to do about it. Knows nothing of Ansible.
+"""Private to this collection: why a Mac's VPN connection ended, and what to do about it.
 
 The same number means different things in different error domains, so a cause is looked up by both. Source: the
 tables in jim-lake/VPNStatus, NE_PRIVATE_VPN.md, read from NetworkExtension and in part measured on macOS 26.
@@ -110,7 +110,7 @@ _CODED = re.compile(r"([A-Za-z0-9]{1,80}) (-?[0-9]{1,12})")
 
 
 def _code(disconnect: str) -> tuple[str, int] | None:
-    """The error domain and code of what mac.sh found in the log: `DOMAIN CODE` or a phrase."""
+    """The error domain and code of what connect.sh found in the log: `DOMAIN CODE` or a phrase."""
     coded = _CODED.fullmatch(disconnect)
     return (coded[1], int(coded[2])) if coded else PHRASES.get(disconnect)
 
@@ -121,7 +121,7 @@ def refused(disconnect: str) -> bool:
 
 
 def explain(disconnect: str) -> str:
-    """One sentence, without its full stop, for what mac.sh found in the log.
+    """One sentence, without its full stop, for what connect.sh found in the log.
 
     Empty when it found nothing. A code without a meaning here is told as it is.
     """

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private to this collection: why a gateway refused a Mac, concluded from the ledger and from Azure.
 
-The Mac itself is told nothing but AUTHENTICATION_FAILED (RFC 7296, 2.21.2). Knows nothing of Ansible.
+The Mac itself is told nothing but AUTHENTICATION_FAILED (RFC 7296, 2.21.2).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..module_utils._x509.text import bare
+from .._x509.text import bare
 
 Json = Mapping[str, Any]
 
@@ -19,7 +19,7 @@ Json = Mapping[str, Any]
 def likely_cause(identities: Collection[str], ledger: Json, configurations: Sequence[Json]) -> str:
     """One sentence with a remedy.
 
-    identities      SHA-1 of the certificates on the Mac whose private key is there, as `_mac.facts` returns them
+    identities      SHA-1 of the certificates on the Mac whose private key is there, as `_mac.answer.facts` returns them
     ledger          as `telling.tell` returns it; empty when there is none
     configurations  the User VPN configurations that may be meant, as `configurations.summary` returns them; empty when
                     Azure was not asked or did not answer

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private to this collection: what evidence.sh has seen on a Mac, made fit to be shown to others.
 
-Knows nothing of Ansible. What profiles hold has been counted on the Mac already; here names, addresses and whatever
+What profiles hold has been counted on the Mac already; here names, addresses and whatever
 looks like key material go, so that a mistake there still shows nothing.
 """
 
@@ -15,7 +15,8 @@ import itertools
 import re
 from collections.abc import Iterable
 
-from ._mac import MacError, between_marks, clean
+from .._text import cleaned
+from .answer import MacError, between_marks
 
 # Accounts that every Mac or every second one has: they name nobody.
 NOBODY = frozenset(
@@ -144,10 +145,7 @@ def report(stdout: str, mark: str, names: Iterable[str] = ()) -> str:
 
 def _block(lines: list[str], said: bool, hide: list[str]) -> str:
     """What the Mac said, redacted; the commands and topics around it are ours, and nothing of the Mac's."""
+    lines = [cleaned(line.removeprefix("| ")[:LINE_LIMIT], keep="\t") for line in lines]
     if said:
-        lines = redact("\n".join(_printable(line.removeprefix("| ")) for line in lines), hide).split("\n")
-    return "".join(f"| {line}\n" if said else f"{clean(line, LINE_LIMIT)}\n" for line in lines)
-
-
-def _printable(line: str) -> str:
-    return "\t".join(clean(part, LINE_LIMIT) for part in line[:LINE_LIMIT].split("\t"))
+        lines = redact("\n".join(lines), hide).split("\n")
+    return "".join(f"| {line}\n" if said else f"{line}\n" for line in lines)

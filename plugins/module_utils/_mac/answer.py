@@ -1,39 +1,73 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: asking a Mac, and reading what it answers. Knows nothing of Ansible.
+"""Private to this collection: what a Mac answers, and what it means.
 
-The Mac's half is mac.sh beside this file; the format of its answer is described there.
+The Mac's half is the sh beside this file. What does not look as KEYS says counts as not said: whoever administers a
+Mac, or names an account on it, may try to make the controller believe something else.
 """
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import re
 import sys
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ..module_utils._errors import UserVpnError
+from .._errors import UserVpnError
+from .._text import cleaned
+from .releases import Release, release
 
-MEBIBYTE = 1024 * 1024
 COMPUTER_LEVEL = "_computerlevel"
+SYSTEM, USER = "System", "User"
+
+ANSWER_LIMIT = 4 * 1024 * 1024
+VALUES_LIMIT = 4000  # of one key: certificates in a keychain
+CONNECTIONS_LIMIT = 100  # VPNs in one profile
+TEXT_LIMIT = 300
+
+_TEXT = re.compile(r"(?s).*")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_HASH = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
+
+#: Every key of an answer, and the form of its value. Those of `evidence` are none: see evidence.py.
+KEYS: dict[str, re.Pattern[str]] = {
+    # of each verb
+    "path": _TEXT,
+    "user": _TEXT,
+    "uid": re.compile(r"[0-9]{1,10}"),
+    "console_user": _TEXT,
+    "macos_version": re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}"),
+    "build": _TEXT,
+    "serial_number": _TEXT,
+    "enrollment": _TEXT,
+    "profile": _TEXT,  # scope, UUID, date, state; name and On Demand switch of each VPN; between tabs
+    "profiles_error": _TEXT,
+    "certificate": _HASH,  # SHA-1
+    "fingerprint": _HASH,  # SHA-256
+    "identity": _HASH,  # SHA-1
+    "vpnutil": _NUMBER,  # 1: it is there
+    "tunnel": re.compile(r"ipsec[0-9]{1,5}\t[0-9.]{7,15}"),
+    "key": _NUMBER,  # 1: a private key lies on the disk
+    # of those that stage something
+    "leftover": _TEXT,
+    "stuck": _NUMBER,  # 1: the leftover could not be removed
+    # of those that do something
+    "stage": re.compile(r"[a-z_]{1,30}"),  # how far it came
+    "message": _TEXT,  # why not further, in the tool's words
+    "waiting": _NUMBER,  # seconds; written so that a lost connection is noticed
+    # of one verb each
+    "disconnect": re.compile(r"[A-Za-z0-9 ,-]{1,100}"),  # connect; see disconnects.py
+    "named": re.compile(r"[A-Za-z0-9+/]{1,65536}={0,2}"),  # look
+    "trusted": _NUMBER,  # look
+    "csr": re.compile(r"[A-Za-z0-9+/= -]{1,100}"),  # csr, make_key, drop_key: a line of PEM
+}
 
 
 class MacError(UserVpnError):
     """The Mac did not answer as a Mac does, or may not do what was asked."""
-
-
-@functools.cache
-def script(name: str = "mac.sh") -> str:
-    """A script that runs on a Mac, without its comments (it travels on the command line)."""
-    source = (Path(__file__).parent / name).read_text(encoding="utf-8")
-    lines = (line for line in source.split("\n") if line.strip() and not line.lstrip().startswith("#"))
-    return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True)
@@ -41,7 +75,7 @@ class InstalledProfile:
     """One line of `profiles show`: what macOS says of an installed configuration profile."""
 
     uuid: str
-    scope: str  # System or User
+    scope: str  # SYSTEM or USER
     install_date: str
     verification_state: str
     connections: tuple[tuple[str, bool], ...] = ()  # the name of each VPN in it, and whether it has On Demand
@@ -82,7 +116,7 @@ class MacState:
     csr: str  # PEM; read by the verbs about that key only
     stage: str
     message: str
-    disconnect: str  # why the last connection ended, see _disconnects.py
+    disconnect: str  # why the last connection ended, see disconnects.py
     named: tuple[str, ...]  # certificates of the name that `look` was given, base64 of DER
     trusted: frozenset[int]  # which of the roots that `look` was given this Mac trusts, by position
 
@@ -96,80 +130,29 @@ class MacState:
         return self.uid == 0
 
     @property
-    def settings_pane(self) -> str:
-        """What `open` is given so that the pane with the downloaded profile comes up."""
-        if self.major_version < 13:
-            return "/System/Library/PreferencePanes/Profiles.prefPane"
-        return "x-apple.systempreferences:com.apple.Profiles-Settings.extension"
-
-    @property
-    def settings_path(self) -> str:
-        """Where the person finds the downloaded profile, in that macOS's own words."""
-        if self.major_version < 13:
-            return "System Preferences > Profiles"
-        if self.major_version < 15:
-            return "System Settings > Privacy & Security > Profiles"
-        return "System Settings > General > Device Management"
-
-    @property
-    def major_version(self) -> int:
-        return int(self.macos_version.split(".")[0])
+    def release(self) -> Release:
+        return release(self.macos_version)
 
     def profile(self, scope: str | None = None) -> InstalledProfile | None:
         """The installed profile with our identifier; in any scope when none is named."""
         return next((profile for profile in self.profiles if scope in (None, profile.scope)), None)
 
+    def shows(self, uuid: str, scope: str) -> bool:
+        """Whether this very version of the profile is installed."""
+        profile = self.profile(scope)
+        return profile is not None and profile.uuid == uuid
 
-# What a Mac may say. What does not look like this counts as not said: whoever administers a Mac, or names an account on
-# it, may try to make the controller believe something else.
-_HEX = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
-_NUMBER = re.compile(r"[0-9]{1,9}")
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{1,65536}={0,2}")
-_TEXT = re.compile(r"(?s).*")
-KEYS: dict[str, re.Pattern[str]] = {
-    "path": _TEXT,
-    "user": _TEXT,
-    "uid": re.compile(r"[0-9]{1,10}"),
-    "key": _NUMBER,
-    "console_user": _TEXT,
-    "macos_version": re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,3}"),
-    "build": _TEXT,
-    "serial_number": _TEXT,
-    "enrollment": _TEXT,
-    "profile": _TEXT,
-    "profiles_error": _TEXT,
-    "certificate": _HEX,
-    "fingerprint": _HEX,
-    "identity": _HEX,
-    "vpnutil": _NUMBER,
-    "tunnel": re.compile(r"ipsec[0-9]{1,5}\t[0-9.]{7,15}"),
-    "leftover": _TEXT,
-    "stuck": _NUMBER,
-    "stage": re.compile(r"[a-z_]{1,30}"),
-    "message": _TEXT,
-    "waiting": _NUMBER,
-    "disconnect": re.compile(r"[A-Za-z0-9 ,-]{1,100}"),
-    "named": _BASE64,
-    "trusted": _NUMBER,
-    "csr": re.compile(r"[A-Za-z0-9+/= -]{1,100}"),
-}
-ANSWER_LIMIT = 4 * MEBIBYTE
-VALUES_LIMIT = 4000  # of one key: certificates in a keychain
-CONNECTIONS_LIMIT = 100
-TEXT_LIMIT = 300
+    def may(self, scope: str) -> bool:
+        """Whether the user of this exec may read and change what belongs to this scope."""
+        return self.privileged or (scope == USER and self.user == self.console_user)
 
 
-def clean(text: str, limit: int = TEXT_LIMIT) -> str:
-    """A text of somebody else's on one line, without what moves a terminal's cursor or turns its letters round."""
-    shown = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join("\N{REPLACEMENT CHARACTER}" if _harmful(character) else character for character in shown)
-
-
-def _harmful(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or unicodedata.bidirectional(character) in _BIDI
-
-
-_BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+def require_privilege(state: MacState, scope: str, deed: str) -> None:
+    """MacError unless the user of this exec may do the deed, in words, to what is of this scope."""
+    if not state.may(scope):
+        raise MacError(
+            f"{state.user} may not {deed}: set become: true (and ansible_become_password where sudo asks for one)."
+        )
 
 
 def between_marks(stdout: str, mark: str) -> list[str]:
@@ -190,28 +173,26 @@ def between_marks(stdout: str, mark: str) -> list[str]:
 
 
 def read_answer(stdout: str, mark: str) -> MacState:
-    """Read what mac.sh printed between its marks; MacError when that is not a whole answer of a Mac."""
-    answer: dict[str, list[str]] = {}
+    """What the sh printed between its marks; MacError when that is not a whole answer of a Mac."""
+    answer: dict[str, list[str]] = {key: [] for key in KEYS}
     for line in between_marks(stdout, mark):
         key, _sign, value = line.partition("=")
-        said = answer.setdefault(key, []) if key in KEYS else []
-        if len(said) < VALUES_LIMIT and key in KEYS and KEYS[key].fullmatch(value):
-            said.append(value)
+        if key in KEYS and len(answer[key]) < VALUES_LIMIT and KEYS[key].fullmatch(value):
+            answer[key].append(value)
 
     def one(key: str) -> str:
-        return clean((answer.get(key) or [""])[0])
+        return _shown(answer[key][0]) if answer[key] else ""
 
-    version = one("macos_version")
-    if not version or not one("uid"):
+    if not one("macos_version") or not one("uid"):
         raise MacError(
             f"This host does not answer as a Mac does (sw_vers and id gave nothing usable with PATH {one('path')}); "
             "take it out of the group, or put macOS's own tools first in its PATH."
         )
     if one("profiles_error"):
         raise MacError(f"`profiles show` failed on the Mac: {one('profiles_error')}")
-    enrolment = dict(line.partition(": ")[::2] for line in answer.get("enrollment", []))
+    enrolment = dict(line.partition(": ")[::2] for line in answer["enrollment"])
     return MacState(
-        macos_version=version,
+        macos_version=one("macos_version"),
         build=one("build"),
         serial_number=one("serial_number"),
         user=one("user"),
@@ -220,29 +201,33 @@ def read_answer(stdout: str, mark: str) -> MacState:
         enrolled_by_mdm=enrolment.get("MDM enrollment", "").startswith("Yes"),
         mdm_user_approved="User Approved" in enrolment.get("MDM enrollment", ""),
         enrolled_by_dep=enrolment.get("Enrolled via DEP", "").startswith("Yes"),
-        profiles=tuple(_profiles(answer.get("profile", []))),
-        certificates=frozenset(answer.get("certificate", [])),
-        fingerprints=frozenset(answer.get("fingerprint", [])),
-        identities=frozenset(answer.get("identity", [])),
-        tunnels=tuple(_tunnels(answer.get("tunnel", []))),
+        profiles=tuple(_profiles(answer["profile"])),
+        certificates=frozenset(answer["certificate"]),
+        fingerprints=frozenset(answer["fingerprint"]),
+        identities=frozenset(answer["identity"]),
+        tunnels=tuple(_tunnels(answer["tunnel"])),
         vpnutil=one("vpnutil") == "1",
         leftover=one("leftover"),
-        stuck=bool(answer.get("stuck")),
-        has_key=bool(answer.get("key")),
-        csr="".join(f"{line}\n" for line in answer.get("csr", [])),
+        stuck=one("stuck") == "1",
+        has_key=one("key") == "1",
+        csr="".join(f"{line}\n" for line in answer["csr"]),
         stage=one("stage"),
         message=one("message"),
         disconnect=one("disconnect"),
-        named=tuple(answer.get("named", [])),
-        trusted=frozenset(map(int, answer.get("trusted", []))),
+        named=tuple(answer["named"]),
+        trusted=frozenset(map(int, answer["trusted"])),
     )
+
+
+def _shown(text: str) -> str:
+    return str(cleaned(text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 3]}...", keep=""))
 
 
 def _profiles(lines: Iterable[str]) -> Iterable[InstalledProfile]:
     for line in lines:
-        fields = [clean(_unescape(field)) for field in line.split("\t")[: 4 + 2 * CONNECTIONS_LIMIT]]
+        fields = [_shown(_unescape(field)) for field in line.split("\t")[: 4 + 2 * CONNECTIONS_LIMIT]]
         if len(fields) >= 4 and fields[1]:
-            scope = "System" if fields[0] == COMPUTER_LEVEL else "User"
+            scope = SYSTEM if fields[0] == COMPUTER_LEVEL else USER
             connections = tuple((name, switch == "1") for name, switch in zip(fields[4::2], fields[5::2], strict=False))
             yield InstalledProfile(fields[1].upper(), scope, fields[2], fields[3], connections)
 

@@ -1,0 +1,18 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2034,SC2154,SC2329 # joined with others: see ../shell.py, and the head of base.sh
+# A part: the private key that was made here. Apple's own openssl by its path: root must not run one that users have
+# installed, and PATH may name theirs first.
+
+# The request of the key that lies here. Signing is not random: the same key makes the same request.
+csr() {
+  [ -e "$key" ] || return 0
+  printf '%s\n' '[req]' 'distinguished_name = name' '[name]' 'commonName = Common Name' |
+    /usr/bin/openssl req -new -sha256 -key "$key" -subj /CN=vwan.user_vpn -config /dev/stdin 2> /dev/null | sed -n 's/^/csr=/p'
+}
+
+drop_key() {
+  rm -f "$key" "$key.new" "$key.pem"
+  rmdir "$keys" 2> /dev/null || :
+}

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh disable=SC2034,SC2154,SC2329 # joined with others: see ../shell.py, and the head of base.sh
+# Open the profile that comes on stdin for the person at the screen, and wait until it is installed.
+#
+#   uuid    of the profile
+#   pane    what `open` is given beside it
+#   wait    seconds for the person
+#   settle  seconds that the file stays in any case, for the pane's copy
+#   token   not empty: the profile is completed here, with the private key that lies here; see complete_profile() and
+#           module_utils/_mobileconfig/completing.py
+#   name    of the identity, for that
+
+: "${uuid:?}" "${pane:?}" "${wait:?}" "${settle:?}" "${token?}" "${name?}"
+
+# A certificate and a profile have come; the profile goes out with the PKCS#12 and its password in the places that
+# the token marks. Key and password never are an argument: shells print and pipe by themselves.
+complete_profile() {
+  umask 077
+  printf '%s\n' "$incoming" | sed '/^-----END CERTIFICATE-----$/q' > "$key.pem" || return 1
+  password=$(/usr/bin/openssl rand -hex 20)
+  # The one form that every macOS opens, and what LibreSSL of macOS 11 knows of it.
+  identity=$(printf '%s\n' "$password" | /usr/bin/openssl pkcs12 -export -inkey "$key" -in "$key.pem" -name "$name" \
+    -keypbe PBE-SHA1-3DES -certpbe PBE-SHA1-3DES -macalg sha1 -passout stdin | base64)
+  rm -f "$key.pem"
+  [ "${#password}" = 40 ] && [ -n "$identity" ] || return 1
+  printf '%s\n' "$password" "$identity" "$incoming" | awk -v token="$token" '
+    NR == 1 { password = $0; next }
+    NR == 2 { identity = $0; next }
+    /^<[?]xml/ { profile = 1 }
+    !profile { next }
+    { line = $0; gsub(/^[ \t]+|[ \t]+$/, "", line) }
+    line == token { print identity; next }
+    line == "<string>" token "</string>" { print "<string>" password "</string>"; next }
+    { print }
+  '
+}
+
+# Into the person's own folder: no other account can read there or put a link in the way.
+put_profile() {
+  # shellcheck disable=SC2016 # that user's HOME
+  as_user "$console" sh -c '
+    umask 077 && cd "$HOME" && rm -rf "./$1/profiles" && mkdir -p "./$1/profiles" &&
+    cat > "./$1/profiles/$2.mobileconfig" && printf "%s" "$PWD/$1/profiles/$2.mobileconfig" &&
+    { [ "$(($(wc -c < "./$1/profiles/$2.mobileconfig")))" = "$3" ] || exit 3; }' sh "$cache" "$identifier" "$1"
+}
+
+installed() { read_profiles | grep -q "^profile=[^$tab]*$tab$uuid$tab"; }
+
+stage() {
+  if [ -z "$console" ]; then
+    input > /dev/null
+    say stage no_console_user
+    return
+  fi
+  if ! note_staged "$console"; then
+    input > /dev/null
+    say stage cannot_write
+    return
+  fi
+  guard "$console"
+  if [ -n "$token" ]; then
+    incoming=$(input)
+    if ! whole "$incoming"; then
+      say stage cut_off
+      return
+    fi
+    content=$(complete_profile 2> /dev/null) || {
+      say stage cannot_complete
+      return
+    }
+    file=$(printf '%s\n' "$content" | put_profile "$(($(printf '%s\n' "$content" | wc -c)))")
+  else
+    file=$(input | put_profile "$length")
+  fi
+  case $? in
+    0) ;;
+    3)
+      say stage cut_off
+      return
+      ;;
+    *)
+      say stage cannot_write
+      return
+      ;;
+  esac
+  refusal=$(in_session "$console" open "$pane" "$file" 2>&1) || {
+    say stage cannot_open
+    say message "$refusal"
+    return
+  }
+  say stage opened
+  now=$(date +%s)
+  settled=$((now + settle)) end=$((now + wait))
+  while :; do
+    # Writing now and then is how a lost connection is noticed.
+    say waiting "$((end - now))"
+    if installed; then break; fi
+    now=$(date +%s)
+    if [ "$now" -ge "$end" ] && [ "$now" -ge "$settled" ]; then break; fi
+    sleep 1
+  done
+  release
+  # From here on the keychain has the key.
+  if [ -n "$token" ] && installed; then drop_key; fi
+}
+
+act() {
+  console=$(console_user)
+  stage
+  know
+}
