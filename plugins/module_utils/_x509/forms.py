@@ -16,7 +16,19 @@ import codecs
 from collections.abc import Iterator
 
 from . import bounds
-from .der import EXPLICIT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SIGNED_DATA, Element, legible
+from .der import (
+    BIT_STRING,
+    EXPLICIT_0,
+    GENERALIZED_TIME,
+    INTEGER,
+    OBJECT_IDENTIFIER,
+    OCTET_STRING,
+    SEQUENCE,
+    SIGNED_DATA,
+    UTC_TIME,
+    Element,
+    legible,
+)
 from .errors import X509Error
 
 _BEGIN, _DASHES = "-----BEGIN ", "-----"
@@ -185,16 +197,14 @@ def _other(content: bytes) -> str:
 
 def _kind(parts: list[Element]) -> str:
     """What a DER sequence is, by what it begins with; empty when that is not known."""
-    tags = [part.tag for part in parts[:3]]
-    signed = [part.tag for part in legible(parts[0].content)][:4] if tags[:1] == [SEQUENCE] else []
-    if signed[:1] == [EXPLICIT_0] or signed == [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE]:
-        return "a certificate"
-    if signed == [INTEGER, SEQUENCE, SEQUENCE, EXPLICIT_0]:
-        return _LABELS["CERTIFICATE REQUEST"]
-    if signed[:3] == [INTEGER, SEQUENCE, SEQUENCE]:
-        return _LABELS["X509 CRL"]
-    if tags[:2] == [INTEGER, SEQUENCE] and parts[0].content == b"\3":
-        return _LABELS["PKCS12"]
-    if tags[:2] in ([INTEGER, SEQUENCE], [SEQUENCE, OCTET_STRING]) or tags == [INTEGER] * 3:
-        return _LABELS["PRIVATE KEY"]
-    return ""
+    tags, first = [part.tag for part in parts[:3]], parts[0].content if parts else b""
+    signed = [part.tag for part in legible(first)][:4] if tags[:1] == [SEQUENCE] else []
+    shapes = {
+        "a certificate": signed[:1] == [EXPLICIT_0] or signed == [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE],
+        _LABELS["CERTIFICATE REQUEST"]: signed == [INTEGER, SEQUENCE, SEQUENCE, EXPLICIT_0],
+        _LABELS["X509 CRL"]: UTC_TIME in signed or GENERALIZED_TIME in signed,
+        _LABELS["PUBLIC KEY"]: tags == [SEQUENCE, BIT_STRING],
+        _LABELS["PKCS12"]: tags[:2] == [INTEGER, SEQUENCE] and first == b"\3",
+        _LABELS["PRIVATE KEY"]: tags[:2] in ([INTEGER, SEQUENCE], [SEQUENCE, OCTET_STRING]) or tags == [INTEGER] * 3,
+    }
+    return next((what for what, fits in shapes.items() if fits), "")

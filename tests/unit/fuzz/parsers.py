@@ -73,6 +73,7 @@ from ansible_collections.vwan.user_vpn.tests.lab.packages import (
 )
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 from ansible_collections.vwan.user_vpn.tests.unit.fuzz.mutations import (
+    LARGEST,
     binary_der_of,
     bytes_of,
     documents_of,
@@ -271,9 +272,16 @@ def _wishes() -> dict[bytes, st.SearchStrategy[bytes]]:
     policy = {**configurations.GOOD_POLICY}
     other = {**wishes, "ipsec_policy": [policy], "on_demand": {"rules": [{"Action": "Connect"}]}}
     del other["algorithms"]
+    return _options(wishes, other)
+
+
+def _options(*wishes: dict[str, Any]) -> dict[bytes, st.SearchStrategy[bytes]]:
+    """Altered, and not larger than a playbook may be."""
     return {
-        json.dumps(each).encode(): documents_of(each).map(lambda document: json.dumps(document).encode())
-        for each in (wishes, other)
+        json.dumps(each).encode(): documents_of(each)
+        .map(lambda document: json.dumps(document).encode())
+        .filter(lambda whole: len(whole) < LARGEST)
+        for each in wishes
     }
 
 
@@ -293,7 +301,7 @@ def options_of_mobileconfig(content: bytes) -> object:
 
 def _clients() -> dict[bytes, st.SearchStrategy[bytes]]:
     wishes = {"clients": ["mac-01", {"name": "mac-02", "sans": ["mac-02.example.com"]}], "csrs": {}, "valid_days": "90"}
-    return {json.dumps(wishes).encode(): documents_of(wishes).map(lambda document: json.dumps(document).encode())}
+    return _options(wishes)
 
 
 @row(_clients, cost=2)

@@ -28,7 +28,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import LONGE
 from ansible_collections.vwan.user_vpn.tests.unit.fuzz.parsers import PARSERS, Parser
 
 SOAK = bool(os.environ.get("USER_VPN_SOAK"))
-EXAMPLES = 10_000 if SOAK else 100
+EXAMPLES = 5_000 if SOAK else 100
 SECONDS = 10.0  # of a processor, not of a clock: other tests run at the same time
 MEMORY = 200 << 20
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"

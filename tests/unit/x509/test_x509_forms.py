@@ -74,6 +74,14 @@ def test_pkcs7(form: str) -> None:
         read_one(content, "here")
 
 
+def revocations(form: str) -> bytes:
+    (FOLDER / "root.pem").write_bytes(PEM)
+    (FOLDER / "index.txt").touch()
+    (FOLDER / "ca.cnf").write_text(f"[ca]\ndatabase={FOLDER / 'index.txt'}\ndefault_md=sha256\ndefault_crl_days=9\n")
+    made = openssl(f"ca -config ca.cnf -name ca -gencrl -keyfile {key()} -cert {FOLDER / 'root.pem'}")
+    return openssl(f"crl -outform {form}", made)
+
+
 NO_CERTIFICATE = {
     "nothing": b"",
     "nothing at all": b" \r\n",
@@ -83,8 +91,12 @@ NO_CERTIFICATE = {
     "a private key, locked": openssl(f"pkey -in {key()} -aes256 -passout pass:x"),
     "a private key, locked DER": openssl(f"pkcs8 -topk8 -in {key()} -v2 aes256 -passout pass:x -outform DER"),
     "a public key": openssl(f"pkey -in {key()} -pubout"),
+    "a public key, DER": openssl(f"pkey -in {key()} -pubout -outform DER"),
     "a certificate signing request": openssl(f"req -new -key {key()} -subj /CN=a"),
     "a certificate signing request, DER": openssl(f"req -new -key {key()} -subj /CN=a -outform DER"),
+    "a revocation list": revocations("PEM"),
+    "a revocation list, DER": revocations("DER"),
+    "parameters of a key": openssl("ecparam -name prime256v1"),
     "a PKCS#12 identity": openssl(f"pkcs12 -export -inkey {key()} -passout pass:x", PEM),
     "a PKCS#12 identity, in base64": base64.b64encode(openssl(f"pkcs12 -export -inkey {key()} -passout pass:x", PEM)),
     "a public key of ssh": b"ssh-rsa AAAAB3NzaC1yc2E me@here\n",
