@@ -28,13 +28,13 @@ def cluster() -> Iterator[postgresql.Cluster]:
         yield cluster
 
 
-_schemas = (f"store_{number}" for number in itertools.count(1))
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
 def schema(cluster: postgresql.Cluster) -> Iterator[str]:
     """The name of a schema that does not exist yet, and that goes with the test."""
-    name = next(_schemas)
+    name = f"store_{next(_numbers)}"
     yield name
     cluster.start()  # a test may have stopped it
     cluster.sql(f"DROP SCHEMA IF EXISTS {name} CASCADE")

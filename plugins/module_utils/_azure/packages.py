@@ -47,7 +47,7 @@ class Source:
 
 
 Settings = dict[str, Any]
-Memory = Callable[[str], Settings | None]  # what a package brought last, by its name
+Memory = Callable[[str], "Settings | None"]  # what a package brought last, by its name
 
 
 @dataclass(frozen=True)

@@ -111,13 +111,17 @@ def check_passphrase(passphrase: str | None, option: str = "passphrase") -> str:
     return normal
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _parameters(text: str) -> tuple[bytes, bytes, dict[str, int]]:
     try:
         stored: Any = json.loads(text)
         salt, wrapped = (base64.b64decode(stored[name], validate=True) for name in ("salt", "wrapped"))
         cost = {name: stored[name] for name in SCRYPT}
         n, r, p = cost.values()
-        good = stored["kdf"] == "scrypt" and all(type(value) is int and value > 0 for value in cost.values())
+        good = stored["kdf"] == "scrypt" and all(_is_number(value) and value > 0 for value in cost.values())
         good = good and n >= 1 << 14 and n & (n - 1) == 0 and r >= SCRYPT["r"] and p <= 16
         good = good and 128 * n * r <= MOST_MEMORY and len(salt) >= 16 and len(wrapped) > NONCE
     except (ValueError, LookupError, TypeError, RecursionError):

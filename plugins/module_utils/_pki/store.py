@@ -305,7 +305,7 @@ class Store:
 
     def texts(self, sha1: str) -> tuple[bytes, bytes]:
         """A certificate and its chain, both PEM; the chain may be empty."""
-        (pem, chain), *_ = self._sql.execute("SELECT pem, chain FROM certificates WHERE sha1 = ?", (sha1,))
+        ((pem, chain),) = self._sql.execute("SELECT pem, chain FROM certificates WHERE sha1 = ?", (sha1,))
         with _legible(f"certificate {sha1}"):
             if hashlib.sha1(der_of_pem(bytes(pem)), usedforsecurity=False).hexdigest().upper() != sha1:
                 raise ValueError("it is another one")
@@ -577,7 +577,7 @@ def _plain(value: Any) -> str:
 
 
 def _number(value: Any) -> int:
-    if type(value) is not int:
+    if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{value!r} is no number")
     return value
 

@@ -351,7 +351,7 @@ def certificate(content: bytes) -> object:
     found = certificates.read(content, "it")
     for each in found:
         assert each.label.isprintable()
-        _ = each.key_bits, each.names, each.serial, each.public_cert_data, each.pem, each.self_issued
+        str((each.key_bits, each.names, each.serial, each.public_cert_data, each.pem, each.self_issued))
         for check in (checks.check_root, checks.check_client):
             with suppress(UserVpnError):
                 check(each, "it", now())
@@ -667,7 +667,7 @@ def _macs() -> dict[bytes, st.SearchStrategy[bytes]]:
 def answer_of_a_mac(content: bytes) -> object:
     state = answer.read_answer(text(content), MARK)
     found = answer.facts(state)
-    _ = state.release, disconnects.explain(state.disconnect)
+    str((state.release, disconnects.explain(state.disconnect)))
     disconnects.refused(state.disconnect)
     refusals.likely_cause(found["identities"], {"certificates": []}, [])
     wish = keychain.Wish("System", (_identity().certificate,), _identity())
@@ -773,8 +773,8 @@ INSIDE: list[tuple[str, str, str, Callable[[bytes], st.SearchStrategy[bytes]]]] 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(file)) as database, database:
-        yield database
+    with closing(sqlite3.connect(file)) as connection, connection:
+        yield connection
 
 
 def _stores() -> dict[bytes, st.SearchStrategy[bytes]]:

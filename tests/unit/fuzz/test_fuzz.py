@@ -115,7 +115,7 @@ def test_what_is_looked_for_is_found() -> None:
             busy(b"")
     if MEASURED:
         with pytest.raises(AssertionError, match="took"), bounded():
-            _ = bytearray(os.urandom(1 << 20) * 300)
+            bytearray(os.urandom(1 << 20) * 300)
     with pytest.raises(AssertionError, match="two"):
         outcome(Parser("x", lambda _content: fail("two\nlines. And no end"), dict), b"")
     with pytest.raises(ZeroDivisionError):

@@ -100,7 +100,7 @@ def test_what_azure_trusts_already_is_taken_in(pki: Pki, tmp_path: Path) -> None
 def test_a_mark_fits_and_tells_fleets_apart(identifier: str) -> None:
     mark = root_mark(identifier)
     assert len(mark) <= 64
-    assert mark.split(" ")[0] == "vwan.user_vpn"
+    assert mark.partition(" ")[0] == "vwan.user_vpn"
     assert mark != root_mark(f"{identifier}x")
 
 
