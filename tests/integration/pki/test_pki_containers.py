@@ -154,6 +154,7 @@ def test_containers_that_forget(tmp_path: Path, store: PostgresStore) -> None:
             assert (mac.refusals, mac.ingestion_errors) == ([], [])
 
 
+@pytest.mark.soak
 def test_slices_of_a_fleet_that_contact_no_mac(tmp_path: Path, store: PostgresStore) -> None:
     """Profiles for an MDM. `make soak` does it with eight jobs and 200 Macs."""
     names = [f"mac-{number:03}" for number in range(SLICES * EACH)]

@@ -65,6 +65,7 @@ def test_revoked_stays_revoked(fleet: Fleet) -> None:
     assert failed(fleet.play()) == {"mac2"}
 
 
+@pytest.mark.soak
 def test_two_macs_under_one_name(fleet: Fleet) -> None:
     site = fleet.site
     site.host_variables = {name: {"user_vpn_client_name": "anna"} for name in MACS}
