@@ -773,8 +773,9 @@ INSIDE: list[tuple[str, str, str, Callable[[bytes], st.SearchStrategy[bytes]]]] 
 
 @contextmanager
 def _opened(file: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(file)) as connection, connection:
+    with closing(sqlite3.connect(file)) as connection:
         yield connection
+        connection.commit()
 
 
 def _stores() -> dict[bytes, st.SearchStrategy[bytes]]:
