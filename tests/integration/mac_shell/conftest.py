@@ -10,6 +10,7 @@ bash beside it.
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,3 +63,11 @@ def shell(new_shell: Callable[..., Shell]) -> Shell:
 def each(new_shell: Callable[..., Shell], words: tuple[str, ...]) -> Shell:
     """A shell of each kind."""
     return new_shell(words)
+
+
+@pytest.fixture(autouse=True)
+def signals_arrive() -> None:
+    """Under nohup signals are ignored, and a shell cannot trap what it inherits as ignored."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)

@@ -126,7 +126,7 @@ def test_a_supplied_certificate_is_not_renewed_by_us(ca: Ca, pki: Pki) -> None:
     soon = pki.issue(item)
     assert not soon.changed
     assert "supply its successor" in soon.warnings[0]
-    pki.now += 10 * DAY
+    pki.now += 11 * DAY
     assert "expired on" in pki.issue(item).entries["mac-01"].msg
 
 
