@@ -45,13 +45,18 @@ class ActionModule(UserVpnAction):
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         place = place_of(arguments["pki"], self.local_path)
         how: dict[str, Any] = {"now": datetime.now(UTC), "who": self.who, "check": self.check_mode}
+        closed = place.close_to_others(check=self.check_mode)
+        if closed:
+            done = "a real run takes that away" if self.check_mode else "that was taken away"
+            self.warn(f"Other accounts had access to {place}, where private keys lie; {done}.")
         if arguments["state"] == "absent":
             result = retire_root(place, arguments["generation"], force=arguments["force"], **how)
         else:
             result = ensure_root(place, self._request(arguments), **how)
         for warning in result.warnings:
             self.warn(warning)
-        return self._told(result, str(place))
+        told = self._told(result, str(place))
+        return told | {"changed": told["changed"] or closed}
 
     def _request(self, arguments: dict[str, Any]) -> RootRequest:
         passed_on = (

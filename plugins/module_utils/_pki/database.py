@@ -36,7 +36,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from .._files import PRIVATE_FILE, check_folder_for, make_folder
+from .._files import PRIVATE_FILE, check_folder_for, make_folder, tighten, too_open
 from . import _faults
 from ._base import PkiError
 
@@ -87,6 +87,12 @@ class Place(Protocol):
     def reading(self) -> AbstractContextManager[Transaction | None]: ...
 
     def writing(self) -> AbstractContextManager[Transaction]: ...
+
+    def close_to_others(self, *, check: bool) -> bool:
+        """Take access to a store's file away from other accounts. Returns whether any had it; with `check`, that only.
+
+        Whom a server lets in is the server's.
+        """
 
 
 def place_of(text: str, local_path: Callable[[str], Path] = Path) -> Place:
@@ -146,8 +152,7 @@ class SqliteFile:
     @contextlib.contextmanager
     def reading(self) -> Iterator[SqliteTransaction | None]:
         with _faults.of_files(self.path):
-            if there := self.path.exists():
-                self._tighten(refuse=False)
+            there = self.path.exists()
         if not there:
             yield None
             return
@@ -170,7 +175,7 @@ class SqliteFile:
         with _faults.of_files(self.path):
             # SQLite itself would go by the umask; its journal has the mode of the file.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
-            self._tighten(refuse=True)
+            tighten(self.path, below=False)
         with _faults.of_sqlite(self.path, WAIT), _connection(self.path) as connection:
             connection.execute("PRAGMA synchronous = EXTRA")  # also the removal of the journal survives a power cut
             connection.execute("PRAGMA secure_delete = ON")
@@ -211,18 +216,8 @@ class SqliteFile:
         if application not in (0, APPLICATION_ID) or (objects and not application):
             raise NotOursError(self)
 
-    def _tighten(self, *, refuse: bool) -> None:
-        """Take access away from all but the owner. Who only reads does not stop over it."""
-        mode = self.path.stat().st_mode
-        if mode & 0o077 and self.path.is_file():
-            try:
-                self.path.chmod(mode & 0o700)
-            except OSError:
-                if refuse:
-                    raise PkiError(
-                        f"{self.path} can be read or written by other accounts, and this account may not change that; "
-                        f"run as its owner, or: chmod 600 {self.path}"
-                    ) from None
+    def close_to_others(self, *, check: bool) -> bool:
+        return bool((too_open if check else tighten)(self.path, below=False))
 
 
 @contextlib.contextmanager
@@ -367,6 +362,9 @@ class PostgresSchema:
             transaction.make_schema()
             yield transaction
             transaction.commit()
+
+    def close_to_others(self, *, check: bool) -> bool:
+        return False
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[PostgresTransaction]:

@@ -312,7 +312,14 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
     Path(str(place)).chmod(0o664)
     assert states(place) == [("mac-01", "issued", True)]
+    assert place.close_to_others(check=True)
+    assert Path(str(place)).stat().st_mode & 0o777 == 0o664  # reading and check mode alter nothing
+    assert place.close_to_others(check=False)
+    assert not place.close_to_others(check=False)
     assert Path(str(place)).stat().st_mode & 0o777 == 0o600
+    Path(str(place)).chmod(0o664)
+    with writing(place, NOW):
+        assert Path(str(place)).stat().st_mode & 0o777 == 0o600
 
 
 def test_what_was_deleted_is_not_in_the_file_any_more(tmp_path: Path) -> None:
