@@ -7,28 +7,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import UTC, datetime
 
 from .._errors import UserVpnError
-
-SMALL_FILE = 1 << 20  # no key, certificate, chain or PKCS#12 of ours comes near one MiB
 
 
 class PkiError(UserVpnError):
     """Something about the store, a certificate or a key that the user can mend."""
-
-
-def utc_text(moment: datetime) -> str:
-    """`2026-11-22T21:00:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def utc_moment(text: str) -> datetime:
-    """The inverse of utc_text; ValueError for anything else."""
-    moment = datetime.fromisoformat(text)
-    if utc_text(moment) != text:
-        raise ValueError(f"no time of ours: {text[:40]!r}")
-    return moment
 
 
 def sha256_hex(content: bytes) -> str:

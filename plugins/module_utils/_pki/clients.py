@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 from .._errors import UserVpnError
 from .._x509 import checks, keys, making, pkcs12
 from .._x509.errors import require_cryptography
-from .._x509.text import thumbprint
-from ._base import PkiError, utc_text
+from .._x509.text import thumbprint, utc_text
+from ._base import PkiError
 from .database import Place
 from .deliveries import OnMac, macs_by_client, on_macs, replaced, serial_numbers
 from .identities import Export, Maker, Progress, examined, remove_files

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ._base import utc_moment, utc_text
+from .._x509.text import utc_moment, utc_text
 from .database import Place
 from .store import GatewayRoot, Package, reading, writing
 

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from ._base import PkiError, utc_text
+from .._x509.text import utc_text
+from ._base import PkiError
 from .refusals import REVOKED, SUPERSEDED, judge, unseen
 from .requests import ClientRequest, unusable
 from .roots import MOST_DAYS, Authority

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .._text import csv_text
-from .._x509.text import bare
-from ._base import PkiError, utc_text
+from .._x509.text import bare, utc_text
+from ._base import PkiError
 from .clients import told_certificates
 from .database import Place
 from .deliveries import OnMac, macs_by_client, on_macs, relied_on, replaced, serial_numbers

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from .._files import read
 from .._x509 import bounds, certificates, checks, keys, making
 from .._x509.errors import require_cryptography
-from ._base import PkiError, sha256_hex, utc_text
+from .._x509.text import utc_text
+from ._base import PkiError, sha256_hex
 from .database import Place
 from .deliveries import on_macs, relied_on
 from .refusals import check_clock, refuse_lost_store, root_mark, sha1_of_trusted

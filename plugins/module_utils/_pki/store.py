@@ -22,7 +22,8 @@ from dataclasses import Field, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._base import PkiError, der_of_pem, utc_moment, utc_text
+from .._x509.text import utc_moment, utc_text
+from ._base import PkiError, der_of_pem
 from .database import NotOursError, Place, Transaction, nowhere
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError, utc_text
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import on_macs, replaced, serial_numbers
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import (
     Known,
@@ -35,6 +35,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import (
     by_client,
     current_of,
 )
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.text import utc_text
 
 BEGIN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CLIENTS = ("anna", "ben")
