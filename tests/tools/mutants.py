@@ -48,6 +48,9 @@ TIMES = count(1_000_000_000)
 # Area -> files -> the tests that concern them, in steps, the quickest first. A file belongs to the first pattern that
 # fits it. Patterns that fit no file and tests that are no more do not matter.
 UNIT = "tests/unit"
+ACTION = " ".join(
+    f"tests/unit/test_{name}.py" for name in ("action", "constraints", "files", "secrets", "text", "errors")
+)
 SITE = "tests/integration/test_site.py"
 ON_MAC = "tests/integration/test_macs.py tests/integration/test_on_mac_key.py"
 CONNECTION = "tests/integration/test_connection.py"
@@ -70,18 +73,18 @@ AREAS: dict[str, dict[str, tuple[str, ...]]] = {
     "fleet": {"plugins/module_utils/_fleet/*.py": ("tests/unit/fleet", UNIT, FLEET, CONNECTION)},
     "mac": {"plugins/module_utils/_mac/*.py": ("tests/unit/mac", UNIT, f"{ON_MAC} {CONNECTION} {KEYCHAIN} {SITE}")},
     "actions": {
-        "plugins/action/mac_certificate.py": (UNIT, KEYCHAIN),
-        "plugins/action/mac_connection.py": (UNIT, CONNECTION),
-        "plugins/action/mac_evidence.py": (UNIT, EVIDENCE),
-        "plugins/action/mac_*.py": (UNIT, ON_MAC, SITE),
-        "plugins/action/server_*.py": (UNIT, AZURE),
-        "plugins/action/connection_*.py": (UNIT, AZURE),
-        "plugins/action/profile_*.py": (UNIT, AZURE, SITE),
-        "plugins/action/*.py": (UNIT, SITE, PKI, FLEET),
-        "plugins/plugin_utils/_azure*.py": (UNIT, AZURE),
-        "plugins/plugin_utils/_*.py": (UNIT, f"{CONNECTION} {ON_MAC} {SITE}", AZURE),
-        "plugins/filter/*.py": (UNIT, FLEET, CONNECTION),
-        "plugins/module_utils/*.py": (UNIT, SITE, INPUT),
+        "plugins/action/mac_certificate.py": (f"tests/unit/mac {ACTION}", UNIT, KEYCHAIN),
+        "plugins/action/mac_connection.py": (f"tests/unit/mac {ACTION}", UNIT, CONNECTION),
+        "plugins/action/mac_evidence.py": (f"tests/unit/mac {ACTION}", UNIT, EVIDENCE),
+        "plugins/action/mac_*.py": (f"tests/unit/mac {ACTION}", UNIT, ON_MAC, SITE),
+        "plugins/action/mobileconfig.py": (f"tests/unit/mobileconfig {ACTION}", UNIT, SITE, ON_MAC),
+        "plugins/action/*certificate*.py": (f"{ACTION} tests/unit/pki", UNIT, AZURE, SITE, PKI, FLEET),
+        "plugins/action/ledger*.py": (f"{ACTION} tests/unit/pki", UNIT, PKI, FLEET),
+        "plugins/action/*.py": (f"{ACTION} tests/unit/package", UNIT, AZURE, SITE),
+        "plugins/plugin_utils/_azure*.py": (ACTION, UNIT, AZURE),
+        "plugins/plugin_utils/_*.py": (f"{ACTION} tests/unit/mac", UNIT, f"{CONNECTION} {ON_MAC} {SITE}", AZURE),
+        "plugins/filter/*.py": ("tests/unit/fleet", UNIT, FLEET, CONNECTION),
+        "plugins/module_utils/*.py": (f"{ACTION} tests/unit/mobileconfig", UNIT, SITE, INPUT),
     },
     "sh": {
         "plugins/**/evidence.sh": ("tests/unit/mac", EVIDENCE),
