@@ -87,9 +87,9 @@ AREAS: dict[str, dict[str, tuple[str, ...]]] = {
         "plugins/module_utils/*.py": (f"{ACTION} tests/unit/mobileconfig", UNIT, SITE, INPUT),
     },
     "sh": {
-        "plugins/**/evidence.sh": ("tests/unit/mac", EVIDENCE),
-        "plugins/**/*.sh": ("tests/unit/mac", "tests/integration/mac_shell", f"{ON_MAC} {CONNECTION} {KEYCHAIN}"),
+        "plugins/**/[!e]*.sh": ("tests/unit/mac", "tests/integration/mac_shell", f"{ON_MAC} {CONNECTION} {KEYCHAIN}"),
     },
+    "evidence": {"plugins/**/evidence.sh": ("tests/unit/mac", EVIDENCE)},
     "roles": {
         "roles/certificates/*/*.yml": (*ROLES, f"tests/integration/test_own_pki.py {FLEET} {ON_MAC} {AZURE}", INPUT),
         "roles/install_certificates/*/*.yml": (*ROLES, KEYCHAIN, SITE, INPUT),
