@@ -20,6 +20,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._x509.text import utc_moment, utc_text
@@ -47,87 +48,6 @@ ROWS = 500  # at a time: SQLite takes 32,766 values, PostgreSQL 65,535
 #   retired     a root generation whose key has been destroyed
 # Only an issued one has a private part.
 STATES = ("issued", "superseded", "removed", "revoked", "retired")
-
-SCHEMA = (
-    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
-    f"""CREATE TABLE certificates (
-    id {{id}},
-    sha1 TEXT NOT NULL UNIQUE,
-    sha256 TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL CHECK (kind IN ('root', 'client')),
-    name TEXT NOT NULL,
-    generation INTEGER NOT NULL,
-    serial TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    common_name TEXT NOT NULL,
-    root_sha1 TEXT NOT NULL,
-    not_before TEXT NOT NULL,
-    not_after TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN {STATES}),
-    mark TEXT NOT NULL CHECK (mark IN ('', 'superseded', 'revoked')),
-    reason TEXT NOT NULL,
-    origin TEXT NOT NULL CHECK (origin IN ('made', 'supplied', 'enrolled')),
-    options TEXT NOT NULL,
-    public_key_sha256 TEXT NOT NULL,
-    pem {{bytes}} NOT NULL,
-    chain {{bytes}} NOT NULL,
-    sealed {{bytes}} CHECK (sealed IS NULL OR state = 'issued')
-)""",
-    "CREATE UNIQUE INDEX current_clients ON certificates (name) WHERE kind = 'client' AND state = 'issued'",
-    "CREATE UNIQUE INDEX current_roots ON certificates (generation) WHERE kind = 'root' AND state = 'issued'",
-    """CREATE TABLE events (
-    id {id},
-    time TEXT NOT NULL,
-    sha1 TEXT NOT NULL,
-    client TEXT NOT NULL,
-    what TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    who TEXT NOT NULL
-)""",
-    """CREATE TABLE deliveries (
-    id {id},
-    time TEXT NOT NULL,
-    host TEXT NOT NULL,
-    identifier TEXT NOT NULL,
-    serial_number TEXT NOT NULL,
-    macos_version TEXT NOT NULL,
-    status TEXT NOT NULL,
-    profile_uuid TEXT NOT NULL,
-    shown_uuid TEXT NOT NULL,
-    profile_sha256 TEXT NOT NULL,
-    certificate_sha1 TEXT NOT NULL,
-    gateway_roots TEXT NOT NULL
-)""",
-    "CREATE INDEX deliveries_by_mac ON deliveries (identifier, serial_number)",
-    "CREATE INDEX deliveries_by_certificate ON deliveries (certificate_sha1)",
-    """CREATE TABLE profiles (
-    host TEXT NOT NULL,
-    identifier TEXT NOT NULL,
-    time TEXT NOT NULL,
-    profile_uuid TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    certificate_sha1 TEXT NOT NULL,
-    gateway_roots TEXT NOT NULL,
-    PRIMARY KEY (host, identifier)
-)""",
-    """CREATE TABLE packages (
-    place TEXT PRIMARY KEY,
-    time TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    settings TEXT NOT NULL
-)""",
-    """CREATE TABLE gateway_roots (
-    place TEXT NOT NULL REFERENCES packages (place),
-    sha1 TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    not_after TEXT NOT NULL,
-    pem {bytes} NOT NULL,
-    PRIMARY KEY (place, sha256)
-)""",
-    "CREATE TABLE refusals (thumbprint TEXT PRIMARY KEY, name TEXT NOT NULL, first_seen TEXT NOT NULL)",
-)
-ONLY_ADDED = ("events", "deliveries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +206,49 @@ class Refusal:
     first_seen: str
 
 
+_COLUMNS = {"has_key": "sealed IS NOT NULL"}  # fields that are told, and not stored
+_TYPES = {"int": "INTEGER", "bytes": "{bytes}"}  # all else is text
+
+
+def _stored(record: type[DataclassInstance]) -> list[Field[Any]]:
+    return [f for f in fields(record) if f.name not in _COLUMNS]
+
+
+def _table(name: str, record: type[DataclassInstance], *more: str) -> str:
+    columns = [f"{f.name} {_TYPES.get(str(f.type), 'TEXT')} NOT NULL" for f in _stored(record)]
+    return f"CREATE TABLE {name} ({', '.join([*columns, *more])})"
+
+
+SCHEMA = (
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    _table(
+        "certificates",
+        Certificate,
+        "id {id}",
+        "pem {bytes} NOT NULL",
+        "chain {bytes} NOT NULL",
+        "sealed {bytes} CHECK (sealed IS NULL OR state = 'issued')",
+        "UNIQUE (sha1)",
+        "UNIQUE (sha256)",
+        "CHECK (kind IN ('root', 'client'))",
+        f"CHECK (state IN {STATES})",
+        "CHECK (mark IN ('', 'superseded', 'revoked'))",
+        "CHECK (origin IN ('made', 'supplied', 'enrolled'))",
+    ),
+    "CREATE UNIQUE INDEX current_clients ON certificates (name) WHERE kind = 'client' AND state = 'issued'",
+    "CREATE UNIQUE INDEX current_roots ON certificates (generation) WHERE kind = 'root' AND state = 'issued'",
+    _table("events", Event, "id {id}"),
+    _table("deliveries", Delivery, "id {id}"),
+    "CREATE INDEX deliveries_by_mac ON deliveries (identifier, serial_number)",
+    "CREATE INDEX deliveries_by_certificate ON deliveries (certificate_sha1)",
+    _table("profiles", Profile, "PRIMARY KEY (host, identifier)"),
+    _table("packages", Package, "PRIMARY KEY (place)"),
+    _table("gateway_roots", GatewayRoot, "place TEXT NOT NULL REFERENCES packages", "PRIMARY KEY (place, sha256)"),
+    _table("refusals", Refusal, "PRIMARY KEY (thumbprint)"),
+)
+ONLY_ADDED = ("events", "deliveries")
+
+
 class Store:
     """A store in one transaction. What writes is for stores of `writing` only.
 
@@ -413,8 +376,8 @@ class Store:
                 self.set_state(older, "superseded", successor.reason)
         rows = [_values(i.certificate) | {"pem": i.pem, "chain": i.chain, "sealed": self._sealed(i)} for i in issuances]
         self._insert("certificates", rows, "ON CONFLICT (sha1) DO UPDATE SET {}")
-        events = [("issued", i.certificate.reason, i.certificate.sha1, _client(i.certificate)) for i in issuances]
-        self._note(events)
+        issued = (i.certificate for i in issuances)
+        self._insert("events", [self._event("issued", c.reason, c.sha1, _client(c)) for c in issued])
 
     def set_state(self, certificate: Certificate, state: str, reason: str, mark: str = "") -> None:
         """The private part goes with the state `issued`."""
@@ -424,7 +387,7 @@ class Store:
 
     def note(self, what: str, reason: str, *, sha1: str = "", client: str = "") -> None:
         """Add an event."""
-        self._note([(what, reason, sha1, client)])
+        self._insert("events", [self._event(what, reason, sha1, client)])
 
     def note_delivery(self, delivery: Delivery) -> None:
         """Its time is that of this call."""
@@ -455,7 +418,8 @@ class Store:
     # -- inside
 
     def _read(self, record: type[R], where: str, *values: str) -> list[R]:
-        found = self._sql.execute(f"SELECT {', '.join(map(_column, fields(record)))} FROM {where}", values)  # noqa: S608
+        columns = ", ".join(_COLUMNS.get(f.name, f.name) for f in fields(record))
+        found = self._sql.execute(f"SELECT {columns} FROM {where}", values)  # noqa: S608
         with _legible(where.partition(" ")[0]):
             return [_record(record, row) for row in found]
 
@@ -468,11 +432,8 @@ class Store:
             statement = f"INSERT INTO {table} ({', '.join(some[0])}) VALUES {', '.join([marks] * len(some))} {update}"  # noqa: S608
             self._sql.execute(statement, [value for row in some for value in row.values()])
 
-    def _note(self, events: Iterable[tuple[str, str, str, str]]) -> None:
-        rows = [
-            _values(Event(self._now, sha1, client, what, reason, self._who)) for what, reason, sha1, client in events
-        ]
-        self._insert("events", rows)
+    def _event(self, what: str, reason: str, sha1: str, client: str) -> dict[str, Any]:
+        return _values(Event(self._now, sha1, client, what, reason, self._who))
 
     def _private(self, sha1: str, kind: str) -> bytes:
         found = self._sql.execute("SELECT sealed FROM certificates WHERE sha1 = ? AND kind = ?", (sha1, kind))
@@ -570,53 +531,35 @@ def _belongs_to(kind: str, sha1: str) -> str:
     return f"private part of the {kind} certificate {sha1}"
 
 
-def _plain(value: Any) -> str:
+def _exactly(kind: type, value: Any) -> Any:
     """SQLite itself does not care what a column holds."""
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
-
-
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{value!r} is no number")
-    return value
-
-
-def _mapping(text: Any) -> dict[str, Any]:
-    if not isinstance(value := json.loads(text), dict):
-        raise TypeError(f"{value!r} is no mapping")
+    if type(value) is not kind:
+        raise TypeError(f"{value!r} is no {kind.__name__}")
     return value
 
 
 _DECODERS: Mapping[str, Callable[[Any], Any]] = {
-    "str": _plain,
-    "int": _number,
+    "str": partial(_exactly, str),
+    "int": partial(_exactly, int),
     "bool": bool,
     "bytes": bytes,
     "datetime": utc_moment,
     "tuple[str, ...]": lambda text: tuple(text.split()),
-    "Mapping[str, Any]": _mapping,
+    "Mapping[str, Any]": lambda text: _exactly(dict, json.loads(text)),
 }
 _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "datetime": utc_text,
     "tuple[str, ...]": " ".join,
     "Mapping[str, Any]": lambda mapping: json.dumps(mapping, sort_keys=True),
 }
-_COLUMNS = {"has_key": "sealed IS NOT NULL"}
-
-
-def _column(field: Field[Any]) -> str:
-    return _COLUMNS.get(field.name, field.name)
 
 
 def _record(record: type[R], row: Sequence[Any]) -> R:
     return record(*(_DECODERS[str(f.type)](value) for f, value in zip(fields(record), row, strict=True)))
 
 
-def _values(record: Any) -> dict[str, Any]:
-    stored = [f for f in fields(record) if f.name not in _COLUMNS]
-    return {f.name: _ENCODERS.get(str(f.type), lambda value: value)(getattr(record, f.name)) for f in stored}
+def _values(record: DataclassInstance) -> dict[str, Any]:
+    return {f.name: _ENCODERS.get(str(f.type), lambda v: v)(getattr(record, f.name)) for f in _stored(type(record))}
 
 
 @contextlib.contextmanager
