@@ -16,7 +16,7 @@ import fcntl
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from ._base import PkiError
@@ -45,81 +45,6 @@ ALTERED = (
 UNREACHABLE = "{place} cannot be opened: {said}. See to the path and its permissions."
 OTHER = f"{{place}} cannot be used: {{said}}; {NOTHING}."
 NO_TEXT = "a text has characters that are none ({})"
-
-SQLITE: Mapping[int, str] = {
-    sqlite3.SQLITE_FULL: FULL,
-    sqlite3.SQLITE_IOERR: INPUT_OUTPUT,
-    sqlite3.SQLITE_READONLY: READ_ONLY,
-    sqlite3.SQLITE_PERM: READ_ONLY,
-    sqlite3.SQLITE_BUSY: BUSY,
-    sqlite3.SQLITE_LOCKED: BUSY,
-    sqlite3.SQLITE_PROTOCOL: NO_LOCKS,
-    sqlite3.SQLITE_NOLFS: INPUT_OUTPUT,
-    sqlite3.SQLITE_CORRUPT: DAMAGED,
-    sqlite3.SQLITE_NOTADB: NO_DATABASE,
-    sqlite3.SQLITE_ERROR: ALTERED,  # a table or a column is gone
-    sqlite3.SQLITE_SCHEMA: ALTERED,
-    sqlite3.SQLITE_CONSTRAINT: ALTERED,
-}
-NO_LOCK_CODES = {sqlite3.SQLITE_IOERR_LOCK, sqlite3.SQLITE_IOERR_RDLOCK, sqlite3.SQLITE_IOERR_CHECKRESERVEDLOCK}
-
-SYSTEM: Mapping[int, str] = {
-    errno.ENOSPC: FULL,
-    errno.EDQUOT: FULL,
-    errno.EIO: INPUT_OUTPUT,
-    errno.EFBIG: INPUT_OUTPUT,
-    errno.EROFS: READ_ONLY,
-    errno.EACCES: READ_ONLY,
-    errno.EPERM: READ_ONLY,
-    errno.ENOLCK: NO_LOCKS,
-}
-
-
-@contextlib.contextmanager
-def of_files(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        sentence = SYSTEM.get(error.errno or 0, UNREACHABLE)
-        raise PkiError(sentence.format(place=error.filename or path, said=error.strerror)) from None
-
-
-@contextlib.contextmanager
-def of_sqlite(path: Path, wait: int) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise PkiError(_sqlite(error, path).format(place=path, wait=wait, said=_said(error))) from None
-    except UnicodeEncodeError as error:
-        raise PkiError(OTHER.format(place=path, said=NO_TEXT.format(error.reason))) from None
-
-
-def _sqlite(error: sqlite3.Error, path: Path) -> str:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # Python's own: a text that is no UTF-8, a closed connection
-        return ALTERED
-    if code in NO_LOCK_CODES or (code & 0xFF == sqlite3.SQLITE_BUSY and not _has_locks(path)):
-        return NO_LOCKS
-    if code & 0xFF == sqlite3.SQLITE_CANTOPEN:
-        # Also what SQLite says when it may not make its journal beside the file.
-        writable = path.exists() and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-        return UNREACHABLE if writable or not path.exists() else READ_ONLY
-    return SQLITE.get(code & 0xFF, OTHER)
-
-
-def _has_locks(path: Path) -> bool:
-    """SQLite says "busy" where a file system has no locks at all. Asked once no connection is open any more."""
-    try:
-        with path.open("rb") as stream:
-            fcntl.lockf(stream, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, 1 << 40)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return True
-
-
-# -- PostgreSQL
 
 NO_ANSWER = "No PostgreSQL server answers at {place}: {said}. See to the host, the port, the network and the server."
 LOST = (
@@ -155,26 +80,25 @@ SERVER_READ_ONLY = (
 )
 AGAIN = f"The server of {{place}} gave up on this change ({{said}}); {NOTHING}. Run again."
 
-POSTGRES: Mapping[str, str] = {  # by code, or by how it begins
-    "53100": FULL,
-    "53200": AGAIN,
-    "53300": TOO_MANY,
-    "58030": INPUT_OUTPUT,
-    "58": DAMAGED,
-    "XX001": DAMAGED,
-    "XX002": DAMAGED,
-    "25006": SERVER_READ_ONLY,
-    "25P03": LOST,
-    "55P03": BUSY,
-    "57014": AGAIN,
-    "57P": LOST,
-    "08": LOST,
-    "40": AGAIN,
-    "42501": NO_RIGHTS,
-    "42": ALTERED,
-    "23": ALTERED,
-    "3F": ALTERED,
+# SQLite's result codes, the system's error numbers, and PostgreSQL's codes or how they begin: the longest one counts.
+CODES = {
+    FULL: "SQLITE_FULL ENOSPC EDQUOT 53100",
+    INPUT_OUTPUT: "SQLITE_IOERR SQLITE_NOLFS EIO EFBIG 58030",
+    READ_ONLY: "SQLITE_READONLY SQLITE_PERM EROFS EACCES EPERM",
+    BUSY: "SQLITE_BUSY SQLITE_LOCKED 55P03",
+    NO_LOCKS: "SQLITE_PROTOCOL SQLITE_IOERR_LOCK SQLITE_IOERR_RDLOCK SQLITE_IOERR_CHECKRESERVEDLOCK ENOLCK",
+    DAMAGED: "SQLITE_CORRUPT 58 XX001 XX002",
+    NO_DATABASE: "SQLITE_NOTADB",
+    ALTERED: "SQLITE_ERROR SQLITE_SCHEMA SQLITE_CONSTRAINT 42 23 3F",  # a table or a column is gone
+    LOST: "25P03 57P 08",
+    TOO_MANY: "53300",
+    NO_RIGHTS: "42501",
+    SERVER_READ_ONLY: "25006",
+    AGAIN: "53200 57014 40",
 }
+BY_CODE = {code: sentence for sentence, codes in CODES.items() for code in codes.split()}
+SQLITE = {getattr(sqlite3, code): sentence for code, sentence in BY_CODE.items() if code.startswith("SQLITE")}
+SYSTEM = {getattr(errno, code): sentence for code, sentence in BY_CODE.items() if code.startswith("E")}
 CONNECTING = (  # the server speaks its own language; what is in none of these is shown as it is
     (r"no password supplied", UNAUTHENTICATED),
     (r"password authentication failed|authentication failed|role .* does not exist|not permitted to log in",
@@ -186,6 +110,50 @@ CONNECTING = (  # the server speaks its own language; what is in none of these i
     (r"session is read-only|server is in hot standby|is not in hot standby", SERVER_READ_ONLY),
     (r"SSL|certificate", TLS),
 )  # fmt: skip
+
+
+@contextlib.contextmanager
+def of_files(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        sentence = SYSTEM.get(error.errno or 0, UNREACHABLE)
+        raise PkiError(sentence.format(place=error.filename or path, said=error.strerror)) from None
+
+
+@contextlib.contextmanager
+def of_sqlite(path: Path, wait: int) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise PkiError(_sqlite(error, path).format(place=path, wait=wait, said=_said(error))) from None
+    except UnicodeEncodeError as error:
+        raise PkiError(OTHER.format(place=path, said=NO_TEXT.format(error.reason))) from None
+
+
+def _sqlite(error: sqlite3.Error, path: Path) -> str:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # Python's own: a text that is no UTF-8, a closed connection
+        return ALTERED
+    if code & 0xFF == sqlite3.SQLITE_BUSY and not _has_locks(path):
+        return NO_LOCKS
+    if code & 0xFF == sqlite3.SQLITE_CANTOPEN:
+        # Also what SQLite says when it may not make its journal beside the file.
+        writable = path.exists() and os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+        return UNREACHABLE if writable or not path.exists() else READ_ONLY
+    return SQLITE.get(code) or SQLITE.get(code & 0xFF, OTHER)
+
+
+def _has_locks(path: Path) -> bool:
+    """SQLite says "busy" where a file system has no locks at all. Asked once no connection is open any more."""
+    try:
+        with path.open("rb") as stream:
+            fcntl.lockf(stream, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, 1 << 40)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -208,7 +176,7 @@ def of_postgres(place: object, wait: int) -> Iterator[None]:
         yield
     except psycopg.Error as error:
         code = error.sqlstate or ("08" if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) else "")
-        sentence = next((POSTGRES[part] for part in (code, code[:3], code[:2]) if part in POSTGRES), OTHER)
+        sentence = next((BY_CODE[part] for part in (code, code[:3], code[:2]) if part in BY_CODE), OTHER)
         raise PkiError(sentence.format(place=place, wait=wait, said=_said(error))) from None
     except UnicodeEncodeError as error:
         raise PkiError(OTHER.format(place=place, said=NO_TEXT.format(error.reason))) from None

@@ -36,13 +36,14 @@ def back_up(place: Place, dest: Path, *, check: bool = False) -> bool:
     """Write a backup to `dest`, unless that holds just this. Returns whether it was, or would be, written."""
     with reading(place) as store:
         require_store(store, place)
-        content = store.copy() if isinstance(place, SqliteFile) else b""
-    if isinstance(place, PostgresSchema):
+    if isinstance(place, SqliteFile):
+        content = place.copy()
+        if dest.exists() and dest.samefile(place.path):
+            raise PkiError("dest is the store itself; give another file, best on another machine.")
+    else:
         content = _dump(place)
         if dest.is_file() and FENCE.sub(b"", read(dest, LARGEST)) == FENCE.sub(b"", content):
             content = read(dest, LARGEST)
-    if isinstance(place, SqliteFile) and dest.exists() and dest.samefile(place.path):
-        raise PkiError("dest is the store itself; give another file, best on another machine.")
     if not dest.parent.is_dir():
         raise PkiError(f"The folder {dest.parent} does not exist; make it, or give another one.")
     return would_write(dest, content) if check else write_atomic(dest, content)

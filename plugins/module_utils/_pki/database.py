@@ -31,10 +31,9 @@ import tempfile
 import threading
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .._files import PRIVATE_FILE, check_folder_for, make_folder, tighten, too_open
 from . import _faults
@@ -51,48 +50,11 @@ Values = Sequence[Any]
 Row = tuple[Any, ...]
 
 
-class Transaction(Protocol):
-    """An open transaction. Statements have `?` for values; in those that make tables, `words` replace what differs.
-
-    words   {id}: the type of a numbered primary key. {bytes}: the type of bytes
-    """
-
-    words: ClassVar[Mapping[str, str]]
-
-    def execute(self, statement: str, values: Values = ()) -> list[Row]: ...
-
-    def tables(self) -> set[str]:
-        """The names of all that is in the file or the schema; none of a store that has not begun."""
-
-    def only_added(self, table: str) -> list[str]:
-        """The statements after which nobody alters or deletes rows of a table."""
-
-    def damage(self) -> list[str]:
-        """What the database finds wrong when it looks everywhere; of PostgreSQL, pg_amcheck is the tool for that."""
-
-    def copy(self) -> bytes:
-        """A SQLite file with the same content, of this moment."""
-
-
 class NotOursError(PkiError):
     """There is something at a place, but no store of ours."""
 
     def __init__(self, place: object) -> None:
         super().__init__(f"{place} holds something else than a store; give a place that is empty, or one of ours.")
-
-
-class Place(Protocol):
-    """Where a store is. As text it may be shown: of a URL there are the host, the database and the schema, no more."""
-
-    def reading(self) -> AbstractContextManager[Transaction | None]: ...
-
-    def writing(self) -> AbstractContextManager[Transaction]: ...
-
-    def close_to_others(self, *, check: bool) -> bool:
-        """Take access to a store's file away from other accounts. Returns whether any had it; with `check`, that only.
-
-        Whom a server lets in is the server's.
-        """
 
 
 def place_of(text: str, local_path: Callable[[str], Path] = Path) -> Place:
@@ -112,27 +74,32 @@ APPLICATION_ID = 0x5650_4E31  # in the file's header: this file is ours
 
 
 class SqliteTransaction:
+    """An open transaction. Statements have `?` for values.
+
+    words   for statements that make tables: {id}, the type of a numbered primary key, and {bytes}
+    """
+
     words: ClassVar[Mapping[str, str]] = {"id": "INTEGER PRIMARY KEY", "bytes": "BLOB"}
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = connection
 
     def execute(self, statement: str, values: Values = ()) -> list[Row]:
-        return self._connection.execute(statement, values).fetchall()
+        return self.connection.execute(statement, values).fetchall()
 
     def tables(self) -> set[str]:
+        """The names of all that is in the file; none of a store that has not begun."""
         return {str(name) for (name,) in self.execute("SELECT name FROM sqlite_master")}
 
     def only_added(self, table: str) -> list[str]:
+        """The statements after which nobody alters or deletes rows of a table."""
         stop = f"BEGIN SELECT RAISE(ABORT, '{table} are only added'); END"
         return [f"CREATE TRIGGER {table}_{verb} BEFORE {verb} ON {table} {stop}" for verb in ("UPDATE", "DELETE")]
 
     def damage(self) -> list[str]:
+        """What the database finds wrong when it looks everywhere."""
         found = self.execute("PRAGMA integrity_check(10)") + self.execute("PRAGMA foreign_key_check")
         return [f"SQLite: {row[0]}" for row in found if row != ("ok",)]
-
-    def copy(self) -> bytes:
-        return self._connection.serialize()
 
 
 @contextlib.contextmanager
@@ -144,6 +111,8 @@ def nowhere() -> Iterator[SqliteTransaction]:
 
 @dataclass(frozen=True)
 class SqliteFile:
+    """A place; as text it may be shown."""
+
     path: Path
 
     def __str__(self) -> str:
@@ -165,7 +134,7 @@ class SqliteFile:
                 # A run was killed in the middle of its transaction. Who may write has rolled that back by now; who may
                 # not, does it in a copy.
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                transaction = stack.enter_context(self._snapshot(self._copy(folder)))
+                transaction = stack.enter_context(self._snapshot(self._with_journal(folder)))
             yield transaction
 
     @contextlib.contextmanager
@@ -190,6 +159,11 @@ class SqliteFile:
                 if connection.in_transaction:  # after a full disk SQLite has rolled back by itself
                     connection.execute("ROLLBACK")
 
+    def copy(self) -> bytes:
+        """The content of a file with all that is in this one, of this moment."""
+        with self.reading() as transaction:
+            return transaction.connection.serialize() if transaction else b""
+
     @contextlib.contextmanager
     def _snapshot(self, path: Path) -> Iterator[SqliteTransaction]:
         with _connection(path) as connection:
@@ -198,7 +172,7 @@ class SqliteFile:
             self._check_owner(connection)
             yield SqliteTransaction(connection)
 
-    def _copy(self, folder: Path) -> Path:
+    def _with_journal(self, folder: Path) -> Path:
         """The file and its journal, from a moment in which nobody else rolled it back."""
         journal, copy = Path(f"{self.path}-journal"), folder / "copy"
         with _faults.of_files(self.path):
@@ -217,6 +191,7 @@ class SqliteFile:
             raise NotOursError(self)
 
     def close_to_others(self, *, check: bool) -> bool:
+        """Take access to the file away from other accounts. Returns whether any had it; with `check`, that only."""
         return bool((too_open if check else tighten)(self.path, below=False))
 
 
@@ -257,6 +232,8 @@ SETTINGS = {
 
 
 class PostgresTransaction:
+    """The same as SqliteTransaction, of a server."""
+
     words: ClassVar[Mapping[str, str]] = {"id": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "bytes": "BYTEA"}
 
     def __init__(self, connection: psycopg.Connection[Row], place: PostgresSchema) -> None:
@@ -280,10 +257,7 @@ class PostgresTransaction:
         ]
 
     def damage(self) -> list[str]:
-        return []
-
-    def copy(self) -> bytes:
-        raise NotImplementedError
+        return []  # pg_amcheck is the tool for that
 
     def begin(self, mode: str) -> None:
         self.execute(f"BEGIN ISOLATION LEVEL {mode}")
@@ -334,7 +308,10 @@ def _cut(descriptor: int) -> None:
 
 @dataclass(frozen=True)
 class PostgresSchema:
-    """`options` is what libpq is told; a password it finds by itself (PGPASSWORD, PGPASSFILE, PGSERVICE)."""
+    """A place; as text it tells the host, the database and the schema, no more.
+
+    `options` is what libpq is told; a password it finds by itself (PGPASSWORD, PGPASSFILE, PGSERVICE).
+    """
 
     options: dict[str, str] = field(repr=False)
     schema: str
@@ -364,7 +341,7 @@ class PostgresSchema:
             transaction.commit()
 
     def close_to_others(self, *, check: bool) -> bool:
-        return False
+        return False  # whom a server lets in is the server's
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[PostgresTransaction]:
@@ -414,3 +391,7 @@ def _postgres_schema(url: str) -> PostgresSchema:
     if {"password", "sslpassword"} & set(options):
         raise PkiError(URL_TELLS_ALL)
     return PostgresSchema({name: str(value) for name, value in options.items()}, schemas[0])
+
+
+Transaction = SqliteTransaction | PostgresTransaction
+Place = SqliteFile | PostgresSchema

@@ -334,10 +334,6 @@ class Store:
         """What the database itself finds wrong when it looks everywhere, which a query does not."""
         return self._sql.damage()
 
-    def copy(self) -> bytes:
-        """A SQLite file with all that is in this one."""
-        return self._sql.copy()
-
     # -- private parts
 
     def unlock(self, passphrase: str | None) -> None:
