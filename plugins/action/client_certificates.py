@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
-from ..module_utils._pki.clients import Means, Outcome, end_clients, ensure_clients
+from ..module_utils._pki.clients import Means, end_clients, ensure_clients
 from ..module_utils._pki.database import place_of
 from ..module_utils._pki.identities import Export
-from ..module_utils._pki.plan import Settings
+from ..module_utils._pki.plan import Plan, Settings
 from ..module_utils._pki.refusals import parse_refused
 from ..module_utils._pki.requests import parse_clients, shown, with_csrs
 from ..plugin_utils._action import UserVpnAction
@@ -76,14 +77,14 @@ class ActionModule(UserVpnAction):
             progress=lambda done, total: self.say(f"issued {done} of {total} client certificates"),
         )
 
-    def _told(self, outcome: Outcome, place: str) -> dict[str, Any]:
+    def _told(self, outcome: Plan, place: str) -> dict[str, Any]:
         for warning in outcome.warnings:
             self.warn(warning)
         for name in outcome.failures:
             self.warn(f"No identity for the client {shown(name)}: {outcome.entries[name].msg}")
         told: dict[str, Any] = {
             "changed": outcome.changed,
-            "clients": outcome.as_dicts(),
+            "clients": {name: asdict(entry) for name, entry in outcome.entries.items()},
             "failures": outcome.failures,
             "revoked": outcome.revoked,
             "to_refuse": outcome.to_refuse,

@@ -14,9 +14,9 @@ So no certificate exists that the store does not know, and whoever is killed lea
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .._errors import UserVpnError
 from .._x509 import checks, keys, making, pkcs12
@@ -24,10 +24,10 @@ from .._x509.errors import require_cryptography
 from .._x509.text import thumbprint, utc_text
 from ._base import PkiError
 from .database import Place
-from .deliveries import OnMac, macs_by_client, on_macs, replaced, serial_numbers
+from .deliveries import OnMac, macs_by_client, on_macs, serial_numbers
 from .identities import Export, Maker, Progress, examined, remove_files
-from .plan import Entry, Known, Plan, Settings, check_settings, entry_of, make_plan
-from .refusals import REVOKED, SUPERSEDED, check_clock, note_seen, still_revoked, to_refuse
+from .plan import Ending, Known, Plan, Settings, check_settings, entry_of, make_plan
+from .refusals import REVOKED, SUPERSEDED, check_clock, note_seen
 from .requests import ClientRequest, unknown_clients
 from .roots import Authority, authority
 from .sealing import check_passphrase
@@ -43,61 +43,6 @@ ENDS = {
     "revoked": {"issued", "superseded", "removed"},
     "removed": {"issued"},
 }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Of one call.
-
-    entries    by name, as they are now (or would be, in check mode)
-    before     by name, as they were
-    revoked    certificates of all clients that Azure has to refuse until they end: also of those that nobody names
-    to_refuse  the same, by thumbprint and under the name that they are to have in Azure
-    revocable  older ones whose successor has been verified on the Mac: they may be revoked
-    deferred   renewals that a later run will do, the most urgent first
-    unknown    Azure's names for what it refuses, by thumbprint, of which the store has no certificate
-    noted      whether the store has learned of refusals from Azure
-    """
-
-    entries: dict[str, Entry]
-    before: dict[str, Entry]
-    revoked: list[dict[str, str]]
-    to_refuse: list[dict[str, str]]
-    revocable: list[dict[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    deferred: list[dict[str, str]] = field(default_factory=list)
-    unknown: Mapping[str, str] = field(default_factory=dict)
-    noted: bool = False
-
-    @property
-    def changed(self) -> bool:
-        return self.noted or any(entry.changed for entry in self.entries.values())
-
-    @property
-    def failures(self) -> list[str]:
-        return sorted(name for name, entry in self.entries.items() if entry.failed)
-
-    def as_dicts(self) -> dict[str, dict[str, Any]]:
-        return {name: asdict(entry) | {"spent_keys": list(entry.spent_keys)} for name, entry in self.entries.items()}
-
-    def diff(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Before and after of the clients that have changed. There has never been a secret in an entry."""
-        changed = sorted(name for name, entry in self.entries.items() if entry.changed)
-        before = {n: {"serial": e.serial, "not_after": e.not_after} for n in changed if (e := self.before[n]).serial}
-        after = {
-            name: {"serial": entry.serial or "(new)", "not_after": entry.not_after, "reason": entry.reason}
-            for name in changed
-            for entry in [self.entries[name]]
-        }
-        return before, after
-
-
-def told_certificates(certificates: Iterable[Certificate]) -> list[dict[str, str]]:
-    """Client certificates as results list them."""
-    return [
-        {"name": c.name, "sha1": c.sha1, "serial": c.serial, "not_after": utc_text(c.not_after)}
-        for c in sorted(certificates, key=lambda c: (c.name, c.sha1))
-    ]
 
 
 # -- present
@@ -123,7 +68,7 @@ def ensure_clients(
     now: datetime,
     who: str = "",
     check: bool = False,
-) -> Outcome:
+) -> Plan:
     """See that every client has a valid identity of the current root, made with these settings.
 
     Takes no lock and writes nothing when that is so already, or with `check`. A client that cannot be served fails
@@ -143,7 +88,7 @@ def ensure_clients(
         plan = call.carry_out()
     if means.export:
         call.export(plan, means.export, check=check)
-    return call.outcome(plan)
+    return call.concluded(plan)
 
 
 class _Call:
@@ -189,35 +134,33 @@ class _Call:
 
     def prepare(self, plan: Plan, *, foresee: bool = False) -> None:
         """Make what the plan wants and there is not yet; with `foresee` only what shows how it would end."""
-        if plan.authority is None:
-            if not foresee:  # in check mode, the task that makes the root has only been predicted
-                which = "" if self._settings.generation is None else f" of generation {self._settings.generation}"
-                raise PkiError(f"{self._place} has no current root{which}; make one with root_certificate first.")
-            if any(not wanted.request.sources for wanted in plan.issue.values()):
-                check_passphrase(self._means.passphrase)
-            return
-        lacking = [wanted for name, wanted in plan.issue.items() if not self._is_prepared(name, plan.authority)]
+        current = plan.authority
+        if current is None and not foresee:  # in check mode, the task that makes the root has only been predicted
+            which = "" if self._settings.generation is None else f" of generation {self._settings.generation}"
+            raise PkiError(f"{self._place} has no current root{which}; make one with root_certificate first.")
+        lacking = [wanted for name, wanted in plan.issue.items() if not self._is_prepared(name, current)]
         to_make = [wanted for wanted in lacking if not wanted.request.sources]
-        private = [wanted for wanted in lacking if wanted.request.csr is None]
-        if private:
-            pkcs12.require_old_form()
+        if lacking:
             check_passphrase(self._means.passphrase)
-        issuer = self._issuer(plan.authority) if to_make else None
-        maker = Maker(plan.authority, self._settings, self._now, issuer, self._means.new_key)
+        if any(wanted.request.csr is None for wanted in lacking):
+            pkcs12.require_old_form()
+        issuer = self._issuer(current) if current and to_make else None
+        maker = Maker(current, self._settings, self._now, issuer, self._means.new_key)
+        refused = {c.sha1 for c in self._known.certificates if c.state == "revoked"} | set(self._settings.refused)
         for wanted in lacking:
             if wanted.request.sources:
                 name = wanted.request.name
                 try:
-                    self._prepared[name], self._doubts[name] = maker.adopt(wanted, plan.refused)
+                    self._prepared[name], self._doubts[name] = maker.adopt(wanted, refused)
                 except UserVpnError as error:
                     self._failures[name] = str(error)
         if not foresee:
             made = maker.make_all(to_make, self._means.progress)
             self._prepared |= {issuance.certificate.name: issuance for issuance in made}
 
-    def _is_prepared(self, name: str, current: Authority) -> bool:
+    def _is_prepared(self, name: str, current: Authority | None) -> bool:
         issuance = self._prepared.get(name)
-        return issuance is not None and issuance.certificate.root_sha1 == current.root.sha1
+        return bool(current and issuance and issuance.certificate.root_sha1 == current.root.sha1)
 
     def _issuer(self, current: Authority) -> making.Issuer:
         if self._now >= current.not_after:
@@ -234,28 +177,22 @@ class _Call:
     # -- writing
 
     def foreseen(self) -> Plan:
-        plan = self._with_results(self._plan())
-        marks = {revocation.certificate.sha1: revocation.mark for revocation in plan.revoke}
-        after = [
-            replace(c, state="revoked", mark=marks[c.sha1]) if c.sha1 in marks else c for c in self._known.certificates
-        ]
-        self._known = replace(self._known, certificates=after)
-        return plan
+        return self._with_results(self._plan())
 
     def carry_out(self) -> Plan:
         while True:
             with writing(self._place, self._now, self._who) as store:
                 self._learn(store)
                 plan = self._plan()
-                if all(plan.authority and self._is_prepared(name, plan.authority) for name in plan.issue):
+                if all(self._is_prepared(name, plan.authority) for name in plan.issue):
                     self._write(store, plan)
                     self._learn(store)
                     return self._with_results(plan)
             self.prepare(plan)
 
     def _write(self, store: Store, plan: Plan) -> None:
-        for revocation in plan.revoke:
-            store.set_state(revocation.certificate, "revoked", revocation.reason, revocation.mark)
+        for ending in plan.end:
+            store.set_state(*ending)
         store.note_refusals(plan.note)
         note_seen(store, plan.seen)
         for name in plan.readmit:
@@ -290,37 +227,23 @@ class _Call:
                 store.unlock(self._means.passphrase)
                 identities = {name: store.identity(c.sha1) for name, (c, _pem) in lacking.items() if c.has_key}
         for name, (certificate, pem) in lacking.items():
-            entry = plan.entries[name]
-            plan.entries[name] = replace(entry, changed=True, reason=entry.reason or "exported")
+            plan.alter(name, changed=True, reason=plan.entries[name].reason or "exported")
             if not check:
                 export.write(certificate.name, pem, identities.get(name))
         for name in served:
             private, public = (str(path) for path in export.files(name))
             elsewhere = files[name][0].origin == "enrolled" if name in files else False
-            plan.entries[name] = replace(
-                plan.entries[name], pkcs12_path="" if elsewhere else private, certificate_path=public
-            )
+            plan.alter(name, pkcs12_path="" if elsewhere else private, certificate_path=public)
 
     # -- telling
 
-    def outcome(self, plan: Plan) -> Outcome:
+    def concluded(self, plan: Plan) -> Plan:
         if plan.note:
             plan.warnings.append(
                 f"Azure refuses {len(plan.note)} certificates that this store does not know; their thumbprints are "
                 f"noted: {', '.join(sorted(plan.note)[:3])}{', ...' if len(plan.note) > 3 else ''}."
             )
-        certificates = self._known.certificates
-        return Outcome(
-            plan.entries,
-            plan.before,
-            told_certificates(still_revoked(certificates, self._now)),
-            to_refuse(certificates, self._now),
-            told_certificates(c for c in replaced(certificates, self._macs, self._now) if c.name in plan.entries),
-            plan.warnings,
-            plan.deferred,
-            plan.unknown,
-            bool(plan.revoke),
-        )
+        return plan.conclude(self._known.certificates, self._macs, self._now)
 
 
 # -- revoked, removed
@@ -337,7 +260,7 @@ def end_clients(
     thumbprints: Iterable[str] = (),
     why: str = "",
     exported: Path | None = None,
-) -> Outcome:
+) -> Plan:
     """End clients: `revoked` (every certificate of theirs that is still valid), or just `removed` from the store.
 
     `thumbprints` are SHA-1 of single certificates to end; the others of their clients stay as they are. `why` is for
@@ -347,68 +270,65 @@ def end_clients(
     is left as it is. One that never was is an error if it is to be revoked, and nobody is: a misspelt name must not
     look like a success. If it is to be removed, that is a warning. With `check` nothing is written.
     """
-    names = frozenset(request.name for request in requests)
-    ending = _Ending(place, state, names, frozenset(thumbprint(text, "thumbprints") for text in thumbprints), now)
+    ends = _Ends(
+        place,
+        state,
+        frozenset(request.name for request in requests),
+        frozenset(thumbprint(text, "thumbprints") for text in thumbprints),
+        why or state,
+        now,
+    )
     with reading(place) as store:
-        outcome, ended = ending.foresee(store)
-    if ended and not check:
+        plan = ends.plan(store)
+    if plan.end and not check:
         with writing(place, now, who) as store:
-            outcome, ended = ending.foresee(store)
-            for certificate in ended:
-                store.set_state(certificate, state, why or state, ending.mark(certificate))
-    for name in remove_files(exported, outcome.entries, check=check) if exported else ():
-        entry = outcome.entries[name]
-        outcome.entries[name] = replace(entry, changed=True, reason=entry.reason or state)
-    return outcome
+            plan = ends.plan(store)
+            for ending in plan.end:
+                store.set_state(*ending)
+    for name in remove_files(exported, plan.entries, check=check) if exported else ():
+        plan.alter(name, changed=True, reason=plan.entries[name].reason or state)
+    return plan
 
 
 @dataclass(frozen=True)
-class _Ending:
+class _Ends:
     """What is to end: all certificates of `names`, and those of `thumbprints`."""
 
     place: Place
     state: str
     names: frozenset[str]
     thumbprints: frozenset[str]
+    why: str
     now: datetime
 
-    def mark(self, certificate: Certificate) -> str:
-        """As what Azure is to refuse it."""
-        if self.state != "revoked":
-            return ""
-        return SUPERSEDED if certificate.state == "superseded" and certificate.name not in self.names else REVOKED
-
-    def foresee(self, store: Store) -> tuple[Outcome, list[Certificate]]:
-        """What comes of it, and the certificates that end."""
+    def plan(self, store: Store) -> Plan:
         if not store.exists and self.state == "revoked":
             raise PkiError(f"Nobody was revoked: there is no store at {self.place}; name the one that issued them.")
         certificates = store.certificates()
         macs = on_macs(store.deliveries(), certificates)
         history = by_client(certificates)
         owners = {c.sha1: c.name for c in certificates if c.kind == "client"}
-        warnings = self._check_names(history, owners, macs)
-        entries, before = {}, {}
-        ended: list[Certificate] = []
+        plan = Plan(warnings=self._check_names(history, owners, macs))
         for name in sorted(self.names | {owners[sha1] for sha1 in self.thumbprints}):
             mine = history.get(name, [])
-            to_end = self._of(mine)
-            before[name] = entry_of(current_of(mine))
-            entries[name] = self._entry(mine, to_end)
-            ended += to_end
-        sha1s = {certificate.sha1 for certificate in ended}
-        after = [
-            replace(c, state=self.state, mark=self.mark(c), has_key=False) if c.sha1 in sha1s else c
-            for c in certificates
-        ]
-        outcome = Outcome(
-            entries,
-            before,
-            told_certificates(still_revoked(after, self.now)),
-            to_refuse(after, self.now),
-            told_certificates(c for c in replaced(after, macs, self.now) if c.name in entries),
-            warnings,
-        )
-        return outcome, ended
+            ended = [c for c in mine if self._ends(c)]
+            last = next((c for c in reversed(mine) if c in ended or c.state == self.state), None)
+            plan.before[name] = entry_of(current_of(mine))
+            plan.entries[name] = replace(entry_of(last), changed=bool(ended), reason=self.state if ended else "")
+            plan.end += [Ending(c, self.state, self.why, self._mark(c)) for c in ended]
+        return plan.conclude(certificates, macs, self.now)
+
+    def _ends(self, certificate: Certificate) -> bool:
+        """What has expired needs no revoking; but of the current identity the key is to go all the same."""
+        named = certificate.name in self.names or certificate.sha1 in self.thumbprints
+        lasts = certificate.not_after > self.now or certificate.state == "issued"
+        return named and lasts and certificate.state in ENDS[self.state]
+
+    def _mark(self, certificate: Certificate) -> str:
+        """As what Azure is to refuse it."""
+        if self.state != "revoked":
+            return ""
+        return SUPERSEDED if certificate.state == "superseded" and certificate.name not in self.names else REVOKED
 
     def _check_names(
         self, history: Mapping[str, Sequence[Certificate]], owners: Mapping[str, str], macs: Sequence[OnMac]
@@ -426,19 +346,3 @@ class _Ending:
         if misspelt and self.state == "revoked":
             raise PkiError(f"Nobody was revoked: the store {self.place} knows {misspelt}.")
         return [f"The store {self.place} knows {misspelt}: there was nothing to remove."] if misspelt else []
-
-    def _of(self, history: Sequence[Certificate]) -> list[Certificate]:
-        """What has expired needs no revoking; but of the current identity the key is to go all the same."""
-        return [
-            c
-            for c in history
-            if (c.name in self.names or c.sha1 in self.thumbprints)
-            and c.state in ENDS[self.state]
-            and (c.not_after > self.now or c.state == "issued")
-        ]
-
-    def _entry(self, history: Sequence[Certificate], to_end: Sequence[Certificate]) -> Entry:
-        last = next((c for c in reversed(history) if c in to_end or c.state == self.state), None)
-        if last is None:
-            return Entry()
-        return replace(entry_of(last), changed=bool(to_end), reason=self.state if to_end else "")

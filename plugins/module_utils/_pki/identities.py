@@ -25,7 +25,7 @@ from .._x509 import bounds, certificates, checks, csr, keys, making, pkcs12
 from ._base import PkiError, sha256_hex
 from .plan import Settings, Wanted, end_of_new, options_of
 from .requests import ClientRequest
-from .roots import Authority, recorded
+from .roots import Authority
 from .store import Certificate, Identity, Issuance
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def examined(request: ClientRequest, key_size: int) -> ClientRequest:
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes identities under one authority. `issuer` is needed for those that it signs."""
+    """Makes identities under one authority, which check mode may only have predicted. `issuer` signs for it."""
 
-    authority: Authority
+    authority: Authority | None
     settings: Settings
     now: datetime
     issuer: making.Issuer | None = None
@@ -69,14 +69,15 @@ class Maker:
                 f"{certificate.label} is not that of {common_name!r}: supply the one of this client, or set its "
                 "common_name."
             )
-        checks.check_issued(certificate, self.authority.certificates)
+        if self.authority:
+            checks.check_issued(certificate, self.authority.certificates)
         if certificate.sha1 in refused:
             raise PkiError(f"The supplied certificate of {request.name} has been revoked; supply a new one.")
         return self._issuance(wanted, certificate, key), doubts
 
     def make(self, wanted: Wanted) -> Issuance:
         """A certificate that is signed here, for a key of ours or for the one that a CSR has."""
-        if self.issuer is None:
+        if not (self.issuer and self.authority):
             raise AssertionError("nothing is signed without the root's key")
         request = wanted.request
         size = self.settings.key_size
@@ -102,21 +103,22 @@ class Maker:
 
     def _issuance(self, wanted: Wanted, certificate: certificates.Certificate, key: Key | None) -> Issuance:
         request = wanted.request
-        record = recorded(
-            certificate,
-            kind="client",
-            name=request.name,
-            root_sha1=self.authority.root.sha1,
-            reason=wanted.reason,
-            origin=request.origin,
-            options=options_of(request, self.settings),
-        )
         identity = None
         if key:
             password = pkcs12.new_password()
             identity = Identity(pkcs12.pack(certificate, key, password), password)
-        chain = "".join(ca.pem for ca in self.authority.certificates[:-1])
-        return Issuance(record, certificate.pem.encode(), chain.encode(), identity)
+        return Issuance.of(
+            certificate,
+            self.authority.certificates[:-1] if self.authority else (),
+            identity,
+            kind="client",
+            name=request.name,
+            generation=0,
+            root_sha1=self.authority.root.sha1 if self.authority else "",
+            reason=wanted.reason,
+            origin=request.origin,
+            options=options_of(request, self.settings),
+        )
 
 
 def _counted(futures: Collection[Future[Issuance]]) -> Iterator[int]:

@@ -10,13 +10,15 @@ once to know what to prepare, and again when it is carried out.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from .._x509.text import utc_text
 from ._base import PkiError
-from .refusals import REVOKED, SUPERSEDED, judge, unseen
+from .deliveries import OnMac, replaced
+from .refusals import REVOKED, SUPERSEDED, judge, still_revoked, to_refuse, unseen
 from .requests import ClientRequest, unusable
 from .roots import MOST_DAYS, Authority
 from .store import Certificate, Event, Refusal, by_client, current_of
@@ -105,39 +107,94 @@ class Wanted:
     reason: str
 
 
-@dataclass(frozen=True)
-class Revocation:
-    """A certificate that Azure refuses, and that the store is to call revoked."""
+class Ending(NamedTuple):
+    """A certificate that ends: its state from now on, why, and as what Azure is to refuse it."""
 
     certificate: Certificate
+    state: str
     reason: str
-    mark: str
+    mark: str = ""
 
 
 @dataclass
 class Plan:
-    """What is to be done. `entries` holds what is known of the result beforehand."""
+    """What is to be done, and then what came of it.
 
-    authority: Authority | None
+    entries    by name, as they are to be; what is not known yet is empty
+    before     by name, as they were
+    issue      what is wanted, by name
+    readmit    revoked clients that are let in again
+    unknown    Azure's names for what it refuses, by thumbprint, of which the store has no certificate
+    note       those of them that are not noted yet
+    seen       revoked certificates that Azure was not yet seen to refuse
+    deferred   renewals that a later run will do, the most urgent first
+    revoked    certificates of all clients that Azure has to refuse until they end: also of those that nobody names
+    to_refuse  the same, by thumbprint and under the name that they are to have in Azure
+    revocable  older ones whose successor has been verified on the Mac: they may be revoked
+    """
+
+    authority: Authority | None = None
     entries: dict[str, Entry] = field(default_factory=dict)
     before: dict[str, Entry] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     issue: dict[str, Wanted] = field(default_factory=dict)
-    revoke: list[Revocation] = field(default_factory=list)
+    end: list[Ending] = field(default_factory=list)
     readmit: list[str] = field(default_factory=list)
-    unknown: Mapping[str, str] = field(default_factory=dict)  # Azure's names by thumbprints that no certificate has
-    note: dict[str, str] = field(default_factory=dict)  # those of them that are not noted yet
-    seen: list[str] = field(default_factory=list)  # revoked certificates that Azure was not yet seen to refuse
-    refused: set[str] = field(default_factory=set)  # certificates that may not be supplied again
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    note: dict[str, str] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
     deferred: list[dict[str, str]] = field(default_factory=list)
+    revoked: list[dict[str, str]] = field(default_factory=list)
+    to_refuse: list[dict[str, str]] = field(default_factory=list)
+    revocable: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def work(self) -> bool:
-        return bool(self.issue or self.revoke or self.note or self.seen)
+        return bool(self.issue or self.end or self.note or self.seen)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.end) or any(entry.changed for entry in self.entries.values())
+
+    @property
+    def failures(self) -> list[str]:
+        return sorted(name for name, entry in self.entries.items() if entry.failed)
+
+    def alter(self, name: str, **values: Any) -> None:
+        self.entries[name] = replace(self.entries[name], **values)
 
     def fail(self, name: str, reason: str) -> None:
         self.entries[name] = replace(self.before[name], failed=True, msg=reason)
         self.issue.pop(name, None)
+
+    def conclude(self, certificates: Iterable[Certificate], macs: Iterable[OnMac], now: datetime) -> Plan:
+        """Tell what follows, once these certificates have ended."""
+        ended = {ending.certificate.sha1: ending for ending in self.end}
+        after = [
+            replace(c, state=ended[c.sha1].state, mark=ended[c.sha1].mark) if c.sha1 in ended else c
+            for c in certificates
+        ]
+        self.revoked, self.to_refuse = told_certificates(still_revoked(after, now)), to_refuse(after, now)
+        self.revocable = told_certificates(c for c in replaced(after, macs, now) if c.name in self.entries)
+        return self
+
+    def diff(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Before and after of the clients that have changed. There has never been a secret in an entry."""
+        changed = {name: entry for name, entry in sorted(self.entries.items()) if entry.changed}
+        before = {n: {"serial": e.serial, "not_after": e.not_after} for n in changed if (e := self.before[n]).serial}
+        after = {
+            name: {"serial": entry.serial or "(new)", "not_after": entry.not_after, "reason": entry.reason}
+            for name, entry in changed.items()
+        }
+        return before, after
+
+
+def told_certificates(certificates: Iterable[Certificate]) -> list[dict[str, str]]:
+    """Client certificates as results list them."""
+    return [
+        {"name": c.name, "sha1": c.sha1, "serial": c.serial, "not_after": utc_text(c.not_after)}
+        for c in sorted(certificates, key=lambda c: (c.name, c.sha1))
+    ]
 
 
 def make_plan(
@@ -170,7 +227,6 @@ class _Planner:
         plan = Plan(self._authority(), unknown=self._verdict.unknown)
         noted = {refusal.thumbprint for refusal in self._known.refusals}
         plan.note = {sha1: name for sha1, name in plan.unknown.items() if sha1 not in noted}
-        plan.refused = {c.sha1 for c in self._known.certificates if c.state == "revoked"} | set(self._settings.refused)
         self._take_over_refusals(plan, {request.name for request in requests})
         plan.seen = unseen(self._known.certificates, self._known.events, self._settings.refused)
         hopeless = unusable(requests, self._history) | dict(self._failures)
@@ -204,7 +260,7 @@ class _Planner:
         for certificate in self._known.certificates:
             entry, mark = self._verdict.revoked.get(certificate.sha1, ("", ""))
             if mark and (certificate.state != "issued" or certificate.name in asked):
-                plan.revoke.append(Revocation(certificate, _refused_as(entry), mark))
+                plan.end.append(Ending(certificate, "revoked", _refused_as(entry), mark))
 
     # -- one client
 
@@ -299,7 +355,7 @@ class _Planner:
         name, current = request.name, current_of(history)
         spent = [c for c in history if c.origin == "enrolled" and (c is not current or reason)]
         keys = tuple(dict.fromkeys(c.public_key_sha256 for c in spent))
-        plan.entries[name] = replace(plan.entries[name], key_wanted=bool(reason), spent_keys=keys, reason=reason)
+        plan.alter(name, key_wanted=bool(reason), spent_keys=keys, reason=reason)
         if not request.csr:
             return False
         if current and request.key == current.public_key_sha256 and (not reason or name in self._settings.defer):
@@ -330,7 +386,7 @@ class _Planner:
 
     def _give_up_refused(self, plan: Plan, current: Certificate, reason: str) -> None:
         entry = _refused_as(self._verdict.superseded[current.sha1])
-        plan.revoke.append(Revocation(current, entry, SUPERSEDED))
+        plan.end.append(Ending(current, "revoked", entry, SUPERSEDED))
         if reason == "refused_by_azure":
             plan.warnings.append(
                 f"{entry}, which for this store is the current certificate of {current.name}: the store is older than "

@@ -17,9 +17,9 @@ from typing import Any
 from .._text import csv_text
 from .._x509.text import bare, utc_text
 from ._base import PkiError
-from .clients import told_certificates
 from .database import Place
 from .deliveries import OnMac, macs_by_client, on_macs, relied_on, replaced, serial_numbers
+from .plan import told_certificates
 from .refusals import still_revoked, to_refuse
 from .roots import current_root, describe_roots
 from .store import REFUSED, Certificate, Event, Store, by_client, current_of, reading

@@ -264,12 +264,7 @@ def _read_source(source: Source) -> tuple[certificates.Certificate, list[certifi
 
 
 def _source_options(chain: Sequence[certificates.Certificate]) -> str:
-    text = _chain_text(chain)
-    return json.dumps({"chain": sha256_hex(text) if text else ""})
-
-
-def _chain_text(chain: Sequence[certificates.Certificate]) -> bytes:
-    return "".join(certificate.pem for certificate in chain).encode()
+    return json.dumps({"chain": sha256_hex("".join(ca.pem for ca in chain).encode()) if chain else ""})
 
 
 def _ready(
@@ -279,47 +274,17 @@ def _ready(
     key: keys.Key | None,
     options: str,
 ) -> Issuance:
-    record = recorded(
+    return Issuance.of(
         root,
+        chain,
+        keys.to_der(key) if key else None,
         kind="root",
         name=root.common_name,
         generation=request.generation,
         root_sha1=root.sha1,
+        reason="",
         origin="supplied" if request.source else "made",
         options=options,
-    )
-    return Issuance(record, root.pem.encode(), _chain_text(chain), keys.to_der(key) if key else None)
-
-
-def recorded(
-    certificate: certificates.Certificate,
-    *,
-    kind: str,
-    name: str,
-    root_sha1: str,
-    origin: str,
-    options: str,
-    generation: int = 0,
-    reason: str = "",
-) -> Certificate:
-    """A certificate as the store has it, with what the certificate itself tells."""
-    return Certificate(
-        sha1=certificate.sha1,
-        sha256=certificate.sha256,
-        kind=kind,
-        name=name,
-        generation=generation,
-        serial=certificate.serial,
-        subject=certificate.subject,
-        common_name=certificate.common_name,
-        root_sha1=root_sha1,
-        not_before=certificate.not_before,
-        not_after=certificate.not_after,
-        state="issued",
-        reason=reason,
-        origin=origin,
-        options=options,
-        public_key_sha256=certificate.public_key_sha256,
     )
 
 

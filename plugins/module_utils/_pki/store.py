@@ -30,6 +30,7 @@ from .database import NotOursError, Place, Transaction, nowhere
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from .._x509.certificates import Certificate as X509
     from .sealing import Vault
 
 R = TypeVar("R", bound="DataclassInstance")
@@ -48,6 +49,8 @@ ROWS = 500  # at a time: SQLite takes 32,766 values, PostgreSQL 65,535
 #   retired     a root generation whose key has been destroyed
 # Only an issued one has a private part.
 STATES = ("issued", "superseded", "removed", "revoked", "retired")
+# What a certificate tells of itself.
+TOLD = ("sha1", "sha256", "serial", "subject", "common_name", "not_before", "not_after", "public_key_sha256")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,15 @@ class Issuance:
     pem: bytes
     chain: bytes = b""
     private: bytes | Identity | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(
+        cls, certificate: X509, chain: Iterable[X509], private: bytes | Identity | None = None, **entered: Any
+    ) -> Issuance:
+        """Of a certificate: what it tells itself, and what is entered with it."""
+        told = {name: getattr(certificate, name) for name in TOLD}
+        record = Certificate(state="issued", **told, **entered)
+        return cls(record, certificate.pem.encode(), "".join(ca.pem for ca in chain).encode(), private)
 
 
 @dataclass(frozen=True, slots=True)

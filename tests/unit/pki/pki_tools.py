@@ -18,14 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import (
     Means,
-    Outcome,
     end_clients,
     ensure_clients,
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.current import Current, identity_of
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import place_of
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import note_delivery
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Settings
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Plan, Settings
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.refusals import parse_refused
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import parse_clients, with_csrs
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import (
@@ -86,17 +85,17 @@ class Pki:
         csrs: Mapping[str, str] | None = None,
         means: Mapping[str, Any] | None = None,
         **settings: Any,
-    ) -> Outcome:
+    ) -> Plan:
         refused = parse_refused({"thumbprint": sha1, "name": name} for sha1, name in self.azure.items())
         wanted = Settings(refused=refused, **settings)
         how = Means(**({"passphrase": PASSPHRASE, "new_key": any_key} | dict(means or {})))
         requests = with_csrs(parse_clients(clients), csrs or {})
         return ensure_clients(self.place, requests, wanted, how, now=self.now, check=check)
 
-    def end(self, *clients: Any, state: str = "revoked", check: bool = False, **more: Any) -> Outcome:
+    def end(self, *clients: Any, state: str = "revoked", check: bool = False, **more: Any) -> Plan:
         return end_clients(self.place, parse_clients(clients), state, now=self.now, check=check, **more)
 
-    def tell_azure(self, outcome: Outcome) -> None:
+    def tell_azure(self, outcome: Plan) -> None:
         """Azure refuses what it is to refuse by this outcome."""
         self.azure |= {entry["thumbprint"]: entry["name"] for entry in outcome.to_refuse}
 

@@ -556,7 +556,7 @@ def test_the_old_certificate_may_be_revoked_once_the_new_one_is_on_the_mac(roote
     assert [entry["sha1"] for entry in rooted.issue("mac-01").revocable] == [first]
     assert rooted.issue("mac-02").revocable == []
 
-    foreseen = rooted.end(thumbprints=[first.lower()], check=True)
+    foreseen = rooted.end(thumbprints=[first.lower()], why="superseded", check=True)
     done = rooted.end(thumbprints=[":".join(first[i : i + 2] for i in range(0, 40, 2))], why="superseded")
     assert done == foreseen
     assert (done.changed, done.entries["mac-01"].sha1) == (True, first)

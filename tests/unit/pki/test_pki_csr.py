@@ -22,8 +22,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import Outcome
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Entry
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Entry, Plan
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import csr
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.keys import fingerprint
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
@@ -44,7 +43,7 @@ def request(key: Any = None, *, digest: Any = None, name: str = "somebody", exte
     return builder.sign(key, signing).public_bytes(Encoding.PEM).decode()
 
 
-def wish(pki: Pki, csrs: dict[str, str], *clients: Any, check: bool = False, **more: Any) -> Outcome:
+def wish(pki: Pki, csrs: dict[str, str], *clients: Any, check: bool = False, **more: Any) -> Plan:
     return pki.issue(*(clients or csrs), csrs=csrs, check=check, **more)
 
 

@@ -154,7 +154,7 @@ class Fleet(RuleBasedStateMachine):
         self.told -= set(plan.readmit)
         if not batch:
             again = make_plan(self.book.known(self.now), requests, replace(wanted, readmit=frozenset()), self.now)
-            assert (again.issue, again.revoke, again.note) == ({}, [], {})
+            assert (again.issue, again.end, again.note) == ({}, [], {})
             assert again.deferred == []
 
     def check(self, plan: Plan, names: set[str], readmit: set[str], wanted: Settings) -> None:
@@ -175,7 +175,7 @@ class Fleet(RuleBasedStateMachine):
         assert set(plan.issue) <= names
 
     def carry_out(self, plan: Plan, wanted: Settings) -> None:
-        for revocation in plan.revoke:
+        for revocation in plan.end:
             self.book.set_state(revocation.certificate, "revoked", self.now, revocation.mark)
         self.book.refusals += [Refusal(sha1, name, utc_text(self.now)) for sha1, name in plan.note.items()]
         for name in plan.readmit:
