@@ -9,13 +9,13 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from ..module_utils._errors import UserVpnError
+from ..module_utils._errors import UserVpnError, quoted
 from ..module_utils._pki.clients import Means, end_clients, ensure_clients
 from ..module_utils._pki.database import place_of
 from ..module_utils._pki.identities import Export
 from ..module_utils._pki.plan import Plan, Settings
 from ..module_utils._pki.refusals import parse_refused
-from ..module_utils._pki.requests import parse_clients, shown, with_csrs
+from ..module_utils._pki.requests import parse_clients, with_csrs
 from ..plugin_utils._action import UserVpnAction
 
 
@@ -81,7 +81,7 @@ class ActionModule(UserVpnAction):
         for warning in outcome.warnings:
             self.warn(warning)
         for name in outcome.failures:
-            self.warn(f"No identity for the client {shown(name)}: {outcome.entries[name].msg}")
+            self.warn(f"No identity for the client {quoted(name)}: {outcome.entries[name].msg}")
         told: dict[str, Any] = {
             "changed": outcome.changed,
             "clients": {name: asdict(entry) for name, entry in outcome.entries.items()},

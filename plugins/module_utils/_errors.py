@@ -22,5 +22,14 @@ class UserVpnError(Exception):
 
 def shown(text: str, limit: int = 100) -> str:
     """Text of others as it may stand in a message: printable, on one line, and not endless."""
-    text = text if len(text) <= limit else f"{text[: limit - 3]}..."
+    text = shortened(text, limit)
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def quoted(text: str) -> str:
+    """The same in quotes; what a terminal would not print is escaped."""
+    return repr(shortened(text, 100))
+
+
+def shortened(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

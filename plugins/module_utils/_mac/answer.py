@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .._errors import UserVpnError
+from .._errors import UserVpnError, shortened
 from .._text import cleaned
 from .releases import Release, release
 
@@ -220,7 +220,7 @@ def read_answer(stdout: str, mark: str) -> MacState:
 
 
 def _shown(text: str) -> str:
-    return str(cleaned(text if len(text) <= TEXT_LIMIT else f"{text[: TEXT_LIMIT - 3]}...", keep=""))
+    return str(cleaned(shortened(text, TEXT_LIMIT), keep=""))
 
 
 def _profiles(lines: Iterable[str]) -> Iterable[InstalledProfile]:

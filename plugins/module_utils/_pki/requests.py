@@ -13,11 +13,12 @@ import difflib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .._errors import quoted
 from .._x509.text import bare
 from ._base import PkiError
 
@@ -103,84 +104,61 @@ def with_csrs(requests: Iterable[ClientRequest], csrs: Mapping[str, Any]) -> lis
     requests = list(requests)
     unknown = sorted(set(map(str, csrs)) - {request.name for request in requests})
     if unknown:
-        raise PkiError(f"csrs names the client {shown(unknown[0])}, which is not in clients; add it there.")
+        raise PkiError(f"csrs names the client {quoted(unknown[0])}, which is not in clients; add it there.")
     return [replace(r, csr=str(csrs[r.name] or "")) if r.name in csrs else r for r in requests]
 
 
-def unusable(requests: Iterable[ClientRequest], known: Iterable[str]) -> dict[str, str]:
+def unusable(requests: Collection[ClientRequest], known: Iterable[str]) -> dict[str, str]:
     """Why requests cannot be served, by name: one sentence that says what to set. `known` are names already in use."""
-    requests = list(requests)
     times = Counter(request.name.lower() for request in requests)
     spelt = {name.lower(): name for name in known}
-    found = {}
+    found: dict[str, str] = {}
     for request in requests:
-        name = request.name
-        reason = (
-            _bad_name(name)
-            or _twice(name, times[name.lower()])
-            or _other_case(name, spelt.get(name.lower(), name))
-            or _bad_sans(request)
-            or _bad_sources(request)
-        )
-        if reason:
-            found[name] = reason
+        lower = request.name.lower()
+        for reason in _reasons(request, times[lower], spelt.get(lower, request.name)):
+            found.setdefault(request.name, reason)
     return found
 
 
-def _bad_name(name: str) -> str:
-    if len(name) <= LONGEST_NAME and DNS_NAME.fullmatch(name):
-        return ""
-    return (
-        f"The client name {shown(name)} cannot be used: it must have 1 to {LONGEST_NAME} letters, digits, dots and "
-        "dashes, and begin and end with a letter or digit; "
-        f"give this client another name, for example {suggestion(name)}."
-    )
-
-
-def _twice(name: str, times: int) -> str:
-    if times == 1:
-        return ""
-    return (
-        f"The client name {shown(name)} occurs {times} times in clients (capitals do not count); "
-        "every Mac needs an identity of its own, so give each client another name."
-    )
-
-
-def _other_case(name: str, known: str) -> str:
-    if name == known:
-        return ""
-    return (
-        f"The client name {shown(name)} differs from the existing client {known} by capitals only; "
-        f"name this client {known}, or give it another name."
-    )
-
-
-def _bad_sans(request: ClientRequest) -> str:
+def _reasons(request: ClientRequest, times: int, known: str) -> Iterator[str]:
+    """`times` is how often the name occurs, `known` how it is spelt by now; capitals do not count."""
+    name, told = request.name, quoted(request.name)
+    if len(name) > LONGEST_NAME or not DNS_NAME.fullmatch(name):
+        yield (
+            f"The client name {told} cannot be used: it must have 1 to {LONGEST_NAME} letters, digits, dots and "
+            "dashes, and begin and end with a letter or digit; "
+            f"give this client another name, for example {suggestion(name)}."
+        )
+    if times > 1:
+        yield (
+            f"The client name {told} occurs {times} times in clients (capitals do not count); "
+            "every Mac needs an identity of its own, so give each client another name."
+        )
+    if name != known:
+        yield (
+            f"The client name {told} differs from the existing client {known} by capitals only; "
+            f"name this client {known}, or give it another name."
+        )
     for san in request.sans:
         if len(san) > LONGEST_DNS_NAME or not DNS_NAME.fullmatch(san):
-            return f"The client {request.name} has {shown(san)} in sans, which is no DNS name; correct or remove it."
-    return ""
+            yield f"The client {name} has {quoted(san)} in sans, which is no DNS name; correct or remove it."
+    yield from _wrong_sources(request)
 
 
-def _bad_sources(request: ClientRequest) -> str:
-    given = bool(request.pkcs12_source), bool(request.certificate_source), bool(request.key_source)
-    if given not in {(False, False, False), (True, False, False), (False, True, True)}:
-        return f"The client {request.name} needs either pkcs12_source, or certificate_source with key_source."
-    if request.sources and request.csr is not None:
-        return f"The client {request.name} has both a source and a CSR; its key is in one place, so leave one out."
-    if request.common_name and not request.sources:
-        return (
-            f"The client {request.name} has common_name, which is for supplied certificates; one that is made here has "
+def _wrong_sources(request: ClientRequest) -> Iterator[str]:
+    name, supplied = request.name, bool(request.sources)
+    pair = bool(request.certificate_source), bool(request.key_source)
+    if pair[0] != pair[1] or (request.pkcs12_source and any(pair)):
+        yield f"The client {name} needs either pkcs12_source, or certificate_source with key_source."
+    if supplied and request.csr is not None:
+        yield f"The client {name} has both a source and a CSR; its key is in one place, so leave one out."
+    if supplied and request.sans:
+        yield f"The client {name} has sans, which cannot be added to a supplied certificate; remove sans."
+    if request.common_name and not supplied:
+        yield (
+            f"The client {name} has common_name, which is for supplied certificates; one that is made here has "
             "the client's name. Remove common_name."
         )
-    if request.sources and request.sans:
-        return f"The client {request.name} has sans, which cannot be added to a supplied certificate; remove sans."
-    return ""
-
-
-def shown(text: str) -> str:
-    """Foreign text for a message: in quotes, what a terminal would not print escaped, not endless."""
-    return repr(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 3]}...")
 
 
 def unknown_clients(names: Iterable[str], hosts: Mapping[str, str]) -> str:
@@ -189,7 +167,7 @@ def unknown_clients(names: Iterable[str], hosts: Mapping[str, str]) -> str:
     `hosts` are the known clients, each with the Mac on which its profile was seen last, or an empty text.
     """
     unknown = sorted(set(names) - set(hosts))
-    told = [f"no client {shown(name)} ({_nearest(name, hosts)})" for name in unknown[:MOST_TOLD]]
+    told = [f"no client {quoted(name)} ({_nearest(name, hosts)})" for name in unknown[:MOST_TOLD]]
     more = [f"none of {len(unknown) - MOST_TOLD} others"] if len(unknown) > MOST_TOLD else []
     return ", ".join(told + more)
 

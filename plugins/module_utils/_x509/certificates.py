@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from .._errors import shown
 from . import forms, keys
 from .errors import X509Error, require_cryptography
 
@@ -68,8 +69,7 @@ class Certificate:
     @property
     def label(self) -> str:
         """For messages: printable, on one line, not endless, whatever somebody put into the name."""
-        name = "".join(each if each.isprintable() else "?" for each in self.subject[: _LONGEST_LABEL + 1])
-        name = name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 3]}..."
+        name = shown(self.subject, _LONGEST_LABEL)
         return f"{name or 'without a name'} (SHA-1 {self.sha1})"
 
     @cached_property

@@ -15,7 +15,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 
-from .._errors import UserVpnError
+from .._errors import UserVpnError, quoted
 
 _INVISIBLE = ("Cf", "Pd", "Zl", "Zp", "Zs")  # marks of direction and byte order, dashes, blanks of every width
 
@@ -38,13 +38,15 @@ def thumbprint(text: str, where: str) -> str:
     """A SHA-1 thumbprint as 40 upper-case hex digits; UserVpnError for anything else. `where` names the option."""
     if is_thumbprint(text):
         return bare(text)
-    quoted = repr(text if len(text) <= 100 else f"{text[:97]}...")
+    told = f"{quoted(text)} in {where}"
     if re.fullmatch("[0-9A-F]{64}", bare(text)):
         raise UserVpnError(
-            f"{quoted} in {where} is a SHA-256 fingerprint; Azure names a certificate by its SHA-1 thumbprint, which "
+            f"{told} is a SHA-256 fingerprint; Azure names a certificate by its SHA-1 thumbprint, which "
             "has 40 hex digits: give that."
         )
-    raise UserVpnError(f"{quoted} in {where} is no SHA-1 thumbprint, which has 40 hex digits: give the one of Azure.")
+    raise UserVpnError(
+        f"{quoted(text)} in {where} is no SHA-1 thumbprint, which has 40 hex digits: give the one of Azure."
+    )
 
 
 def utc_text(moment: datetime) -> str:
