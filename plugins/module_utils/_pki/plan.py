@@ -208,40 +208,40 @@ def make_plan(
 
     A client that cannot be served fails alone, in its entry. PkiError is for what concerns all of them.
     """
-    return _Planner(known, settings, now, failures or {}).plan(requests)
+    planner = _Planner(known, settings, now)
+    planner.plan_all(requests, unusable(requests, planner.history) | dict(failures or {}))
+    return planner.plan
 
 
 class _Planner:
-    def __init__(self, known: Known, settings: Settings, now: datetime, failures: Mapping[str, str]) -> None:
-        self._known, self._settings, self._now, self._failures = known, settings, now, failures
-        self._history = by_client(known.certificates)
+    def __init__(self, known: Known, settings: Settings, now: datetime) -> None:
+        self._known, self._settings, self._now = known, settings, now
+        self.history = by_client(known.certificates)
         self._retired = {c.sha1 for c in known.certificates if c.kind == "root" and c.state == "retired"}
-        self._keys: dict[str, str] | None = None
+        self._keys = {c.public_key_sha256: c.name for c in known.certificates if c.kind == "client"}
         # Of events, the last one counts, and which of two came later: two may bear the same time.
         self._revoked = {e.sha1: (number, e) for number, e in enumerate(known.events) if e.what == "revoked"}
         self._readmitted = {e.client: (number, e) for number, e in enumerate(known.events) if e.what == "readmitted"}
         readmitted = {client: event.time for client, (_number, event) in self._readmitted.items()}
         self._verdict = judge(settings.refused, known.certificates, known.refusals, readmitted)
+        self.plan = Plan(self._authority(), unknown=self._verdict.unknown)
 
-    def plan(self, requests: Sequence[ClientRequest]) -> Plan:
-        plan = Plan(self._authority(), unknown=self._verdict.unknown)
-        noted = {refusal.thumbprint for refusal in self._known.refusals}
+    def plan_all(self, requests: Sequence[ClientRequest], hopeless: Mapping[str, str]) -> None:
+        plan, known = self.plan, self._known
+        noted = {refusal.thumbprint for refusal in known.refusals}
         plan.note = {sha1: name for sha1, name in plan.unknown.items() if sha1 not in noted}
-        self._take_over_refusals(plan, {request.name for request in requests})
-        plan.seen = unseen(self._known.certificates, self._known.events, self._settings.refused)
-        hopeless = unusable(requests, self._history) | dict(self._failures)
+        plan.seen = unseen(known.certificates, known.events, self._settings.refused)
+        self._take_over_refusals({request.name for request in requests})
         for request in requests:
             name = request.name
-            plan.before[name] = plan.entries[name] = entry_of(current_of(self._history.get(name, ())))
-            if name in hopeless:
-                plan.fail(name, hopeless[name])
-                continue
+            plan.before[name] = plan.entries[name] = entry_of(current_of(self.history.get(name, ())))
             try:
-                self._decide(plan, request)
+                if name in hopeless:
+                    raise PkiError(hopeless[name])
+                self._decide(request)
             except PkiError as error:
                 plan.fail(name, str(error))
-        self._defer(plan)
-        return plan
+        self._defer()
 
     def _authority(self) -> Authority | None:
         """The current root, if it is the one that has to sign."""
@@ -255,45 +255,45 @@ class _Planner:
             )
         return None  # the one that is wanted does not exist yet: it will issue everything anew
 
-    def _take_over_refusals(self, plan: Plan, asked: set[str]) -> None:
+    def _take_over_refusals(self, asked: set[str]) -> None:
         """What Azure refuses is revoked here, too. The current certificate of a client waits until it is asked for."""
         for certificate in self._known.certificates:
             entry, mark = self._verdict.revoked.get(certificate.sha1, ("", ""))
             if mark and (certificate.state != "issued" or certificate.name in asked):
-                plan.end.append(Ending(certificate, "revoked", _refused_as(entry), mark))
+                self.plan.end.append(Ending(certificate, "revoked", _refused_as(entry), mark))
 
     # -- one client
 
-    def _decide(self, plan: Plan, request: ClientRequest) -> None:
+    def _decide(self, request: ClientRequest) -> None:
         """Enter one client into the plan; PkiError when it cannot be served."""
-        name = request.name
-        history = self._history.get(name, ())
+        name, warnings = request.name, self.plan.warnings
+        history = self.history.get(name, ())
         current = current_of(history)
         revoked = self._why_revoked(name, history)
         if revoked and name not in self._settings.readmit:
             raise PkiError(f"{revoked} It gets no new identity, unless readmit names {name}.")
-        reason = "readmitted" if revoked else self._reason(plan, request, current)
+        made_of = (request.origin, options_of(request, self._settings))
+        reason = "readmitted" if revoked else self._reason(request, current, made_of)
         two_macs = self._two_macs(request)
         if two_macs and reason:
             raise PkiError(two_macs)
-        if two_macs:
-            plan.warnings.append(two_macs)
-        if request.csr is not None and not self._certifiable(plan, request, history, reason):
+        warnings += [two_macs] if two_macs else []
+        if request.csr is not None and not self._certifiable(request, history, reason):
             return
         reason = reason or ("new_key" if request.csr else "")
-        if not reason:
-            if current and request.sources and self._ends_soon(current):
-                plan.warnings.append(
-                    f"The supplied certificate of {name} ends at {utc_text(current.not_after)}; supply its successor."
+        if reason:
+            self._issue(request, reason)
+            self.plan.readmit += [name] if revoked else []
+            self._give_up_refused(current, reason)
+            if reason == "options_changed" and any((c.origin, c.options) == made_of for c in history):
+                warnings.append(
+                    f"{name} is issued anew with options that it had before ({', '.join(options_in(made_of[1]))}). If "
+                    "two inventories ask for it with different ones, they take turns for ever: give it the same ones."
                 )
-            return
-        if revoked:
-            plan.readmit.append(name)
-        if current and current.sha1 in self._verdict.superseded:
-            self._give_up_refused(plan, current, reason)
-        if current and reason == "options_changed":
-            self._say_turns(plan, request, history)
-        self._issue(plan, request, reason)
+        elif current and request.sources and self._ends_soon(current):
+            warnings.append(
+                f"The supplied certificate of {name} ends at {utc_text(current.not_after)}; supply its successor."
+            )
 
     def _why_revoked(self, name: str, history: Sequence[Certificate]) -> str:
         """How a client was revoked, with date and reason; empty when it was not, or was let in again since."""
@@ -310,26 +310,21 @@ class _Planner:
             return f"{name} counts as revoked: {_refused_as(entry)}, of which this store knows nothing."
         return ""
 
-    def _reason(self, plan: Plan, request: ClientRequest, current: Certificate | None) -> str:
+    def _reason(self, request: ClientRequest, current: Certificate | None, made_of: tuple[str, str]) -> str:
         """Why the client needs a new identity; empty when it does not."""
         if current is None:
             return "missing"
+        authority = self.plan.authority
+        # None outlives its root, and a supplied one has its own end: a new one might last no longer.
+        renewable = authority and current.not_after < authority.not_after and not request.sources
         reasons = {
             "refused_by_azure": current.sha1 in self._verdict.superseded,
             "not_yet_valid": not current.begun(self._now),
-            "root_rotated": plan.authority is None or current.root_sha1 != plan.authority.root.sha1,
-            "options_changed": (current.origin, current.options) != self._made_of(request),
-            "expiring": self._now >= current.not_after or self._renewable(plan, request, current),
+            "root_rotated": authority is None or current.root_sha1 != authority.root.sha1,
+            "options_changed": (current.origin, current.options) != made_of,
+            "expiring": self._now >= current.not_after or (renewable and self._ends_soon(current)),
         }
         return next((reason for reason, holds in reasons.items() if holds), "")
-
-    def _renewable(self, plan: Plan, request: ClientRequest, current: Certificate) -> bool:
-        """Whether it ends soon, and a new one would last longer: none outlives its root, a supplied one has its end."""
-        lasts = plan.authority and current.not_after < plan.authority.not_after
-        return bool(lasts) and not request.sources and self._ends_soon(current)
-
-    def _made_of(self, request: ClientRequest) -> tuple[str, str]:
-        return request.origin, options_of(request, self._settings)
 
     def _two_macs(self, request: ClientRequest) -> str:
         """What is wrong with a client that is, or is about to be, on several Macs; empty when it is on one."""
@@ -347,7 +342,7 @@ class _Planner:
             "Mac a client name of its own, or drop one that is scrapped, with the state forgotten of the module ledger."
         )
 
-    def _certifiable(self, plan: Plan, request: ClientRequest, history: Sequence[Certificate], reason: str) -> bool:
+    def _certifiable(self, request: ClientRequest, history: Sequence[Certificate], reason: str) -> bool:
         """Whether a key that was made elsewhere gets a certificate now; PkiError when it may not have one.
 
         A new certificate needs a CSR with a new key. Without one, it is said whether one is wanted.
@@ -355,13 +350,11 @@ class _Planner:
         name, current = request.name, current_of(history)
         spent = [c for c in history if c.origin == "enrolled" and (c is not current or reason)]
         keys = tuple(dict.fromkeys(c.public_key_sha256 for c in spent))
-        plan.alter(name, key_wanted=bool(reason), spent_keys=keys, reason=reason)
+        self.plan.alter(name, key_wanted=bool(reason), spent_keys=keys, reason=reason)
         if not request.csr:
             return False
         if current and request.key == current.public_key_sha256 and (not reason or name in self._settings.defer):
             return False
-        if self._keys is None:
-            self._keys = {c.public_key_sha256: c.name for c in self._known.certificates if c.kind == "client"}
         if self._keys.get(request.key, name) != name:
             raise PkiError(f"The CSR of {name} is for the key of {self._keys[request.key]}; make a key for each Mac.")
         if request.key in keys:
@@ -369,55 +362,40 @@ class _Planner:
         self._keys[request.key] = name  # so that no other client of this call comes with it
         return True
 
-    def _issue(self, plan: Plan, request: ClientRequest, reason: str) -> None:
-        authority = plan.authority
+    def _issue(self, request: ClientRequest, reason: str) -> None:
+        authority = self.plan.authority
         if authority and not authority.root.has_key and not request.sources:
             raise PkiError(
                 f"The store holds its root without the key, so nothing can be issued for {request.name}; "
                 "give this client pkcs12_source, or certificate_source and key_source."
             )
-        plan.issue[request.name] = Wanted(request, reason)
-        plan.entries[request.name] = Entry(
+        self.plan.issue[request.name] = Wanted(request, reason)
+        self.plan.entries[request.name] = Entry(
             changed=True,
             reason=reason,
             not_after=utc_text(end_of_new(self._settings, authority, self._now)) if authority else "",
             root_sha1=authority.root.sha1 if authority else "",
         )
 
-    def _give_up_refused(self, plan: Plan, current: Certificate, reason: str) -> None:
+    def _give_up_refused(self, current: Certificate | None, reason: str) -> None:
+        if current is None or current.sha1 not in self._verdict.superseded:
+            return
         entry = _refused_as(self._verdict.superseded[current.sha1])
-        plan.end.append(Ending(current, "revoked", entry, SUPERSEDED))
+        self.plan.end.append(Ending(current, "revoked", entry, SUPERSEDED))
         if reason == "refused_by_azure":
-            plan.warnings.append(
+            self.plan.warnings.append(
                 f"{entry}, which for this store is the current certificate of {current.name}: the store is older than "
                 f"Azure's list, as after the restore of a backup. {current.name} gets a new one."
             )
 
-    def _say_turns(self, plan: Plan, request: ClientRequest, history: Sequence[Certificate]) -> None:
-        wanted = self._made_of(request)
-        if any((c.origin, c.options) == wanted for c in history):
-            plan.warnings.append(
-                f"{request.name} is issued anew with options that it had before ({', '.join(options_in(wanted[1]))}). "
-                "If two inventories ask for it with different ones, they take turns for ever: give it the same ones."
-            )
-
     # -- all of them
 
-    def _defer(self, plan: Plan) -> None:
-        """Leave all but the most urgent renewals to later runs: each is work for the person at the Mac.
-
-        A client without an identity that works is never put off. Nor is one whose new key has been made: its Mac could
-        not complete the old profile any more.
-        """
-        batch, named = self._settings.renew_batch, self._settings.defer
+    def _defer(self) -> None:
+        """Leave all but the most urgent renewals to later runs: each is work for the person at the Mac."""
+        plan, batch, named = self.plan, self._settings.renew_batch, self._settings.defer
         if not (batch or named):
             return
-        working = []
-        for name, entry in plan.entries.items():
-            wanted = plan.issue.get(name)
-            current = current_of(self._history.get(name, ()))
-            if current and (entry.key_wanted or wanted) and self._works(current, entry, wanted):
-                working.append(current)
+        working = [current for name in plan.entries if (current := self._working(name))]
         working.sort(key=lambda certificate: (certificate.not_after, certificate.name))
         due = [certificate for certificate in working if certificate.name not in named]
         first = due[:batch] if batch else due
@@ -429,13 +407,20 @@ class _Planner:
             plan.entries[name] = replace(plan.before[name], spent_keys=spent)
             plan.issue.pop(name, None)
 
-    def _works(self, current: Certificate, entry: Entry, wanted: Wanted | None) -> bool:
-        """Whether the Mac can go on with what it has; its new key, once made, has taken the place of the old one."""
-        if wanted and wanted.request.csr:
-            return False
+    def _working(self, name: str) -> Certificate | None:
+        """What a client that is due can go on with; None for one that is never put off.
+
+        That is who has no identity that works, and whose new key has been made: it has taken the place of the old one,
+        so its Mac could not complete the old profile any more.
+        """
+        entry, wanted = self.plan.entries[name], self.plan.issue.get(name)
+        current = current_of(self.history.get(name, ()))
+        if current is None or not (entry.key_wanted or wanted) or (wanted and wanted.request.csr):
+            return None
         useless = entry.reason in ("refused_by_azure", "not_yet_valid", "readmitted")
         elsewhere = bool(entry.key_wanted) == (current.origin == "enrolled")
-        return elsewhere and not useless and current.not_after > self._now and current.root_sha1 not in self._retired
+        valid = current.not_after > self._now and current.root_sha1 not in self._retired
+        return current if elsewhere and valid and not useless else None
 
     def _ends_soon(self, certificate: Certificate) -> bool:
         return self._now >= certificate.not_after - self._settings.renew_before

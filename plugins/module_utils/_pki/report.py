@@ -9,7 +9,7 @@ The texts of an export depend on the store alone, not on the day: an unchanged s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -90,24 +90,9 @@ def require_store(store: Store, place: Place) -> None:
 def _stable(certificate: Certificate, last: Events) -> dict[str, Any]:
     """What does not depend on the day."""
     event = last.get((certificate.sha1, certificate.state))
-    return {
-        "kind": certificate.kind,
-        "name": certificate.name,
-        "generation": certificate.generation,
-        "state": certificate.state,
-        "since": event.time if event else "",
-        "why": event.reason if event else "",
-        "who": event.who if event else "",
-        "reason": certificate.reason,
-        "origin": certificate.origin,
-        "sha1": certificate.sha1,
-        "sha256": certificate.sha256,
-        "serial": certificate.serial,
-        "subject": certificate.subject,
-        "root_sha1": certificate.root_sha1,
-        "not_before": utc_text(certificate.not_before),
-        "not_after": utc_text(certificate.not_after),
-    }
+    told = {column: getattr(certificate, column, "") for column in CSV_COLUMNS}
+    told |= {"not_before": utc_text(certificate.not_before), "not_after": utc_text(certificate.not_after)}
+    return told | ({"since": event.time, "why": event.reason, "who": event.who} if event else {})
 
 
 def _days(end: datetime, now: datetime) -> int:
@@ -129,9 +114,8 @@ class _Standing:
         now: datetime,
         renew_before: timedelta,
     ) -> None:
-        self.history = by_client(certificates)
+        self.history, self.root = by_client(certificates), current_root(certificates, now)
         self.roots = {c.sha1: c for c in certificates if c.kind == "root"}
-        self.root = current_root(certificates, now)
         self.macs, self.serials = macs_by_client(macs), serial_numbers(macs)
         self.events, self.now, self.renew_before = last, now, renew_before
 
@@ -171,46 +155,41 @@ class _Standing:
     def _status(
         self, name: str, current: Certificate | None, mac: OnMac | None, held: Certificate | None
     ) -> tuple[str, str]:
+        serials = self.serials.get(name, {})
         if current is None:
             return self._ended(self.history[name], held)
-        return self._shared(name) or self._out_of_time(current) or self._on_mac(current, mac, held)
-
-    def _shared(self, name: str) -> tuple[str, str] | None:
-        serials = self.serials.get(name, {})
-        macs = " and ".join(f"{host} ({serial})" for serial, host in serials.items())
-        next_step = (
-            f"{macs} have its identity, which is for one Mac: give one of them a client of its own, or, if it is no "
-            "more, let the module ledger forget it."
-        )
-        return ("two_macs", next_step) if len(serials) > 1 else None
-
-    def _out_of_time(self, current: Certificate) -> tuple[str, str] | None:
+        if len(serials) > 1:
+            macs = " and ".join(f"{host} ({serial})" for serial, host in serials.items())
+            return "two_macs", (
+                f"{macs} have its identity, which is for one Mac: give one of them a client of its own, or, if it is "
+                "no more, let the module ledger forget it."
+            )
         if not current.begun(self.now):
             return "not_yet_valid", f"Renew it: its certificate begins at {utc_text(current.not_before)} only."
         if current.not_after <= self.now:
             return "expired", f"Renew it: its certificate ended at {utc_text(current.not_after)}."
-        return None
+        return self._on_mac(current, mac, held)
 
     def _on_mac(self, current: Certificate, mac: OnMac | None, held: Certificate | None) -> tuple[str, str]:
         if mac is None or (mac.verified is None and not mac.last.shown_uuid):
-            status, next_step = self._to_renew(current)  # certificates in a keychain are never delivered, yet used
-            return ("never_delivered", NEVER_DELIVERED) if status == "current" else (status, next_step)
+            # Certificates in a keychain are never delivered, yet used.
+            return self._to_renew(current) or ("never_delivered", NEVER_DELIVERED)
         if held is not current or mac.last.status != "installed":
             return self._behind(mac, held)
-        return self._to_renew(current)
+        return self._to_renew(current) or ("current", "")
 
     def _withdrawn(self, certificate: Certificate) -> bool:
         root = self.roots.get(certificate.root_sha1)
         return root is not None and root.state == "retired"
 
-    def _to_renew(self, current: Certificate) -> tuple[str, str]:
+    def _to_renew(self, current: Certificate) -> tuple[str, str] | None:
         if self._withdrawn(current):
             return "old_root", "Renew it: its root has been withdrawn, so it cannot connect."
         if self.root and current.root_sha1 != self.root.sha1:
             return "old_root", f"Renew it: its root is no longer the current one, {self.root.name}."
         if self.now >= current.not_after - self.renew_before:
             return "expiring", f"Renew it before {utc_text(current.not_after)}."
-        return "current", ""
+        return None
 
     def _ended(self, history: Sequence[Certificate], held: Certificate | None) -> tuple[str, str]:
         revoked = [c for c in history if c.state == "revoked"]
@@ -228,23 +207,23 @@ class _Standing:
     def _behind(self, mac: OnMac, held: Certificate | None) -> tuple[str, str]:
         if mac.last.status == "removed":
             return "removed_from_mac", "Run the playbook site to bring the profile back, or end the client."
-        return "removed_from_mac" if mac.bare else "behind", self._catch_up(mac, held)
-
-    def _catch_up(self, mac: OnMac, held: Certificate | None) -> str:
+        status = "removed_from_mac" if mac.bare else "behind"
         wait = {
             "pending_approval": "Have the waiting profile approved on the Mac, and run the playbook site again",
             "no_console_user": "Run the playbook site again when somebody is at the screen of the Mac",
             "mdm_required": "Let the MDM deliver the exported profile, and run the playbook site again",
         }.get(mac.last.status, "Run the playbook site when the Mac can be reached")
         if held is None or not mac.last.shown_uuid:
-            return f"{wait}."
+            return status, f"{wait}."
         if held.state == "revoked":
-            return f"{wait}; the certificate on it has been revoked."
-        if self._withdrawn(held):
-            return f"{wait}; the root of the certificate on it has been withdrawn, so it cannot connect."
-        if held.not_after <= self.now:
-            return f"{wait}; the certificate on it ended at {utc_text(held.not_after)}, so it cannot connect."
-        return f"{wait}; until {utc_text(held.not_after)} it connects with the certificate that is on it."
+            rest = "the certificate on it has been revoked"
+        elif self._withdrawn(held):
+            rest = "the root of the certificate on it has been withdrawn, so it cannot connect"
+        elif held.not_after <= self.now:
+            rest = f"the certificate on it ended at {utc_text(held.not_after)}, so it cannot connect"
+        else:
+            rest = f"until {utc_text(held.not_after)} it connects with the certificate that is on it"
+        return status, f"{wait}; {rest}."
 
 
 # -- export
@@ -258,13 +237,12 @@ def export_text(place: Place, suffix: str) -> bytes:
         require_store(store, place)
         events = store.events()
         last = {(event.sha1, event.what): event for event in events}
-        certificates = store.certificates()
-        told = [_stable(certificate, last) for certificate in certificates]
+        told = [_stable(certificate, last) for certificate in store.certificates()]
         if suffix == ".csv":
-            return _csv(told)
+            return csv_text([CSV_COLUMNS, *(list(entry.values()) for entry in told)]).encode()
         for entry in told:
             entry["pem"], entry["chain"] = (text.decode("ascii") for text in store.texts(entry["sha1"]))
-        document: Mapping[str, Any] = {
+        document = {
             "certificates": told,
             "events": [asdict(event) for event in events],
             "deliveries": [asdict(delivery) for delivery in store.deliveries()],
@@ -272,7 +250,3 @@ def export_text(place: Place, suffix: str) -> bytes:
             "refusals": [asdict(refusal) for refusal in store.refusals()],
         }
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
-
-
-def _csv(told: Iterable[Mapping[str, Any]]) -> bytes:
-    return csv_text([CSV_COLUMNS, *([entry[column] for column in CSV_COLUMNS] for entry in told)]).encode()
