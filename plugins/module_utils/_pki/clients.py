@@ -31,7 +31,7 @@ from .refusals import REVOKED, SUPERSEDED, check_clock, note_seen
 from .requests import ClientRequest, unknown_clients
 from .roots import Authority, authority
 from .sealing import check_passphrase
-from .store import REFUSED, Certificate, Identity, Issuance, Store, by_client, current_of, reading, writing
+from .store import REFUSED, Certificate, Issuance, Store, by_client, current_of, reading, writing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -217,25 +217,23 @@ class _Call:
 
     def export(self, plan: Plan, export: Export, *, check: bool) -> None:
         """Write the files of the clients that are served, where they are not there."""
-        served = {name for name, entry in plan.entries.items() if not entry.failed and (entry.sha1 or entry.changed)}
-        current = [c for c in self._known.certificates if c.kind == "client" and c.state == "issued"]
+        served = [name for name, entry in plan.entries.items() if not entry.failed and (entry.sha1 or entry.changed)]
+        current = {c.name: c for c in self._known.certificates if c.kind == "client" and c.state == "issued"}
         with reading(self._place) as store:
-            files = {c.name: (c, store.texts(c.sha1)[0]) for c in current if c.name in served}
-            lacking = {name: one for name, one in files.items() if export.lacks(*one)}
-            identities: dict[str, Identity] = {}
-            if not check and any(certificate.has_key for certificate, _pem in lacking.values()):
+            pems = {name: store.texts(current[name].sha1)[0] for name in served if name in current}
+            lacking = [name for name, pem in pems.items() if export.lacks(current[name], pem)]
+            private = [name for name in lacking if current[name].has_key and not check]
+            if private:
                 store.unlock(self._means.passphrase)
-                identities = {name: store.identity(c.sha1) for name, (c, _pem) in lacking.items() if c.has_key}
-        for name, (certificate, pem) in lacking.items():
+            identities = {name: store.identity(current[name].sha1) for name in private}
+        for name in lacking:
             plan.alter(name, changed=True, reason=plan.entries[name].reason or "exported")
             if not check:
-                export.write(certificate.name, pem, identities.get(name))
+                export.write(name, pems[name], identities.get(name))
         for name in served:
-            private, public = (str(path) for path in export.files(name))
-            elsewhere = files[name][0].origin == "enrolled" if name in files else False
-            plan.alter(name, pkcs12_path="" if elsewhere else private, certificate_path=public)
-
-    # -- telling
+            private_file, public_file = map(str, export.files(name))
+            enrolled = name in current and current[name].origin == "enrolled"
+            plan.alter(name, pkcs12_path="" if enrolled else private_file, certificate_path=public_file)
 
     def concluded(self, plan: Plan) -> Plan:
         if plan.note:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]  # made so far, of how many
 
 SAY_EVERY = 2.0  # seconds
-LOOK_EVERY = 0.5
 
 
 def examined(request: ClientRequest, key_size: int) -> ClientRequest:
@@ -89,17 +88,15 @@ class Maker:
 
     def make_all(self, wanted: Collection[Wanted], progress: Progress | None) -> list[Issuance]:
         """On all cores: making RSA keys is nearly all of the work."""
+        made: list[Issuance] = []
         said = time.monotonic()
         with ThreadPoolExecutor(_cores()) as pool:
-            try:
-                made = {pool.submit(self.make, one) for one in wanted}
-                for done in _counted(made):
-                    if progress and time.monotonic() - said >= SAY_EVERY:
-                        progress(done, len(made))
-                        said = time.monotonic()
-                return [future.result() for future in made]
-            finally:
-                pool.shutdown(cancel_futures=True)
+            for issuance in pool.map(self.make, wanted):
+                made.append(issuance)
+                if progress and time.monotonic() - said >= SAY_EVERY:
+                    progress(len(made), len(wanted))
+                    said = time.monotonic()
+        return made
 
     def _issuance(self, wanted: Wanted, certificate: certificates.Certificate, key: Key | None) -> Issuance:
         request = wanted.request
@@ -119,16 +116,6 @@ class Maker:
             origin=request.origin,
             options=options_of(request, self.settings),
         )
-
-
-def _counted(futures: Collection[Future[Issuance]]) -> Iterator[int]:
-    """How many are ready, again and again until all are. Raises what the first that fails has raised."""
-    waiting = set(futures)
-    while waiting:
-        ready, waiting = wait(waiting, timeout=LOOK_EVERY, return_when="FIRST_EXCEPTION")
-        for future in ready:
-            future.result()
-        yield len(futures) - len(waiting)
 
 
 def _cores() -> int:

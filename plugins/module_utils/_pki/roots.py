@@ -67,7 +67,10 @@ class RootRequest:
 
 @dataclass(frozen=True)
 class RootResult:
-    """`current` and each of `roots` are what root_certificate returns; values not known yet are empty."""
+    """`roots` and `current`, the one that was asked for, are what root_certificate returns; what is not known is empty.
+
+    before  what `current` takes the place of; empty when there is no such root
+    """
 
     changed: bool
     current: dict[str, Any]
@@ -141,8 +144,7 @@ def ensure_root(
     if issuance is None or issuance.private:
         check_passphrase(request.passphrase)
     if check:
-        after = [*_dethroned(before, request.generation), _predicted(request, issuance)]
-        return _result(before, after, request, now, changed=True, warnings=warnings)
+        return _result(before, _foreseen(before, request, issuance), request, now, changed=True, warnings=warnings)
     issuance = issuance or _make(request, now, make_key)
     with writing(place, now, who) as store:
         known = store.certificates()
@@ -150,8 +152,7 @@ def ensure_root(
         if reason:
             if issuance.private:
                 store.unlock(request.passphrase)
-            early = generations(known).get(request.generation)
-            if early:
+            if early := generations(known).get(request.generation):
                 store.set_state(early, "retired", reason)
             store.issue([replace(issuance, certificate=replace(issuance.certificate, reason=reason))])
         after = describe_roots(store, store.certificates(), now)
@@ -364,22 +365,22 @@ def _told(root: Certificate, state: str, pem: bytes) -> dict[str, Any]:
     }
 
 
-def _predicted(request: RootRequest, issuance: Issuance | None) -> dict[str, Any]:
-    if issuance:
-        return _told(issuance.certificate, "current", issuance.pem)
-    unknown = dict.fromkeys(("sha1", "sha256", "not_after", "public_cert_data"), "")
-    return {"generation": request.generation, "state": "current", "common_name": request.common_name} | unknown
-
-
-def _dethroned(told: list[dict[str, Any]], generation: int) -> list[dict[str, Any]]:
-    """What becomes of the roots that are there when one of this generation is made."""
-    after = {"current": "previous", "not_yet_valid": "retired"}
-    return [
-        root | {"state": after.get(root["state"], root["state"])}
-        if root["state"] == "current" or root["generation"] == generation
-        else root
-        for root in told
+def _foreseen(
+    before: Sequence[Mapping[str, Any]], request: RootRequest, issuance: Issuance | None
+) -> list[dict[str, Any]]:
+    """All roots, once the one that is asked for is there."""
+    turns = {"current": "previous", "not_yet_valid": "retired"}
+    after = [
+        {**root, "state": turns.get(root["state"], root["state"])}
+        if root["state"] == "current" or root["generation"] == request.generation
+        else dict(root)
+        for root in before
     ]
+    if issuance:
+        return [*after, _told(issuance.certificate, "current", issuance.pem)]
+    unknown = dict.fromkeys(("sha1", "sha256", "not_after", "public_cert_data"), "")
+    known = {"generation": request.generation, "state": "current", "common_name": request.common_name}
+    return [*after, known | unknown]
 
 
 def _told_of(told: list[dict[str, Any]], generation: int) -> dict[str, Any]:
@@ -402,5 +403,5 @@ def _result(
             f"The client root {current['common_name']} ends at {current['not_after']}, and no client certificate "
             f"outlives it; set generation to {request.generation + 1} to make its successor."
         )
-    earlier = [root for root in before if root["state"] == "current"]
-    return RootResult(changed, current, after, earlier[0] if earlier else {}, told)
+    earlier = next((root for root in before if root["state"] == "current"), {})
+    return RootResult(changed, current, after, earlier, told)

@@ -284,7 +284,6 @@ def test_revoking_needs_no_cryptography(rooted: Pki, monkeypatch: pytest.MonkeyP
 
 def test_many_at_once_use_all_cores_and_tell(rooted: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identities, "SAY_EVERY", 0.0)
-    monkeypatch.setattr(identities, "LOOK_EVERY", 0.001)
     monkeypatch.setattr(identities, "_cores", lambda: 3)
     together = threading.Barrier(3, timeout=10)
 
