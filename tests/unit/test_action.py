@@ -86,6 +86,11 @@ def test_null_means_not_given() -> None:
     assert "one of the following is required: pkcs12_path, certificate_path, client found in identity" in result["msg"]
     assert "wait" not in run_action("mac_profile", {"wait": None, "state": "absent", "identifier": ""})["msg"]
     assert "nonsense" in run_action("mac_profile", {"nonsense": None})["msg"]
+    wish = {"resource_group": "a", "vpn_server_configuration": "b"}
+    result = run_action("server_configuration_certificates", wish | {"roots": [{"name": "c", "sha1": None}]})
+    assert "one of the following is required: path, public_cert_data, sha1 found in roots" in result["msg"]
+    result = run_action("server_configuration_certificates", wish | {"revoked": [{"thumbprint": None}]})
+    assert "missing required arguments: thumbprint found in revoked" in result["msg"]
 
 
 def test_a_value_where_names_with_values_belong() -> None:

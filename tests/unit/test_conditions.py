@@ -151,3 +151,24 @@ def test_what_decides_about_a_task_takes_any(task: Task, end: str) -> None:
             for condition in listed(task.keys.get("ansible.builtin.assert", {}).get("that")):
                 if "query(" not in condition:  # asks for hosts, not for a result, and only a play can load it
                     holds(condition, variables)
+
+
+def task_in(where: str) -> Task:
+    (found,) = (task for task in TASKS if task.where == where)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("check", "state", "stops"), [(False, "failed", True), (True, "failed", False), (False, "ok", False)]
+)
+def test_in_check_mode_the_store_may_still_be_to_come(check: bool, state: str, stops: bool) -> None:
+    task = task_in("roles/certificates/tasks/retire.yml: Find certificates whose successor is on its Mac")
+    variables = around(task, None, ansible_check_mode=check) | {task.keys["register"]: ENDS[state]}
+    assert holds(task.keys["failed_when"], variables) == stops
+
+
+@pytest.mark.parametrize(("macs", "good"), [(["mac-01"], True), (["mac-01", "mac-02"], False), ([], False)])
+def test_evidence_is_that_of_one_mac(macs: list[str], good: bool) -> None:
+    task = task_in("playbooks/evidence.yml: Ask one Mac only")
+    that = task.keys["ansible.builtin.assert"]["that"]
+    assert holds(that, around(task, None, ansible_play_hosts_all=macs)) == good

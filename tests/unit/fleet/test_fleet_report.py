@@ -60,6 +60,16 @@ def test_the_same_for_programs() -> None:
 
 
 @pytest.mark.parametrize("form", ["txt", "csv", "json"])
+def test_the_same_content_is_the_same_text(form: str) -> None:
+    """In whatever order it was told: a report that has not changed is not written anew."""
+
+    def turned(value: Any) -> Any:
+        return {key: turned(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
+
+    assert report(turned(told()), form) == report(told(), form)
+
+
+@pytest.mark.parametrize("form", ["txt", "csv", "json"])
 @pytest.mark.parametrize("key", ["serial_number", "host", "macos_version", "profile_uuid", "seen", "next_step"])
 def test_what_a_mac_said_is_only_told(form: str, key: str) -> None:
     plain = report(told(**{key: "x"}), form)
