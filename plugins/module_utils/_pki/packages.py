@@ -10,6 +10,7 @@ for weeks. So what an earlier package has named has to be remembered.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -26,24 +27,13 @@ def last_package(place: Place, name: str) -> Settings | None:
         package, roots = store.package(name), store.gateway_roots(name)
     if package is None:
         return None
-    told = [
-        {
-            "subject": root.subject,
-            "sha1": root.sha1,
-            "sha256": root.sha256,
-            "not_after": utc_text(root.not_after),
-            "pem": root.pem.decode("ascii", "replace"),
-        }
-        for root in roots
-    ]
+    told = [asdict(root) | {"not_after": utc_text(root.not_after)} for root in roots]
     return dict(package.settings) | {"digest": package.digest, "gateway_roots": told}
 
 
 def remember_package(place: Place, name: str, settings: Mapping[str, Any], now: datetime, who: str) -> None:
     others = {key: value for key, value in settings.items() if key not in ("digest", "gateway_roots")}
-    roots = [
-        GatewayRoot(root["sha1"], root["sha256"], root["subject"], utc_moment(root["not_after"]), root["pem"].encode())
-        for root in settings["gateway_roots"]
-    ]
+    found = settings["gateway_roots"]
+    roots = [GatewayRoot(**root | {"not_after": utc_moment(root["not_after"])}) for root in found]
     with writing(place, now, who) as store:
         store.set_package(Package(name, "", settings["digest"], others), roots)

@@ -196,7 +196,7 @@ class GatewayRoot:
     sha256: str
     subject: str
     not_after: datetime
-    pem: bytes = field(repr=False)
+    pem: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

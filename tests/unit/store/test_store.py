@@ -190,7 +190,7 @@ def test_what_macs_were_seen_with_and_what_they_are_to_have(filled: Place) -> No
 
 
 def test_what_a_package_brought(filled: Place) -> None:
-    old, new = (GatewayRoot(d * 40, d * 64, f"CN={d}", NOW + DAY, b"PEM of " + d.encode()) for d in "12")
+    old, new = (GatewayRoot(d * 40, d * 64, f"CN={d}", NOW + DAY, f"PEM of {d}") for d in "12")
     with writing(filled, NOW) as store:
         store.set_package(Package("wan/vpn", "", "digest 1", {"vpn_server": "a"}), [old])
         store.set_package(Package("gateway", "", "digest 2", {}), [])
