@@ -83,7 +83,7 @@ def ensure_clients(
         check_clock(means.clock_skew)
         call.prepare(plan, foresee=check)
     if check:
-        plan = call.foreseen()
+        plan = call.results(call.plan())
     elif plan.work:
         plan = call.carry_out()
     if means.export:
@@ -114,7 +114,7 @@ class _Call:
     def look(self) -> Plan:
         with reading(self._place) as store:
             self._learn(store)
-        return self._plan()
+        return self.plan()
 
     def _learn(self, store: Store) -> None:
         certificates = store.certificates()
@@ -127,7 +127,7 @@ class _Call:
             serial_numbers(self._macs),
         )
 
-    def _plan(self) -> Plan:
+    def plan(self) -> Plan:
         return make_plan(self._known, self._requests, self._settings, self._now, self._failures)
 
     # -- preparing
@@ -176,18 +176,15 @@ class _Call:
 
     # -- writing
 
-    def foreseen(self) -> Plan:
-        return self._with_results(self._plan())
-
     def carry_out(self) -> Plan:
         while True:
             with writing(self._place, self._now, self._who) as store:
                 self._learn(store)
-                plan = self._plan()
+                plan = self.plan()
                 if all(self._is_prepared(name, plan.authority) for name in plan.issue):
                     self._write(store, plan)
                     self._learn(store)
-                    return self._with_results(plan)
+                    return self.results(plan)
             self.prepare(plan)
 
     def _write(self, store: Store, plan: Plan) -> None:
@@ -206,8 +203,8 @@ class _Call:
             store.unlock(self._means.passphrase)
         store.issue(issuances)
 
-    def _with_results(self, plan: Plan) -> Plan:
-        """The plan, with what is known of the certificates that it wanted."""
+    def results(self, plan: Plan) -> Plan:
+        """The plan, with what is known of the certificates that it wants."""
         for name, wanted in plan.issue.items():
             if name in self._prepared:
                 entry = entry_of(self._prepared[name].certificate)

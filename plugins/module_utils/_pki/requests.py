@@ -26,10 +26,9 @@ LONGEST_NAME = 64  # of a common name (RFC 5280, ub-common-name)
 LONGEST_DNS_NAME = 253
 MOST_TOLD = 3
 DNS_NAME = re.compile(r"[A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*")
-KEYS = (
-    "name", "sans", "serial_number", "common_name",
-    "pkcs12_source", "certificate_source", "key_source", "source_password",
-)  # fmt: skip
+SOURCES = ("pkcs12_source", "certificate_source", "key_source")
+TEXTS = ("serial_number", "common_name", "source_password")
+KEYS = ("name", "sans", *TEXTS, *SOURCES)
 
 
 @dataclass(frozen=True)
@@ -79,24 +78,12 @@ def _parse(item: Mapping[str, Any], local_path: Callable[[str], Path]) -> Client
     if not isinstance(sans, list):
         raise PkiError("sans of a client in clients must be a list of DNS names.")
 
-    def path(key: str) -> Path | None:
-        return local_path(str(item[key])) if item.get(key) else None
-
-    def text(key: str) -> str | None:
+    for key in TEXTS:
         if not isinstance(item.get(key), str | None):
             raise PkiError(f"{key} of a client in clients must be a string: put it in quotes.")
-        return None if item.get(key) is None else str(item[key])
-
-    return ClientRequest(
-        name=str(item["name"]),
-        sans=tuple(str(san) for san in sans),
-        serial_number=text("serial_number") or "",
-        common_name=text("common_name") or "",
-        pkcs12_source=path("pkcs12_source"),
-        certificate_source=path("certificate_source"),
-        key_source=path("key_source"),
-        source_password=text("source_password"),
-    )
+    given: dict[str, Any] = {key: item[key] for key in TEXTS if item.get(key) is not None}
+    given |= {key: local_path(str(item[key])) for key in SOURCES if item.get(key)}
+    return ClientRequest(str(item["name"]), tuple(map(str, sans)), **given)
 
 
 def with_csrs(requests: Iterable[ClientRequest], csrs: Mapping[str, Any]) -> list[ClientRequest]:
