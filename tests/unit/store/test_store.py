@@ -344,6 +344,17 @@ def test_other_programs_know_whose_file_it_is(tmp_path: Path) -> None:
     assert rows(place, "PRAGMA journal_mode") == [("delete",)]
 
 
+def test_what_is_committed_survives_a_power_cut(tmp_path: Path, cluster: Cluster, schema: str) -> None:
+    """Also where the server, by its own settings, would not wait for the disk."""
+    with place_of(str(tmp_path / "pki.db")).writing() as transaction:
+        assert transaction.execute("PRAGMA synchronous") == [(3,)]
+    hasty = place_of(cluster.url(schema, options="-csynchronous_commit%3Doff"))
+    with hasty.writing() as transaction:
+        assert transaction.execute("SHOW synchronous_commit") == [("on",)]
+    with hasty.reading() as there:
+        assert there and there.execute("SHOW synchronous_commit") == [("off",)]
+
+
 # -- PostgreSQL's schemas
 
 

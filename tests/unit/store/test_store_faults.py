@@ -453,6 +453,7 @@ def test_a_password_in_the_url_is_refused_and_not_shown(url: str) -> None:
         ("mysql://db/vpn", "pki begins with mysql://"),
         ("sqlite:///pki.db", "pki begins with sqlite://"),
         ("postgresql://db:s3cret/vpn", "no URL that PostgreSQL understands"),
+        ("postgresql://first:5432,second:s3cret/vpn", "no URL that PostgreSQL understands"),
         ("postgresql://fleet:s3?cret@db/vpn", "pki holds a password"),
         ("postgresql://db/vpn?s3cret", "no URL that PostgreSQL understands"),
         ("postgresql://db/vpn?nonsense=s3cret", "no URL that PostgreSQL understands"),
