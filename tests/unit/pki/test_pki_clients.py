@@ -628,6 +628,21 @@ def test_a_serial_number_that_is_told_counts_at_once(rooted: Pki) -> None:
     assert rooted.issue({"name": "mac-01", "serial_number": "C02OLD"}).entries["mac-01"].changed
 
 
+def test_what_is_supplied_is_looked_at_before_there_is_a_root(pki: Pki, tmp_path: Path) -> None:
+    """In check mode the root has only been predicted."""
+    theirs = Pki(str(tmp_path / "theirs.db"))
+    theirs.root()
+    export = identities.Export(tmp_path, "by-hand-7")
+    supplied = theirs.issue("mac-01", means={"export": export}).entries["mac-01"]
+    source = {"pkcs12_source": supplied.pkcs12_path, "source_password": "by-hand-7"}
+    foreseen = pki.issue({"name": "mac-01", **source}, {"name": "mac-02", **source}, "mac-03", check=True)
+    assert foreseen.entries["mac-01"].sha1 == supplied.sha1
+    assert foreseen.failures == ["mac-02"]
+    assert "is not that of 'mac-02'" in foreseen.entries["mac-02"].msg
+    assert (foreseen.entries["mac-03"].changed, foreseen.entries["mac-03"].sha1) == (True, "")
+    assert not pki.exists
+
+
 # -- files for people
 
 
