@@ -44,11 +44,10 @@ _PKCS5 = bytes.fromhex("2a864886f70d0105")  # 1.2.840.113549.1.5.*; RFC 8018: PB
 _SCRYPT = bytes.fromhex("2b06010401da47040b")  # 1.3.6.1.4.1.11591.4.11; RFC 7914
 
 
-def check_size(content: bytes, limit: int, where: str) -> bytes:
-    """The content; X509Error when it is larger than `limit` bytes."""
+def check_size(content: bytes, limit: int, where: str) -> None:
+    """X509Error when this is larger than `limit` bytes."""
     if len(content) > limit:
         raise X509Error(f"{where} is larger than {limit} bytes, which no such file should be.")
-    return content
 
 
 def check_effort(content: bytes, where: str) -> None:

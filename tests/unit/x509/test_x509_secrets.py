@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import bounds, keys, pkcs12
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import bounds, der, keys, pkcs12
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.certificates import read_one
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.errors import X509Error
 from ansible_collections.vwan.user_vpn.tests.unit.x509.x509_tools import FOLDER, authority, certificate, key, openssl
@@ -159,6 +159,7 @@ def algorithm(name: str, *numbers: int) -> bytes:
         (algorithm("1.2.840.113549.1.5.12", 4_000_001), False),
         (algorithm("1.2.840.113549.1.5.12", 2048, 32), True),
         (algorithm("1.2.840.113549.1.5.12", 2048, 100_000_000), False),  # how long the derived key is to be
+        (algorithm("1.2.840.113549.1.5.12", 2048, 100_000_000, 1), False),
         (algorithm("1.2.840.113549.1.5.3", 5_000_000), False),  # PBES1
         (algorithm("1.2.840.113549.1.12.1.3", 5_000_000), False),
         (algorithm("1.3.6.1.4.1.11591.4.11", 16384, 8, 1), True),  # scrypt as openssl does it
@@ -177,6 +178,13 @@ def test_what_an_algorithm_demands(content: bytes, fits: bool) -> None:
         return
     with pytest.raises(X509Error, match="here wants its password hashed"):
         bounds.check_effort(content, "here")
+
+
+def test_only_what_is_constructed_may_hide_its_length() -> None:
+    """X.690, 8.1.3.2."""
+    assert der.elements(bytes.fromhex("308005000000")) != []
+    with pytest.raises(ValueError, match="no BER"):
+        der.elements(bytes.fromhex("108005000000"))
 
 
 def test_nested_without_end() -> None:
