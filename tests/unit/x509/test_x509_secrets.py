@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import bounds, der, keys, pkcs12
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import bounds, keys, pkcs12
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.certificates import read_one
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.der import elements
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.errors import X509Error
 from ansible_collections.vwan.user_vpn.tests.unit.x509.x509_tools import FOLDER, authority, certificate, key, openssl
 
@@ -182,9 +183,9 @@ def test_what_an_algorithm_demands(content: bytes, fits: bool) -> None:
 
 def test_only_what_is_constructed_may_hide_its_length() -> None:
     """X.690, 8.1.3.2."""
-    assert der.elements(bytes.fromhex("308005000000")) != []
+    assert elements(bytes.fromhex("308005000000")) != []
     with pytest.raises(ValueError, match="no BER"):
-        der.elements(bytes.fromhex("108005000000"))
+        elements(bytes.fromhex("108005000000"))
 
 
 def test_nested_without_end() -> None:
