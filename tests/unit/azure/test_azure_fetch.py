@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import io
 import socket
+from email.message import Message
+from urllib.error import HTTPError
 
 import pytest
 
@@ -46,3 +49,23 @@ def test_a_host_that_takes_no_connection_is_tried_again_and_given_time(monkeypat
             fetch.fetch(url, Wait(60, print, clock=lambda: 0.0, sleep=pauses.append))
     assert pauses == [fetch.PAUSE * attempt for attempt in range(1, fetch.TRIES)]
     assert SIGNATURE not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "again"),
+    [
+        (302, False), (400, False), (403, False), (407, False), (511, False),
+        (404, True), (408, True), (429, True), (500, True), (503, True),
+    ],
+)  # fmt: skip
+def test_which_answers_are_worth_another_try(status: int, again: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def answer(*_arguments: object) -> bytes:
+        asked.append(status)
+        raise HTTPError("https://blob.example", status, "", Message(), io.BytesIO(b"<Error><Code>Cause</Code></Error>"))
+
+    monkeypatch.setattr(fetch, "_get", answer)
+    with pytest.raises(AzureError, match="Cause"):
+        fetch.fetch("https://blob.example/p.zip", Wait(60, print, clock=lambda: 0.0, sleep=lambda _seconds: None))
+    assert len(asked) == (fetch.TRIES if again else 1)

@@ -146,7 +146,7 @@ PARAMETER = {"Domains": ["a"], "DomainAction": "NeverConnect"}
         (payload(ROOT, PayloadContent="der"), "PayloadContent[0].PayloadContent", "data"),
         (payload(ROOT, Password="x"), "PayloadContent[0].Password", "no key"),
         (payload(ROOT, PayloadType="com.apple.dock"), "PayloadContent[0].PayloadType", "no payload"),
-        (payload(ROOT, PayloadType=[1]), "PayloadContent[0].PayloadType", "no payload"),
+        (payload(ROOT, PayloadType=[1]), "PayloadContent[0].PayloadType", "a value of type list is no payload"),
         (without("PayloadContent", IDENTITY, "Password"), "PayloadContent[1].Password", "is required"),
         (payload(IDENTITY, Password=""), "PayloadContent[1].Password", "plain ASCII"),
         (payload(IDENTITY, Password="\u00fc"), "PayloadContent[1].Password", "plain ASCII"),
