@@ -17,7 +17,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport ANSIBLE_CONFIG PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test unit integration lint sanity bench soak mutants docs build format clean
+.PHONY: demo test unit integration lint sanity bench bench-quick soak mutants docs build format clean
 
 demo: $(VENV)/demo.ready
 	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.lab.demo
@@ -41,9 +41,13 @@ sanity: $(VENV)/test.ready
 soak: $(VENV)/test.ready
 	@USER_VPN_SOAK=1 $(BIN)/python tests/tools/run_all.py unit integration
 
-bench: $(VENV)/test.ready
-	@for file in tests/bench/bench_*.py; do echo "== $$file"; \
-	  $(BIN)/python -m ansible_collections.vwan.user_vpn.tests.bench.$$(basename $$file .py) || exit 1; done
+# What fleets cost, into docs/performance.md. BENCH names single cases, which are only printed (BENCH="site:100 peer:10",
+# with --json every run); BENCH_ALL=1 adds what takes an hour more. bench-quick takes a minute.
+bench: $(VENV)/bench.ready $(VENV)/peer.ready
+	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.bench $(or $(BENCH),--write $(if $(BENCH_ALL),--all))
+
+bench-quick: $(VENV)/bench.ready
+	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.bench --quick
 
 # Which small faults no test notices. MUTANTS holds options of the driver, for example --area sh --number 40.
 mutants: $(VENV)/test.ready
@@ -74,6 +78,13 @@ $(VENV)/azure28.ready: requirements/azure28.txt requirements/constraints.txt | $
 	@echo "Installing the Python packages of requirements/azure28.txt in $(VENV)/azure28 (once) ..."
 	@$(BIN)/python -m venv $(VENV)/azure28
 	@$(VENV)/azure28/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/azure28.txt
+	@touch $@
+
+# A third, for the play that the bench compares with.
+$(VENV)/peer.ready: requirements/peer.txt requirements/constraints.txt | $(VENV)/made
+	@echo "Installing the Python packages of requirements/peer.txt in $(VENV)/peer (once) ..."
+	@$(BIN)/python -m venv $(VENV)/peer
+	@$(VENV)/peer/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/peer.txt
 	@touch $@
 
 $(VENV)/made:
