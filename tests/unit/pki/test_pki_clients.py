@@ -282,6 +282,13 @@ def test_revoking_needs_no_cryptography(rooted: Pki, monkeypatch: pytest.MonkeyP
 # -- in bulk
 
 
+def test_one_new_client_is_a_change(rooted: Pki) -> None:
+    rooted.issue("mac-01")
+    assert rooted.issue("mac-01", "mac-02", check=True).changed
+    assert rooted.issue("mac-01", "mac-02").changed
+    assert not rooted.issue("mac-01", "mac-02").changed
+
+
 def test_many_at_once_use_all_cores_and_tell(rooted: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identities, "SAY_EVERY", 0.0)
     monkeypatch.setattr(identities, "_cores", lambda: 3)

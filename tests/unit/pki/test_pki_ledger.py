@@ -354,6 +354,7 @@ def test_what_any_mac_was_last_seen_with_is_needed(rooted: Pki) -> None:
     rooted.seen("mac-01", second, serial_number="SECOND")
     here = client(rooted)
     assert (here["status"], here["serial_numbers"]) == ("two_macs", ["C02mac-01", "SECOND"])
+    assert here["serial_number"] == "SECOND"  # the one that was seen last
     assert "mac-01 (C02mac-01) and mac-01 (SECOND) have its identity" in here["next_step"]
     assert told(rooted)["revocable"] == []  # the first Mac would be locked out
     rooted.now += 2 * DAY
