@@ -12,13 +12,16 @@ from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError
 from ..module_utils._files import read, would_write, write_atomic
+from ..module_utils._mobileconfig.manifest import update
 from ..module_utils._pki import backup
 from ..module_utils._pki.database import Place, place_of
-from ..module_utils._pki.deliveries import forget
+from ..module_utils._pki.deliveries import forget, note, shared_identities
 from ..module_utils._pki.report import export_text
+from ..module_utils._pki.store import Delivery
 from ..module_utils._x509.errors import require_cryptography
 from ..plugin_utils._action import UserVpnAction
 
+_SEEN = ("serial_number", "macos_version", "profile_uuid", "shown_uuid", "profile_sha256", "certificate_sha1")
 EXPORT_LIMIT = 32 << 20  # to show what it takes the place of
 
 
@@ -27,12 +30,25 @@ class ActionModule(UserVpnAction):
         "pki": {"type": "str", "required": True},
         "state": {
             "type": "str",
-            "choices": ["backup", "exported", "checked", "rekeyed", "forgotten"],
+            "choices": ["backup", "exported", "checked", "rekeyed", "noted", "forgotten"],
             "required": True,
         },
         "dest": {"type": "path"},
         "passphrase": {"type": "str", "no_log": True},
         "new_passphrase": {"type": "str", "no_log": True},
+        "macs": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "host": {"type": "str", "required": True},
+                "identifier": {"type": "str", "required": True},
+                "status": {"type": "str", "required": True},
+                **{name: {"type": "str", "default": ""} for name in _SEEN},
+                "gateway_roots": {"type": "list", "elements": "str", "default": []},
+                "in_store": {"type": "bool", "default": True},
+            },
+        },
+        "manifest": {"type": "path"},
         "host": {"type": "str"},
         "serial_number": {"type": "str"},
     }
@@ -41,6 +57,7 @@ class ActionModule(UserVpnAction):
             ["state", "backup", ["dest"]],
             ["state", "exported", ["dest"]],
             ["state", "rekeyed", ["passphrase", "new_passphrase"]],
+            ["state", "noted", ["macs"]],
             ["state", "forgotten", ["host", "serial_number"], True],
         ],
     }
@@ -60,10 +77,24 @@ class ActionModule(UserVpnAction):
             case "rekeyed":
                 old, new = arguments["passphrase"], arguments["new_passphrase"]
                 return {"changed": backup.rekey(place, old, new, now, who=who, check=self.check_mode)}
+            case "noted":
+                macs = [mac for mac in arguments["macs"] if not self.alone(task_vars) or mac["host"] == self.host]
+                return self._note(place, macs, arguments["manifest"])
             case _:
                 host, serial = arguments["host"] or "", arguments["serial_number"] or ""
                 found = forget(place, now, host=host, serial_number=serial, who=who, check=self.check_mode)
                 return {"changed": bool(found), "forgotten": [asdict(delivery) for delivery in found]}
+
+    def _note(self, place: Place, macs: list[dict[str, Any]], manifest: str | None) -> dict[str, Any]:
+        kept = [mac for mac in macs if mac.pop("in_store")]
+        seen = [Delivery("", **mac | {"gateway_roots": tuple(sorted(mac["gateway_roots"]))}) for mac in kept]
+        noted, shared = note(place, seen, datetime.now(UTC), check=self.check_mode)
+        if manifest:
+            numbers = {mac["host"]: {"serial_number": mac["serial_number"]} for mac in macs if mac["serial_number"]}
+            update(self.local_path(manifest), numbers, add=False, check=self.check_mode)
+        if shared:
+            self.warn(shared_identities(shared))
+        return {"changed": False, "noted": sorted({delivery.host for delivery in noted})}
 
     def _export(self, place: Place, dest: Path) -> dict[str, Any]:
         text = export_text(place, dest.suffix)

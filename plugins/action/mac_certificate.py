@@ -20,7 +20,7 @@ from ..module_utils._mobileconfig.identity import Identity, load
 from ..module_utils._x509 import certificates
 from ..module_utils._x509.certificates import Certificate
 from ..module_utils._x509.text import thumbprint
-from ..plugin_utils._mac_action import MacAction, pki
+from ..plugin_utils._mac_action import MacAction, later
 
 INPUT_LIMIT = 1_000_000
 
@@ -96,8 +96,8 @@ class ActionModule(MacAction):
 
     def _of_client(self, arguments: dict[str, Any]) -> tuple[Identity | None, bool]:
         """What the store has, without its private part: only an import needs that."""
-        name, place = arguments["client"], pki("database").place_of(arguments["pki"], self.local_path)
-        current = pki("current").public_of(place, name)
+        name, place = arguments["client"], later("_pki.database").place_of(arguments["pki"], self.local_path)
+        current = later("_pki.current").public_of(place, name)
         if current is None:
             if self.check_mode or arguments["state"] == "absent":
                 return None, True
@@ -108,8 +108,8 @@ class ActionModule(MacAction):
 
     def _private(self, identity: Identity, arguments: dict[str, Any]) -> Identity:
         """The same identity with its private part."""
-        place = pki("database").place_of(arguments["pki"], self.local_path)
-        current = pki("current").identity_of(place, arguments["client"], arguments["passphrase"])
+        place = later("_pki.database").place_of(arguments["pki"], self.local_path)
+        current = later("_pki.current").identity_of(place, arguments["client"], arguments["passphrase"])
         if current is None or current.certificate.sha1 != identity.certificate.sha1:
             raise UserVpnError(f"{arguments['client']} has got another certificate in this moment; run again.")
         if current.identity is None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from ..module_utils._mac import tunnel
 from ..module_utils._mac.answer import facts
+from ..module_utils._mac.shell import know
 from ..module_utils._mobileconfig.names import check_identifier
 from ..plugin_utils._mac_action import MacAction
 
@@ -42,7 +43,7 @@ class ActionModule(MacAction):
             by_hand=arguments["by_hand"],
         )
         wanted = tunnel.pools(arguments["address_pools"] or [])
-        known = tunnel.recalled(arguments["known"] or {}) or facts(self.ask(tunnel.look(identifier, scope)))
+        known = tunnel.recalled(arguments["known"] or {}) or facts(self.ask(know(identifier, scope)))
         tunnel.require(known, scope)
         known, others = tunnel.counted(known, wish, wanted)
         if tunnel.is_so(known, wish):
@@ -57,8 +58,6 @@ class ActionModule(MacAction):
                 self.say(f"waiting up to {timeout} s for the tunnel {tunnel.through(way)}")
             step = tunnel.switch(known, wish, way, identifier=identifier, scope=scope, others=others, timeout=timeout)
             result = tunnel.switched(wish, way, self.ask(step), wanted, timeout)
-        if result["failed"]:
-            self.say(result["msg"])
         if result["changed"]:
             result |= self.diff("tunnel of", *(("down\n", "up\n") if wish.connect else ("up\n", "down\n")))
         return result

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..module_utils._mac.answer import facts
-from ..module_utils._mac.shell import Exec
+from ..module_utils._mac.shell import know
 from ..module_utils._mobileconfig.names import check_identifier
 from ..plugin_utils._mac_action import MacAction
 
@@ -21,4 +21,4 @@ class ActionModule(MacAction):
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         identifier = check_identifier(arguments["identifier"])
-        return facts(self.ask(Exec("know", {"identifier": identifier, "scope": arguments["scope"], "check": 1})))
+        return facts(self.ask(know(identifier, arguments["scope"])))

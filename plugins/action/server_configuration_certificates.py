@@ -65,7 +65,6 @@ class ActionModule(AzureAction):
 
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
         "required_one_of": [["vpn_server_configuration", "virtual_wan", "p2s_vpn_gateway"]],
-        "mutually_exclusive": [["virtual_wan", "p2s_vpn_gateway"], ["vpn_server_configuration", "p2s_vpn_gateway"]],
     }
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:

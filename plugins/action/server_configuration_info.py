@@ -24,9 +24,6 @@ class ActionModule(AzureAction):
         "p2s_vpn_gateway": {"type": "str"},
         "gateways": {"type": "bool", "default": True},
     }
-    CONSTRAINTS: ClassVar[dict[str, Any]] = {
-        "mutually_exclusive": [["virtual_wan", "p2s_vpn_gateway"], ["vpn_server_configuration", "p2s_vpn_gateway"]]
-    }
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
         azure = self.azure(arguments)

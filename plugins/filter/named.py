@@ -20,14 +20,14 @@ description:
     Windows, a browser or Azure shows it. This filter tells them apart.
   - What is none of these is taken for the name of a client. M(vwan.user_vpn.client_certificates) knows all of them, and
     fails for others.
-positional: clients_by_host
+positional: hostvars
 options:
   _input:
     description: Names and thumbprints, as a list, or as a text with commas between.
     type: raw
     required: true
-  clients_by_host:
-    description: The client name of each host of the inventory.
+  hostvars:
+    description: The variable C(hostvars). The name of a host stands for its client.
     type: dict
     default: {}
 seealso:
@@ -37,7 +37,7 @@ seealso:
 EXAMPLES = r"""
 - name: Say who is meant
   ansible.builtin.debug:
-    msg: "{{ asked | vwan.user_vpn.named({'mac-042': 'anna'}) }}"
+    msg: "{{ asked | vwan.user_vpn.named(hostvars) }}"
   vars:
     asked: mac-042,aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd
 """
@@ -54,4 +54,4 @@ _value:
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"named": lambda what, clients_by_host=None: named(what, clients_by_host or {})}
+        return {"named": lambda what, hostvars=None: named(what, hostvars or {})}

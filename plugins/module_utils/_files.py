@@ -44,7 +44,7 @@ def read(path: Path, limit: int) -> bytes:
     return content
 
 
-def make_folder(path: Path) -> bool:
+def make_folder(path: Path, mode: int = PRIVATE_FOLDER) -> bool:
     """Make `path` if it is missing: 0700, and its parents 0755 at most, whatever the umask. Returns whether it was."""
     if path.is_dir():
         return False
@@ -52,7 +52,7 @@ def make_folder(path: Path) -> bool:
         for parent in reversed(path.parents):
             if not parent.is_dir():
                 parent.mkdir(mode=PARENT_FOLDER, exist_ok=True)
-        path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        path.mkdir(mode=mode, exist_ok=True)
     except OSError as error:
         raise UserVpnError(f"The folder {path} cannot be made: {error.strerror}.") from None
     return True
@@ -140,8 +140,16 @@ def write_atomic(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
     is 0600 from its first moment and starts with a dot. One that a killed run has left goes with the next call: it may
     hold a private key.
     """
+    sweep(path.parent, glob.escape(path.name))
+    changed = write_one_of_many(path, content, mode)
+    if changed:
+        sync_folder(path.parent)
+    return changed
+
+
+def write_one_of_many(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
+    """As write_atomic, for whoever writes many files into one folder: `sweep` it first, `sync_folder` it afterwards."""
     try:
-        _sweep(path)
         if _holds(path, content):
             if path.stat().st_mode & 0o7777 == mode:
                 return False
@@ -159,7 +167,6 @@ def write_atomic(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-        sync_folder(path.parent)
     except OSError as error:
         raise UserVpnError(f"{path} cannot be written: {error.strerror}.") from None
     return True
@@ -183,9 +190,9 @@ def _new_temporary(path: Path) -> tuple[int, Path]:
         os.close(descriptor)  # swept by another run before it was locked
 
 
-def _sweep(path: Path) -> None:
-    """Delete what killed runs have left beside `path`."""
-    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+def sweep(folder: Path, names: str) -> None:
+    """Delete what killed runs have left in a folder of files whose names are like `names`."""
+    for leftover in folder.glob(f".{names}.*.tmp"):
         with contextlib.suppress(OSError):
             descriptor = os.open(leftover, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
@@ -198,7 +205,7 @@ def _sweep(path: Path) -> None:
 def delete(path: Path) -> None:
     """Delete a file, if it is there, and what killed runs have left of it."""
     try:
-        _sweep(path)
+        sweep(path.parent, glob.escape(path.name))
         path.unlink(missing_ok=True)
     except OSError as error:
         raise UserVpnError(f"{path} cannot be deleted: {error.strerror}.") from None
@@ -206,11 +213,14 @@ def delete(path: Path) -> None:
 
 def sync_folder(path: Path) -> None:
     """Make a rename in this folder survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise UserVpnError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def would_write(path: Path, content: bytes, mode: int = PRIVATE_FILE) -> bool:

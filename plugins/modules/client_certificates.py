@@ -164,8 +164,8 @@ options:
   state:
     description:
       - V(present) sees that each client has a valid identity. A certificate that is replaced stays valid for the Mac
-        that still has it. Once the new one has been verified there, see O(vwan.user_vpn.mac_profile#module:pki), the
-        old one is among RV(revocable).
+        that still has it. Once the new one has been verified there, see O(vwan.user_vpn.ledger#module:macs), the old
+        one is among RV(revocable).
       - V(revoked) marks all certificates of each client that are still valid as revoked, and destroys its key. Azure
         has to be told, see RV(to_refuse). A client that is not known is an error, and nobody is revoked then. With
         O(state=present) the same name fails from then on, see O(readmit).
@@ -237,7 +237,8 @@ clients:
           V(not_yet_valid), V(root_rotated), V(options_changed) or V(expiring); empty when it has not. V(new_key) when
           the key on the Mac is another one.
         - V(exported) when only its files in O(export_dir) were written.
-        - V(revoked) and V(removed) after O(state=revoked) and O(state=absent).
+        - V(revoked) and V(removed) after O(state=revoked) and O(state=absent). V(revoked), too, of a client that
+          gets none because it was revoked.
       type: str
       returned: success
     sha1:

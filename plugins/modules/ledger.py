@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ledger
-short_description: Back up, export, check and rekey the store, and forget Macs
+short_description: Back up, export, check and rekey the store, and note or forget what Macs were seen with
 version_added: 1.0.0
 description:
   - The store knows every certificate ever issued, holds their sealed private keys, and what each Mac was seen with. It
@@ -39,10 +39,13 @@ options:
       - V(exported) writes what people and other programs can read to O(dest), without any secret.
       - V(checked) fails when anything in the store, or in a backup of SQLite that O(pki) names, is not what it was.
       - V(rekeyed) seals with O(new_passphrase) from now on. Backups that were made before go on with the old one.
+      - V(noted) writes down what O(macs) were seen with, all of it at once, as far as it is news. By it the store knows
+        which certificates and gateway roots are still needed, and may be revoked or renewed. This counts as no change,
+        and check mode writes nothing down, for then nobody has seen anything new.
       - V(forgotten) lets Macs that are no more not count any more. What they were last seen with is not needed any
         more, and another Mac may have their client. Their history stays, and a Mac that is seen again counts again.
     type: str
-    choices: [backup, exported, checked, rekeyed, forgotten]
+    choices: [backup, exported, checked, rekeyed, noted, forgotten]
     required: true
   dest:
     description:
@@ -57,6 +60,65 @@ options:
   new_passphrase:
     description: With O(state=rekeyed), the passphrase from now on, of at least twelve characters.
     type: str
+  macs:
+    description:
+      - With O(state=noted), what each Mac was seen with, from the results of M(vwan.user_vpn.mac_profile) and
+        M(vwan.user_vpn.mobileconfig).
+      - In a play with the strategy V(free) or V(host_pinned), which ignores C(run_once), each host writes down its own
+        entry alone.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: The inventory name of the Mac.
+        type: str
+        required: true
+      identifier:
+        description: The identifier of the profile.
+        type: str
+        required: true
+      status:
+        description: As RV(vwan.user_vpn.mac_profile#module:status).
+        type: str
+        required: true
+      serial_number:
+        description: What the Mac says its serial number is. By it a Mac is known, whatever its inventory name.
+        type: str
+        default: ''
+      macos_version:
+        description: The version of its macOS.
+        type: str
+        default: ''
+      profile_uuid:
+        description: The version of the profile that the Mac is to have. Empty once it is removed.
+        type: str
+        default: ''
+      shown_uuid:
+        description: The version that the Mac shows. Empty when it shows none.
+        type: str
+        default: ''
+      profile_sha256:
+        description: The SHA-256 of the file with O(macs[].profile_uuid).
+        type: str
+        default: ''
+      certificate_sha1:
+        description: The SHA-1 of the client certificate in it. One that the store does not know is left out.
+        type: str
+        default: ''
+      gateway_roots:
+        description: The SHA-1 of the gateway roots in it.
+        type: list
+        elements: str
+        default: []
+      in_store:
+        description: Whether the store writes it down. An identity that is not from the store concerns O(manifest)
+          alone.
+        type: bool
+        default: true
+  manifest:
+    description: With O(state=noted), a C(manifest.json) of M(vwan.user_vpn.mobileconfig). The entries of O(macs) in it
+      get the serial numbers that the Macs have told, in one write.
+    type: path
   host:
     description: With O(state=forgotten), the inventory name of the Macs. Give this, O(serial_number), or both.
     type: str
@@ -104,6 +166,29 @@ EXAMPLES = r"""
         passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_PASSPHRASE') }}"
         new_passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_NEW_PASSPHRASE') }}"
 
+- name: Bring profiles onto Macs and write down what came of it
+  hosts: user_vpn
+  gather_facts: false
+  tasks:
+    - name: Offer the profile
+      vwan.user_vpn.mac_profile:
+        src: "profiles/{{ inventory_hostname }}.mobileconfig"
+      register: result
+
+    - name: Write down what the Mac was seen with
+      vwan.user_vpn.ledger:
+        pki: ~/user-vpn.db
+        state: noted
+        macs:
+          - host: "{{ inventory_hostname }}"
+            identifier: "{{ result.identifier }}"
+            status: "{{ result.status }}"
+            serial_number: "{{ result.serial_number }}"
+            macos_version: "{{ result.macos_version }}"
+            profile_uuid: "{{ result.profile_uuid }}"
+            shown_uuid: "{{ result.profile.uuid | default('') }}"
+        manifest: profiles/manifest.json
+
 - name: Let a Mac go that was scrapped
   hosts: localhost
   gather_facts: false
@@ -131,6 +216,12 @@ private:
   returned: with O(state=checked)
   type: int
   sample: 42
+noted:
+  description: The hosts about which there was news. None in check mode.
+  returned: with O(state=noted)
+  type: list
+  elements: str
+  sample: [mac-01, mac-02]
 forgotten:
   description: What the Macs that do not count any more were last seen with, as
     RV(vwan.user_vpn.ledger_info#module:deliveries).

@@ -13,7 +13,7 @@ version_added: 1.0.0
 description:
   - Tells where each client stands, and what to do next; which certificates Azure has to refuse; which old ones may be
     revoked, since a newer one has been verified on the Mac; and who still needs each root.
-  - What is on the Macs is known from O(vwan.user_vpn.mac_profile#module:pki), as it was seen last. No Mac is asked.
+  - What is on the Macs is known from O(vwan.user_vpn.ledger#module:macs), as it was seen last. No Mac is asked.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:

@@ -172,11 +172,16 @@ cause:
 refused:
   description: >-
     Whether the gateway refused the authentication of this Mac. macOS does not say then whether the root, a revocation,
-    the end of the certificate or the identity is at fault; P(vwan.user_vpn.why_refused#filter) does, as far as can be
+    the end of the certificate or the identity is at fault; P(vwan.user_vpn.connections#filter) does, as far as can be
     told.
   returned: whenever the Mac was asked
   type: bool
   sample: false
+installed:
+  description: Whether the profile is there, or O(by_hand) says that none is needed.
+  returned: whenever the Mac was asked
+  type: bool
+  sample: true
 identities:
   description: SHA-1 of every certificate in the keychain of the scope whose private key is there too.
   returned: whenever the Mac was asked

@@ -17,7 +17,8 @@ description:
   - What profiles hold is only counted, on the Mac itself. On the controller, names of people and of the Mac, public
     addresses, URLs, and whatever looks like key material or a password are taken out. Read the file all the same
     before you attach it to a report.
-  - It is one remote exec. The Mac needs no Python.
+  - It is two remote execs, over two connections; the first leaves a process running for two minutes that does nothing,
+    and the second looks whether it has outlived its connection. The Mac needs no Python.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:

@@ -18,7 +18,7 @@ description:
   - The key lies on the disk of the Mac, readable by root alone, until the profile is installed. Then the keychain has
     it, and M(vwan.user_vpn.mac_profile) removes the file. Nothing can read it out of the keychain again, so every
     change of the profile needs a new key and a new certificate.
-  - One remote exec when there is nothing to do, two when there is. The Mac needs no Python.
+  - One remote exec when there is nothing to do, two when there is; with O(known) one. The Mac needs no Python.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:
@@ -34,8 +34,6 @@ attributes:
   idempotent:
     support: full
     details: A key on the disk is kept until it has served, and none is made while the Mac has its profile.
-requirements:
-  - cryptography >= 42
 options:
   identifier:
     description: The identifier of the profile that the key is for, a reverse DNS name. Its scope is C(System).
@@ -69,6 +67,12 @@ options:
     type: int
     choices: [2048, 3072, 4096]
     default: 2048
+  known:
+    description:
+      - What M(vwan.user_vpn.mac_profile) returned of this Mac a moment ago. If no key lies there, the Mac is not asked
+        once more before it makes one.
+      - What says nothing of a Mac, such as the result of a skipped task, counts as left out.
+    type: dict
 seealso:
   - module: vwan.user_vpn.client_certificates
   - module: vwan.user_vpn.mobileconfig
@@ -130,6 +134,11 @@ public_key_sha256:
   returned: success
   type: str
   sample: B655021921EE84B8AB9B0751B4C1E28AE70949674E2DD08168F9B4DA9B96AC83
+key_on_disk:
+  description: Whether there is a key on the disk.
+  returned: success
+  type: bool
+  sample: true
 macos_version:
   description: The version of macOS.
   returned: success

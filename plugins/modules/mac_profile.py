@@ -11,16 +11,21 @@ module: mac_profile
 short_description: Bring a configuration profile onto a Mac, or take it off
 version_added: 1.0.0
 description:
-  - Compares the ProfileUUID of the installed profile with the one of the given file, and acts only when they differ.
-  - Since macOS 11 no command installs a profile. With O(delivery=approve) the file is staged for the person at the
+  - Compares the ProfileUUID of the installed profile with the one that M(vwan.user_vpn.mobileconfig) returned for this
+    Mac, and acts only when they differ. What is delivered is what was rendered, a file with that very hash and
+    ProfileUUID; another Mac's is refused.
+  - Since macOS 11 no command installs a profile. With the delivery V(approve) the file is staged for the person at the
     screen and opened in the settings pane
-    of that macOS version; the person approves it there. With O(delivery=mdm) nothing is sent, and the Mac is only
+    of that macOS version; the person approves it there. With V(mdm) nothing is sent, and the Mac is only
     asked whether the MDM has done its work.
-  - The staged file holds a private key. It travels by standard input, lies in a folder that only the person at the
-    screen can read, and is removed again
-    in the same exec. What an interrupted run left there is removed by the next.
+  - Nobody is waited for. Whoever wants to know whether the person has approved runs the module again, with
+    O(offered_to).
+  - The staged file holds a private key. It travels by standard input and lies in a folder that only the person at the
+    screen can read. Ten seconds later, the time that the settings pane needs for its copy, a process that the exec
+    leaves running on the Mac removes it, also when the connection breaks. If that process was killed, the next task
+    that looks at this Mac removes the file.
   - A profile whose private key M(vwan.user_vpn.mac_key) has made is completed on the Mac; the key is removed from the
-    disk as soon as the profile is installed, or is to be O(state=absent).
+    disk as soon as the profile is seen installed, or is to be O(state=absent).
   - One remote exec when there is nothing to do, two when there is. The Mac needs no Python.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
@@ -47,53 +52,50 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  profile:
+    description:
+      - What M(vwan.user_vpn.mobileconfig) returned for this Mac, the value under its name in
+        RV(vwan.user_vpn.mobileconfig#module:macs), as it is.
+      - If that says C(failed), so does this module, and the Mac is not contacted.
+    type: dict
   src:
-    description: The profile, a file on the controller as M(vwan.user_vpn.mobileconfig) writes it, signed or not.
+    description: >-
+      Instead of O(profile), a profile on the controller, signed or not, such as
+      M(vwan.user_vpn.mobileconfig) writes it.
     type: path
-  content:
-    description: The profile as text, instead of O(src).
-    type: str
   identifier:
     description:
       - The identifier of the profile. Needed with O(state=absent), and in check mode as long as O(src) does not exist.
-      - With O(state=present) it must be the one in the profile.
+      - With O(src) it must be the one in the profile.
     type: str
   scope:
     description: >-
-      Where to look for a profile that is to be removed, or that is not rendered yet. Otherwise the profile says it.
+      Where to look for a profile that is to be removed, or for the one of an O(src) that does not exist yet. Otherwise
+      the profile says it.
     type: str
     choices: [System, User]
     default: System
-  profile_uuid:
-    description:
-      - The ProfileUUID that M(vwan.user_vpn.mobileconfig) returned for O(src). It counts in check mode only.
-      - There O(src) may still be what an earlier run rendered. If its ProfileUUID is another one, or the value is empty
-        since it is not known yet, the module foresees that a new version is brought onto the Mac.
-    type: str
   delivery:
     description:
+      - How the profile in O(src) reaches the Mac; for O(profile) the option of M(vwan.user_vpn.mobileconfig) says it.
       - V(approve) offers the profile to the person at the screen.
       - V(mdm) leaves the delivery to an MDM and only verifies.
     type: str
     choices: [approve, mdm]
     default: approve
-  wait:
+  offered_to:
     description:
-      - How many seconds to wait for the approval. With V(0) the run goes on after ten seconds, the time that the
-        settings pane needs to take its copy.
-    type: int
-    default: 0
-  manifest:
-    description: A C(manifest.json) of exported profiles. The serial number of the Mac is noted in it.
-    type: path
-  pki:
-    description:
-      - The store, as M(vwan.user_vpn.root_certificate) takes it. What the Mac was seen with is written down in it, when
-        it differs from what was written down last.
-      - Then M(vwan.user_vpn.ledger_info) tells which Macs are behind, which old certificates may be revoked, and who
-        still needs an old root.
-      - A second Mac with the same identity is a warning when it is first seen.
+      - RV(offered_to) of an earlier task that offered this profile. Then the Mac is only looked at, and nothing is
+        offered again, whoever is at the screen by now.
+      - Empty, or left out, the profile is offered.
     type: str
+    default: ""
+  known:
+    description:
+      - What M(vwan.user_vpn.mac_key) returned of this Mac a moment ago, whose key is in the profile by now. Then the
+        Mac is not asked once more before the profile is offered.
+      - What says nothing of a Mac, such as the result of a skipped task, counts as left out.
+    type: dict
 seealso:
   - module: vwan.user_vpn.mobileconfig
   - module: vwan.user_vpn.mac_info
@@ -105,18 +107,56 @@ EXAMPLES = r"""
   hosts: user_vpn
   gather_facts: false
   become: true
+  vars:
+    passphrase: "{{ lookup('ansible.builtin.env', 'USER_VPN_PASSPHRASE') }}"
   tasks:
-    - name: Offer the profile, and wait five minutes for the approval
-      vwan.user_vpn.mac_profile:
-        src: "profiles/{{ inventory_hostname }}.mobileconfig"
+    - name: Read the profile package
+      vwan.user_vpn.profile_package_info:
+        path: user-vpn-profile.zip
+      run_once: true
+      register: package
+
+    - name: Render all profiles
+      vwan.user_vpn.mobileconfig:
+        settings: "{{ package.settings }}"
+        pki: ~/user-vpn.db
+        passphrase: "{{ passphrase }}"
+        macs:
+          - host: mac-anna
+            identity:
+              client: mac-anna
+          - host: mac-ben
+            identity:
+              client: mac-ben
+        dest: profiles
         identifier: com.example.user-vpn
-        wait: 300
+        connection_name: Contoso VPN
+      run_once: true
+      register: rendered
+
+    - name: Offer each Mac its own
+      vwan.user_vpn.mac_profile:
+        profile: "{{ rendered.macs[inventory_hostname] }}"
       register: offered
 
-    - name: Say which Macs need another run
-      ansible.builtin.debug:
-        msg: "{{ offered.msg }}"
-      when: offered.status != 'installed'
+    - name: Look once more
+      vwan.user_vpn.mac_profile:
+        profile: "{{ rendered.macs[inventory_hostname] }}"
+        offered_to: "{{ offered.offered_to }}"
+      when: offered.status == 'pending_approval'
+      register: seen
+      until: seen is failed or seen.status == 'installed'
+      retries: 10
+      delay: 30
+
+- name: A profile from elsewhere
+  hosts: user_vpn
+  gather_facts: false
+  become: true
+  tasks:
+    - name: Offer it
+      vwan.user_vpn.mac_profile:
+        src: "profiles/{{ inventory_hostname }}.mobileconfig"
 
 - name: A Mac that leaves the fleet
   hosts: leaving
@@ -136,6 +176,7 @@ status:
     - V(pending_approval), it was offered and waits for the person.
     - V(no_console_user), nobody is at the screen, so it could not be offered.
     - V(mdm_required), the MDM has not delivered it yet.
+    - V(key_wanted), its private key is to be made on the Mac, and there is none that fits. Nothing was done.
     - V(removed), it is not on the Mac.
   returned: success
   type: str
@@ -144,7 +185,7 @@ msg:
   description: The same in a sentence that says what to do next.
   returned: always
   type: str
-  sample: "'Contoso VPN' is installed."
+  sample: "'Contoso VPN' is installed, with the client certificate and the gateway root in the keychain."
 identifier:
   description: The identifier of the profile.
   returned: success
@@ -155,6 +196,18 @@ profile_uuid:
   returned: success
   type: str
   sample: 5C1D8A4E-6A0B-5D0F-9A53-0C6E0B8E9D11
+offered_to:
+  description: Whose approval is waited for; empty unless RV(status) is V(pending_approval).
+  returned: success
+  type: str
+  sample: ""
+key_on_disk:
+  description: >-
+    Whether a private key that M(vwan.user_vpn.mac_key) has made lies on the disk of the Mac, for a profile that is not
+    installed yet.
+  returned: success
+  type: bool
+  sample: false
 missing_certificates:
   description: SHA-256 of certificates of an installed profile that are not in the keychain.
   returned: success

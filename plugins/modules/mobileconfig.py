@@ -8,17 +8,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: mobileconfig
-short_description: Render the configuration profile of one Mac, or delete profiles that must not be used any more
+short_description: Render the configuration profiles of many Macs, or delete profiles that must not be used any more
 version_added: 1.0.0
 description:
-  - Writes a C(.mobileconfig) that holds the gateway roots, one client identity and the IKEv2 connection, and checks it
-    against Apple's schema first.
+  - Writes a C(.mobileconfig) for each of O(macs) that holds the gateway roots, one client identity and the IKEv2
+    connection, and checks it against Apple's schema first. One task with C(run_once) serves a whole play.
+  - What is wrong with one Mac is told in its entry of RV(macs), and the others go on. The task fails for what concerns
+    all of them. One identity for two Macs is refused in the entries of both.
   - The same arguments give the same bytes. All UUIDs in the profile are computed, and the C(PayloadUUID) of the
     profile itself stands for its content, so comparing it with the C(ProfileUUID) that a Mac shows tells whether that
     Mac has this very profile.
   - A renewed certificate moves the names of the identity and the UUID of the profile, and leaves the connection in
     place.
-  - The file holds a private key and, as Apple's format wants it, its password. It is written with mode V(0600).
+  - A file holds a private key and, as Apple's format wants it, its password. It is written with mode V(0600).
     Neither is ever part of a result or a diff.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
@@ -29,9 +31,9 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Where the identity does not exist yet, because an earlier task would have issued it, a change is
-      predicted and the values that depend on the certificate are empty. The RV(sha256) of a file that would be signed
-      or packed anew cannot be predicted.
+    details: Where the package or an identity does not exist yet, because an earlier task would have brought it, a
+      change is predicted and the values that depend on it are empty. The C(sha256) of a file that would be signed or
+      packed anew cannot be predicted.
   diff_mode:
     support: full
     details: Shows the keys of the profile, one per line. Certificates are shown by their SHA-256 fingerprint, a
@@ -43,63 +45,40 @@ attributes:
 options:
   state:
     description:
-      - V(present) renders a profile; it wants O(settings), O(identity), O(dest), O(identifier) and O(connection_name).
-      - V(absent) deletes the profiles in O(manifest) that hold one of O(certificates), on the controller alone.
+      - V(present) renders profiles; it wants O(settings) and O(macs), and each Mac has an O(identifier) and an
+        O(connection_name), of its own or from here.
+      - V(absent) deletes the profiles in O(dest) that hold one of O(certificates), on the controller alone.
     type: str
     choices: [present, absent]
     default: present
+  dest:
+    description:
+      - The folder of the profiles, C(<host>.mobileconfig) each, and of C(manifest.json), which lists them for an MDM or
+        for the person who feeds it. A missing folder is made with mode V(0700).
+      - With O(pki) they are copies. Whether anything has changed is told by the store, which knows what was rendered
+        last for each host, though this controller may not have that file.
+      - The manifest keeps the entries of hosts that are not in O(macs), and several tasks may write it at a time.
+    type: path
+    required: true
   settings:
     description:
       - The settings of the profile package, as M(vwan.user_vpn.profile_package_info) and
         M(vwan.user_vpn.profile_package) return them.
       - Used are C(vpn_server), C(gateway_roots), C(dns_servers), C(routes) and C(ikev2).
     type: dict
-  identity:
-    description: >-
-      The client certificate with its private key, or the certificate alone if its private key is on the Mac.
-    type: dict
-    suboptions:
-      client:
-        description:
-          - The client whose current identity is in the store that O(pki) names. The CAs between it and its root become
-            payloads of their own.
-          - If the client's key was made on its Mac, it is the certificate alone, as with
-            O(identity.certificate_path).
-        type: str
-      sha1:
-        description: >-
-          The SHA-1 of its certificate, as M(vwan.user_vpn.client_certificates) has returned it. By it, check mode knows
-          that an earlier task would have issued another one.
-        type: str
-      pkcs12_path:
-        description:
-          - A PKCS#12 file with one RSA certificate that may serve for client authentication and has not ended. Its
-            common name should be one of its alternative names. One without any, as makecert makes it, is taken with a
-            warning.
-          - A file with 3DES, a SHA-1 MAC and nothing but certificate and key, which is what every Mac reads, goes into
-            the profile as it is. Any other is packed again in that form. Intermediate CA certificates inside it become
-            payloads of their own, a root inside it is left out. So a PFX that Windows has exported with its whole path
-            is welcome.
-          - A file that wants its password hashed more than four million times is refused before it is opened.
-        type: path
-      password:
-        description: Its password, plain ASCII and not empty. Required with O(identity.pkcs12_path).
-        type: str
-      certificate_path:
-        description:
-          - The client certificate in PEM form, whose private key M(vwan.user_vpn.mac_key) has made on the Mac.
-          - The profile then holds no secret. It cannot be installed before M(vwan.user_vpn.mac_profile) has completed
-            it on that Mac, so it cannot be signed or delivered by an MDM, and its O(scope) is V(System).
-        type: path
-  passphrase:
-    description: Opens the store, see M(vwan.user_vpn.root_certificate). Required when a profile changes.
-    type: str
-  dest:
+  delivery:
     description:
-      - The file to write. A missing folder is made with mode V(0700).
-      - With O(pki) it is a copy. Whether anything has changed is told by the store, which knows what was rendered last
-        for each O(host), though this controller may not have that file.
-    type: path
+      - How the profile is to reach the Mac. It is no part of it, and written into the entry and the manifest for
+        whoever goes on.
+      - V(approve) has a person approve it on the Mac, V(mdm) leaves it to an MDM, V(export) to somebody who is given
+        the folder.
+    type: str
+    choices: [approve, mdm, export]
+    default: approve
+  passphrase:
+    description: Opens the store, see M(vwan.user_vpn.root_certificate). Required when a profile changes whose private
+      key is there.
+    type: str
   identifier:
     description:
       - The identifier of the profile, a reverse-DNS name such as V(com.example.uservpn). Keep it for the life of this
@@ -155,8 +134,8 @@ options:
     type: str
   algorithms:
     description:
-      - What the Mac proposes. It must be what the custom IPsec policy of the User VPN configuration says; mutually
-        exclusive with O(ipsec_policy).
+      - What the Mac proposes. It must be what the custom IPsec policy of the User VPN configuration says. A known
+        O(ipsec_policy) wins over it.
       - A name, V(modp2048) (the default; AES256, SHA256, DHGroup14, GCMAES256, GCMAES256, PFS14 in Azure), V(ecp384)
         (GCMAES256, SHA384, ECP384, GCMAES256, GCMAES256, ECP384), V(ecp384_cbc) (AES256, SHA384, ECP384, GCMAES256,
         GCMAES256, ECP384) or V(ecp256) (GCMAES256, SHA256, ECP256, GCMAES256, GCMAES256, ECP256; reported as not
@@ -170,6 +149,7 @@ options:
         derived.
       - A policy that no Mac can speak, such as DHGroup24, PFS24, AES192, SHA1, MD5 or DHGroup2, is an error that names
         the policy to set instead.
+      - An empty dictionary means that none is known.
       - An empty list is Azure's default policy, whose documented form fits no Mac. The profile then offers
         V(modp2048), with a warning.
       - Lifetimes are set so that the Mac rekeys before the gateway does.
@@ -204,7 +184,7 @@ options:
         for all other networks.
       - On a Mac, its user may switch On Demand off.
     type: dict
-    suboptions:
+    suboptions: &on_demand
       connect:
         description:
           - V(always) connects as soon as there is a network. V(domains) connects when a name in O(on_demand.domains)
@@ -269,7 +249,7 @@ options:
     description: DNS settings that apply while connected. None of them comes from Azure but the servers. Without it,
       what the gateway says applies.
     type: dict
-    suboptions:
+    suboptions: &dns
       servers:
         description: Defaults to the C(dns_servers) of O(settings). Apple wants at least one as soon as anything else
           is set.
@@ -306,43 +286,182 @@ options:
       otherwise for all from macOS 11 on.
     type: str
   sign_with:
-    description: Signs the profile, so that a Mac which trusts the signer shows it as verified.
+    description:
+      - Signs the profile, so that a Mac which trusts the signer shows it as verified.
+      - An empty dictionary means that it is not signed, as with O(on_demand) and O(dns).
     type: dict
-    suboptions:
+    suboptions: &sign_with
       certificate:
-        description: The signing certificate, a PEM file.
+        description: The signing certificate, a PEM file. Wants O(sign_with.key).
         type: path
-        required: true
       key:
         description: Its RSA or EC private key, a PEM file.
         type: path
-        required: true
       passphrase:
         description: The passphrase of that key.
         type: str
       chain:
         description: The CA certificates between it and its root, a PEM file.
         type: path
-  manifest:
+  macs:
     description:
-      - A C(manifest.json) in which this host's entry is kept, for an MDM or for the person who feeds it.
-      - Hosts may be rendered in parallel.
-    type: path
+      - The Macs of which each is to have a profile, and whatever of the options above differs for one. An option that
+        is null is as for all.
+      - In a play with the strategy V(free) or V(host_pinned), which ignores C(run_once), each host renders its own
+        entry alone.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: The inventory name of the Mac. The file is named after it, so it cannot hold a slash.
+        type: str
+        required: true
+      identity:
+        description: >-
+          The client certificate with its private key, or the certificate alone if its private key is on the Mac.
+        type: dict
+        suboptions:
+          client:
+            description:
+              - The client whose current identity is in the store that O(pki) names. The CAs between it and its root
+                become payloads of their own.
+              - If the client's key was made on its Mac, it is the certificate alone, as with
+                O(macs[].identity.certificate_path).
+            type: str
+          sha1:
+            description: >-
+              The SHA-1 of its certificate, as M(vwan.user_vpn.client_certificates) has returned it. By it, check mode
+              knows that an earlier task would have issued another one.
+            type: str
+          pkcs12_path:
+            description:
+              - A PKCS#12 file with one RSA certificate that may serve for client authentication and has not ended. Its
+                common name should be one of its alternative names. One without any, as makecert makes it, is taken with
+                a warning.
+              - A file with 3DES, a SHA-1 MAC and nothing but certificate and key, which is what every Mac reads, goes
+                into the profile as it is. Any other is packed again in that form. Intermediate CA certificates inside
+                it become payloads of their own, a root inside it is left out. So a PFX that Windows has exported with
+                its whole path is welcome.
+              - A file that wants its password hashed more than four million times is refused before it is opened.
+            type: path
+          password:
+            description: Its password, plain ASCII and not empty. Required with O(macs[].identity.pkcs12_path).
+            type: str
+          certificate_path:
+            description:
+              - The client certificate in PEM form, whose private key M(vwan.user_vpn.mac_key) has made on the Mac.
+              - The profile then holds no secret. It cannot be installed before M(vwan.user_vpn.mac_profile) has
+                completed it on that Mac, so it cannot be signed or delivered by an MDM, and its O(scope) is V(System).
+            type: path
+      serial_number:
+        description: The Mac's serial number, for the manifest. Without it, one that stands there already is kept.
+        type: str
+      key_wanted:
+        description: Whether the Mac has to make a new key first, as M(vwan.user_vpn.client_certificates) has returned
+          it. Nothing is rendered then, and the file of an older rendering stays.
+        type: bool
+      problem:
+        description: A sentence why this Mac can have no profile, for whoever finds out earlier. It becomes the C(msg)
+          of its entry.
+        type: str
+      settings:
+        description: As O(settings), for this Mac.
+        type: dict
+      delivery:
+        description: As O(delivery), for this Mac.
+        type: str
+        choices: [approve, mdm, export]
+      identifier:
+        description: As O(identifier), for this Mac.
+        type: str
+      connection_name:
+        description: As O(connection_name), for this Mac.
+        type: str
+      display_name:
+        description: As O(display_name), for this Mac.
+        type: str
+      organization:
+        description: As O(organization), for this Mac.
+        type: str
+      description:
+        description: As O(description), for this Mac.
+        type: str
+      scope:
+        description: As O(scope), for this Mac.
+        type: str
+        choices: [System, User]
+      removal_disallowed:
+        description: As O(removal_disallowed), for this Mac.
+        type: bool
+      server_address:
+        description: As O(server_address), for this Mac.
+        type: str
+      remote_identifier:
+        description: As O(remote_identifier), for this Mac.
+        type: str
+      local_identifier:
+        description: As O(local_identifier), for this Mac.
+        type: str
+      authentication:
+        description: As O(authentication), for this Mac.
+        type: str
+        choices: [certificate, eap_tls]
+      server_certificate_common_name:
+        description: As O(server_certificate_common_name), for this Mac.
+        type: str
+      server_certificate_issuer_common_name:
+        description: As O(server_certificate_issuer_common_name), for this Mac.
+        type: str
+      algorithms:
+        description: As O(algorithms), for this Mac.
+        type: raw
+      ipsec_policy:
+        description: As O(ipsec_policy), for this Mac.
+        type: raw
+      dead_peer_detection:
+        description: As O(dead_peer_detection), for this Mac.
+        type: str
+        choices: [none, low, medium, high]
+      routing:
+        description: As O(routing), for this Mac.
+        type: str
+        choices: [split, full]
+      enforce_routes:
+        description: As O(enforce_routes), for this Mac.
+        type: bool
+      exclude_local_networks:
+        description: As O(exclude_local_networks), for this Mac.
+        type: bool
+      on_demand:
+        description: As O(on_demand), for this Mac.
+        type: dict
+        suboptions: *on_demand
+      dns:
+        description: As O(dns), for this Mac.
+        type: dict
+        suboptions: *dns
+      ikev2:
+        description: As O(ikev2), for this Mac.
+        type: dict
+      client_chain:
+        description: As O(client_chain), for this Mac.
+        type: list
+        elements: path
+      macos:
+        description: As O(macos), for this Mac.
+        type: str
+      sign_with:
+        description: As O(sign_with), for this Mac.
+        type: dict
+        suboptions: *sign_with
   certificates:
     description:
       - SHA-1 fingerprints of client certificates, such as those that were revoked. With O(state=absent) only.
       - Capitals, blanks, colons, dashes and invisible marks do not matter.
     type: list
     elements: str
-  host:
-    description: The name of the entry in O(manifest). Defaults to the inventory hostname.
-    type: str
-  serial_number:
-    description: The Mac's serial number, for O(manifest). Without it, a serial number that stands there already is
-      kept.
-    type: str
 notes:
-  - An expired gateway root gives a warning and stays in the profile.
+  - An expired gateway root gives a warning and stays in the profile. A warning about many Macs is shown once.
   - Wants the Python package C(cryptography), 42 or newer, on the controller.
 seealso:
   - module: vwan.user_vpn.profile_package_info
@@ -351,7 +470,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: One profile per Mac
+- name: A profile for each Mac
   hosts: user_vpn
   gather_facts: false
   tasks:
@@ -365,35 +484,68 @@ EXAMPLES = r"""
       vwan.user_vpn.client_certificates:
         pki: ~/user-vpn.db
         passphrase: "{{ user_vpn_passphrase }}"
-        clients: "{{ ansible_play_hosts_all }}"
+        clients: "{{ ansible_play_batch }}"
       register: certificates
       run_once: true
 
-    - name: Render the profile
+    - name: Say whose identity each profile holds
+      ansible.builtin.set_fact:
+        mac:
+          host: "{{ inventory_hostname }}"
+          identity:
+            client: "{{ inventory_hostname }}"
+            sha1: "{{ certificates.clients[inventory_hostname].sha1 }}"
+
+    - name: Render all profiles
       vwan.user_vpn.mobileconfig:
         settings: "{{ package.settings }}"
         pki: ~/user-vpn.db
         passphrase: "{{ user_vpn_passphrase }}"
-        identity:
-          client: "{{ inventory_hostname }}"
-          sha1: "{{ certificates.clients[inventory_hostname].sha1 }}"
+        macs: "{{ ansible_play_batch | map('extract', hostvars, 'mac') | list }}"
         identifier: com.example.uservpn
         connection_name: Example VPN
         organization: Example Ltd
-        dest: "profiles/{{ inventory_hostname }}.mobileconfig"
-        manifest: profiles/manifest.json
-      register: profile
+        dest: profiles
+      register: profiles
+      run_once: true
 
-    - name: Render a signed profile that connects outside the office, with names of the company inside the tunnel
+    - name: Bring each onto its Mac
+      vwan.user_vpn.mac_profile:
+        profile: "{{ profiles.macs[inventory_hostname] }}"
+
+    - name: Delete the profiles with certificates that were revoked
+      vwan.user_vpn.mobileconfig:
+        state: absent
+        dest: profiles
+        certificates: "{{ certificates.revoked | map(attribute='sha1') | list }}"
+      run_once: true
+
+- name: Profiles for two Macs with identities of a company's own, signed, to be fed to an MDM
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Read the profile package
+      vwan.user_vpn.profile_package_info:
+        path: package.zip
+      register: package
+
+    - name: Render profiles that connect outside the office, with names of the company inside the tunnel
       vwan.user_vpn.mobileconfig:
         settings: "{{ package.settings }}"
-        pki: ~/user-vpn.db
-        passphrase: "{{ user_vpn_passphrase }}"
-        identity:
-          client: "{{ inventory_hostname }}"
-          sha1: "{{ certificates.clients[inventory_hostname].sha1 }}"
-        identifier: com.example.uservpn.ondemand
+        macs:
+          - host: mac-01
+            serial_number: C02XK1ABJG5J
+            identity:
+              pkcs12_path: identities/mac-01.p12
+              password: "{{ identity_password }}"
+          - host: mac-02
+            identity:
+              pkcs12_path: identities/mac-02.p12
+              password: "{{ identity_password }}"
+            on_demand: {}
+        identifier: com.example.uservpn
         connection_name: Example VPN
+        delivery: mdm
         algorithms: ecp384
         on_demand:
           connect: always
@@ -405,61 +557,131 @@ EXAMPLES = r"""
           certificate: signing/certificate.pem
           key: signing/key.pem
           passphrase: "{{ signing_passphrase }}"
-        dest: "profiles/{{ inventory_hostname }}.ondemand.mobileconfig"
-
-    - name: Delete the profiles with certificates that were revoked
-      vwan.user_vpn.mobileconfig:
-        state: absent
-        manifest: profiles/manifest.json
-        certificates: "{{ certificates.revoked | map(attribute='sha1') | list }}"
-      run_once: true
+        dest: profiles
 """
 
 RETURN = r"""
-dest:
-  description: The file.
+alone:
+  description: >-
+    Whether only the profile of the host was rendered that the task belongs to, as in a play with the strategy V(free)
+    or V(host_pinned).
   returned: with O(state=present)
-  type: str
-  sample: /srv/vpn/profiles/mac-01.mobileconfig
-identifier:
-  description: The C(PayloadIdentifier) of the profile.
+  type: bool
+  sample: false
+macs:
+  description: For each of O(macs), by its host, what came of it. Nothing in it is secret. Of a Mac without a profile,
+    what is not known is empty.
   returned: with O(state=present)
-  type: str
-  sample: com.example.uservpn
-profile_uuid:
-  description: The C(PayloadUUID) of the profile, which a Mac shows as C(ProfileUUID). Empty in check mode as long as
-    there is no client certificate.
-  returned: with O(state=present)
-  type: str
-  sample: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
-sha256:
-  description: The SHA-256 of the file, in lower case. Empty in check mode as long as there is no client certificate.
-  returned: with O(state=present)
-  type: str
-  sample: 0f343b0931126a20f133d67c2b018a3b1d0a3d2bb2a8a5e9a34f3a1c1e9f3e0c
-certificate_sha1:
-  description: The SHA-1 fingerprint of the client certificate, in upper case. Empty in check mode as long as there is
-    none.
-  returned: with O(state=present)
-  type: str
-  sample: 3F2504E04F8911D39A0C0305E82C33010A1B2C3D
-certificate_not_after:
-  description: The end of its validity, in UTC. Empty in check mode as long as there is none.
-  returned: with O(state=present)
-  type: str
-  sample: '2027-11-22T21:13:00Z'
-scope:
-  description: The C(PayloadScope) of the profile.
-  returned: with O(state=present)
-  type: str
-  sample: System
-display_name:
-  description: The name of the profile in System Settings.
-  returned: with O(state=present)
-  type: str
-  sample: Example VPN
+  type: dict
+  contains:
+    failed:
+      description: Whether this Mac can have no profile.
+      type: bool
+      returned: always
+      sample: false
+    msg:
+      description: Why it has none, or why check mode cannot know it yet.
+      type: str
+      returned: when it has none
+      sample: "There is no identity: set identity to a client of the store, or to a file."
+    changed:
+      description: Whether its profile is another one than before.
+      type: bool
+      returned: always
+      sample: true
+    host:
+      description: The inventory name of the Mac.
+      type: str
+      returned: always
+      sample: mac-01
+    path:
+      description: The file.
+      type: str
+      returned: always
+      sample: /srv/vpn/profiles/mac-01.mobileconfig
+    identifier:
+      description: The C(PayloadIdentifier) of the profile.
+      type: str
+      returned: always
+      sample: com.example.uservpn
+    scope:
+      description: The C(PayloadScope) of the profile.
+      type: str
+      returned: always
+      sample: System
+    display_name:
+      description: The name of the profile in System Settings.
+      type: str
+      returned: always
+      sample: Example VPN
+    delivery:
+      description: How it is to reach the Mac.
+      type: str
+      returned: always
+      sample: approve
+    client:
+      description: The client of the store whose identity is in it. Empty for one from a file.
+      type: str
+      returned: always
+      sample: mac-01
+    key_on_mac:
+      description: Whether the Mac has the private key, and completes the profile.
+      type: bool
+      returned: always
+      sample: false
+    profile_uuid:
+      description: The C(PayloadUUID) of the profile, which a Mac shows as C(ProfileUUID). Empty where nothing was
+        rendered.
+      type: str
+      returned: always
+      sample: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
+    sha256:
+      description: The SHA-256 of the file, in lower case.
+      type: str
+      returned: always
+      sample: 0f343b0931126a20f133d67c2b018a3b1d0a3d2bb2a8a5e9a34f3a1c1e9f3e0c
+    certificate_sha1:
+      description: The SHA-1 fingerprint of the client certificate, in upper case.
+      type: str
+      returned: always
+      sample: 3F2504E04F8911D39A0C0305E82C33010A1B2C3D
+    certificate_not_after:
+      description: The end of its validity, in UTC.
+      type: str
+      returned: always
+      sample: '2027-11-22T21:13:00Z'
+    certificates:
+      description: The SHA-256 fingerprints of all certificates in the profile, in upper case.
+      type: list
+      elements: str
+      returned: always
+      sample: [5F1E35A3B1A2C8E8E0B9A4C1D2E3F405162738495A6B7C8D9EAFB0C1D2E3F405]
+    gateway_roots:
+      description: The SHA-1 fingerprints of the gateway roots in it, in upper case.
+      type: list
+      elements: str
+      returned: always
+      sample: [DF3C24F9BFD666761B268073FE06D1CC8D4F82A4]
+  sample:
+    mac-01:
+      failed: false
+      changed: true
+      host: mac-01
+      path: /srv/vpn/profiles/mac-01.mobileconfig
+      identifier: com.example.uservpn
+      scope: System
+      display_name: Example VPN
+      delivery: approve
+      client: mac-01
+      key_on_mac: false
+      profile_uuid: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
+      sha256: 0f343b0931126a20f133d67c2b018a3b1d0a3d2bb2a8a5e9a34f3a1c1e9f3e0c
+      certificate_sha1: 3F2504E04F8911D39A0C0305E82C33010A1B2C3D
+      certificate_not_after: '2027-11-22T21:13:00Z'
+      certificates: [5F1E35A3B1A2C8E8E0B9A4C1D2E3F405162738495A6B7C8D9EAFB0C1D2E3F405]
+      gateway_roots: [DF3C24F9BFD666761B268073FE06D1CC8D4F82A4]
 removed:
-  description: The hosts of O(manifest) whose profiles were deleted.
+  description: The hosts whose profiles were deleted.
   returned: with O(state=absent)
   type: list
   elements: str

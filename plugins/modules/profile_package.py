@@ -59,7 +59,9 @@ options:
         names them.
     type: str
   p2s_vpn_gateway:
-    description: The P2S VPN gateway whose own package, that of its hub alone, to download.
+    description: >-
+      The P2S VPN gateway whose own package, that of its hub alone, to download. It wins over O(virtual_wan) and
+      O(vpn_server_configuration).
     type: str
   authentication_method:
     description:

@@ -115,7 +115,7 @@ options:
       - V(present) keeps the generation.
       - V(absent) retires it. Its key is destroyed, its certificate stays in the store. That fails while a client
         needs it, because a valid certificate comes from it that is the current one, or whose successor has not been
-        verified on the Mac, see O(vwan.user_vpn.mac_profile#module:pki).
+        verified on the Mac, see O(vwan.user_vpn.ledger#module:macs).
     type: str
     choices: [present, absent]
     default: present

@@ -56,7 +56,8 @@ options:
       - It does not matter when O(vpn_server_configuration) is given.
     type: str
   p2s_vpn_gateway:
-    description: The P2S VPN gateway whose configuration is meant.
+    description: >-
+      The P2S VPN gateway whose configuration is meant. It wins over O(virtual_wan) and O(vpn_server_configuration).
     type: str
   roots:
     description:

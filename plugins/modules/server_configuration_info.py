@@ -44,7 +44,8 @@ options:
       - With neither this, O(p2s_vpn_gateway) nor O(virtual_wan), all of the resource group are returned.
     type: str
   p2s_vpn_gateway:
-    description: The P2S VPN gateway whose configuration to return.
+    description: >-
+      The P2S VPN gateway whose configuration to return. It wins over O(virtual_wan) and O(vpn_server_configuration).
     type: str
   virtual_wan:
     description:

@@ -36,6 +36,7 @@ except ImportError:  # older releases mask nothing an action returns, so we retu
         pass
 
 
+CONSTRAINTS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 LARGEST = 1_000_000_000  # beyond any number that an option of ours can mean
 
 
@@ -44,6 +45,9 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     A subclass sets ARGUMENT_SPEC (and CONSTRAINTS: mutually_exclusive, required_if, ...) and writes `perform`, which
     returns the task's result and raises UserVpnError for what the user can mend.
+
+    HOSTS names an option that lists dictionaries, one for each `host`. They are checked one by one: a faulty one
+    reaches `perform` as its `host` and the `problem` with it, and is not the fault of all.
     """
 
     TRANSFERS_FILES = False
@@ -52,6 +56,7 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     ARGUMENT_SPEC: ClassVar[dict[str, Any]]
     CONSTRAINTS: ClassVar[dict[str, Any]] = {}
+    HOSTS: ClassVar[str] = ""
 
     host: str = ""
     who: str = ""
@@ -59,22 +64,23 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
 
+    def given(self) -> dict[str, Any]:
+        """The options of the task, before they are checked."""
+        return _without_nothing(self.ARGUMENT_SPEC, self._task.args)
+
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        given = _without_nothing(self.ARGUMENT_SPEC, self._task.args)
-        problems = list(_unusable(self.ARGUMENT_SPEC, given))
-        if not problems:
-            checked = ArgumentSpecValidator(self.ARGUMENT_SPEC, **self.CONSTRAINTS).validate(given)
-            problems = list(map(_text, checked.errors.errors)) if checked.error_messages else []
-        if problems:
-            return result | {"failed": True, "changed": False, "msg": shown("; ".join(problems), LONGEST)}
-        for secret in secrets_in(checked.validated_parameters, self.ARGUMENT_SPEC):
+        try:
+            arguments = self._arguments()
+        except UserVpnError as error:
+            return result | {"failed": True, "changed": False, "msg": str(error)}
+        for secret in secrets_in(arguments, self.ARGUMENT_SPEC):
             self.mask(secret)
         task_vars = task_vars or {}
         self.host = str(task_vars.get("inventory_hostname", ""))
         self.who = _whoever_runs(task_vars)
         try:
-            answer = self.perform(checked.validated_parameters, task_vars)
+            answer = self.perform(arguments, task_vars)
         except UserVpnError as error:
             return result | {"failed": True, "changed": False, "msg": str(error)}
         except AnsibleError:
@@ -85,6 +91,18 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
             answer["msg"] = shown(answer["msg"], LONGEST)
         told: dict[str, Any] = cleaned(answer)
         return result | {"failed": False, "changed": False} | told
+
+    def _arguments(self) -> dict[str, Any]:
+        """What `perform` is given; UserVpnError for what the specification does not take."""
+        spec, given = dict(self.ARGUMENT_SPEC), self.given()
+        one_by_one = given.get(self.HOSTS)
+        if not isinstance(one_by_one, list):
+            return _checked(spec, self.CONSTRAINTS, given)
+        hosts = [
+            _of_host(spec[self.HOSTS], each, self.HOSTS, number) for number, each in enumerate(one_by_one, start=1)
+        ]
+        arguments = _checked(spec | {self.HOSTS: {"type": "list"}}, self.CONSTRAINTS, given | {self.HOSTS: []})
+        return arguments | {self.HOSTS: hosts}
 
     def _fault(self, error: Exception) -> str:
         """A sentence about an error that nobody foresaw; with -vvv its traceback is shown, without its text."""
@@ -130,6 +148,14 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
             raise UserVpnError(f"{shown(str(value))} cannot be reached: {error.strerror}.") from None
         return path
 
+    def alone(self, task_vars: Mapping[str, Any]) -> bool:
+        """Whether the other hosts of the play run this task by themselves, so that each does its own part of it.
+
+        Such a strategy ignores run_once.
+        """
+        strategy = str(self._task.get_play().strategy)
+        return strategy.endswith(("free", "host_pinned")) and len(task_vars.get("ansible_play_hosts_all", ())) > 1
+
     def say(self, text: str) -> None:
         """Show a line to the person at the terminal now, while the task still runs."""
         self._display.display(self._line(text))
@@ -139,6 +165,33 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     def _line(self, text: str) -> str:
         return shown(text if self._task.run_once else f"[{self.host}] {text}", LONGEST)
+
+
+def _checked(spec: Mapping[str, Any], constraints: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as the specification takes them, with defaults; UserVpnError for those that it does not take."""
+    problems = list(_unusable(spec, given))
+    if not problems:
+        checked = ArgumentSpecValidator(spec, **constraints).validate(given)
+        problems = list(map(_text, checked.errors.errors)) if checked.error_messages else []
+    if problems:
+        raise UserVpnError("; ".join(problems))
+    arguments: dict[str, Any] = checked.validated_parameters
+    return arguments
+
+
+def _of_host(rules: Mapping[str, Any], given: Any, option: str, number: int) -> dict[str, Any]:
+    """One host's options, or its problem; UserVpnError for one whose host nobody can tell."""
+    if not isinstance(given, dict):
+        raise UserVpnError(f"{option} must hold names with their values, not {type(given).__name__}.")
+    options = rules["options"]
+    try:
+        host = _checked({"host": options["host"]}, {}, {name: given[name] for name in given if name == "host"})["host"]
+    except UserVpnError as error:
+        raise UserVpnError(f"{option}[{number}]: {error}") from None
+    try:
+        return _checked(options, {name: rule for name, rule in rules.items() if name in CONSTRAINTS}, given)
+    except UserVpnError as error:
+        return {"host": host, "problem": str(error)}
 
 
 def _without_nothing(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

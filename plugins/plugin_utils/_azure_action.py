@@ -36,8 +36,20 @@ _NAMES = {
 }
 
 
+# What a P2S VPN gateway knows itself.
+_OF_A_GATEWAY = ("virtual_wan", "vpn_server_configuration")
+
+
 class AzureAction(UserVpnAction):
     """A subclass writes `ask`, which talks to Azure through `self.azure(arguments)`."""
+
+    def given(self) -> dict[str, Any]:
+        """The options of the task. A name that is empty is none, and the gateway wins: it has one configuration."""
+        given = super().given()
+        named = {option: value for option, value in given.items() if option not in _NAMES or value != ""}
+        if "p2s_vpn_gateway" in named:
+            named = {option: value for option, value in named.items() if option not in _OF_A_GATEWAY}
+        return named
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         for option, kind in _NAMES.items():

@@ -63,6 +63,6 @@ class MacAction(UserVpnAction):
         return {"diff": {"before_header": header, "after_header": header, "before": before, "after": after}}
 
 
-def pki(name: str) -> Any:
-    """A module of _pki, when it is wanted: whoever names no store has no database to wait for."""
-    return import_module(f"..module_utils._pki.{name}", __package__)
+def later(name: str) -> Any:
+    """A module of module_utils, when it is wanted: what most Macs need nothing of is not loaded for each of them."""
+    return import_module(f"..module_utils.{name}", __package__)

@@ -20,7 +20,7 @@ import yaml
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.current import identity_of
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import place_of
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import Identity
-from ansible_collections.vwan.user_vpn.tests.lab import Lab
+from ansible_collections.vwan.user_vpn.tests.lab import Lab, Mac
 from ansible_collections.vwan.user_vpn.tests.lab.packages import build_package
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +28,11 @@ HERE = Path(__file__).resolve().parent
 RECAP = re.compile(r"^(\S+)\s+: (ok=.*)$", re.MULTILINE)
 PASSPHRASE = "passphrase of the test, 7Qm"
 IDENTIFIER = "com.example.user-vpn"
+
+
+def nothing_staged(mac: Mac) -> bool:
+    """Some seconds after an offer this holds: what the exec left running has taken the file away."""
+    return not any("vwan.user_vpn" in path for path, _content in mac.files())
 
 
 @dataclass
@@ -50,6 +55,11 @@ class Run:
     def output(self) -> str:
         return self.stdout + self.stderr
 
+    @property
+    def said(self) -> str:
+        """What people read, in one line."""
+        return " ".join(self.stdout.split())
+
     def count(self, name: str) -> dict[str, int]:
         return {host: counts[name] for host, counts in self.recap.items()}
 
@@ -62,6 +72,19 @@ class Run:
         found = [e for e in self.results if e["action"].endswith(f".{module}") and host in (None, e["host"])]
         assert found, f"no result of {module} on {host}:\n{self.output}"
         return dict(found[-1]["result"])
+
+    def rendered(self, host: str) -> dict[str, Any]:
+        """What came of the profile of one Mac."""
+        return dict(self.of("mobileconfig")["macs"][host])
+
+    def rounds(self, host: str) -> int:
+        """How often this Mac was looked at again while its person was waited for."""
+        name = "See whether the person has approved"
+        return len([each for each in self.results if each["host"] == host and each["task"].endswith(name)])
+
+    def tasks(self, host: str) -> list[str]:
+        """The tasks that ran for this host, those apart that ran once for all."""
+        return [entry["task"] for entry in self.results if entry["host"] == host and entry["outcome"] != "skipped"]
 
 
 class Site:

@@ -177,7 +177,8 @@ def test_algorithms_that_no_mac_can_do(site: Site) -> None:
     }
     run = site.play()
     assert run.count("failed") == {"mac-anna": 1}
-    message = run.of("mobileconfig")["msg"]
+    message = run.of("mac_profile")["msg"]
+    assert run.of("mobileconfig")["macs"]["mac-anna"]["msg"] in message
     assert "DHGroup24" in message
     assert "DHGroup14" in message
     assert not site.lab.macs["mac-anna"].execs

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The evidence playbook: one exec that changes nothing, one file that tells nothing secret."""
+"""The evidence playbook: two execs that change nothing, one file that tells nothing secret."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import datetime
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import until
 from ansible_collections.vwan.user_vpn.tests.integration.site import Site
 from ansible_collections.vwan.user_vpn.tests.integration.test_secrets import needles
 from ansible_collections.vwan.user_vpn.tests.lab.mac import Mac
@@ -48,6 +49,7 @@ def test_evidence_of_a_mac_in_use(site: Site, version: str) -> None:
         f"{datetime.now()} nesessionmanager: [com.apple.networkextension:] anna@contoso.com left "
         "wan.0a1b.vpn.azure.com (20.30.40.50): code 23"
     ]
+    until(lambda: not any("vwan.user_vpn" in path for path, _content in mac.files()))  # the offer has left some running
     mac.clear_records()
     before = state_of(mac)
 
@@ -58,7 +60,7 @@ def test_evidence_of_a_mac_in_use(site: Site, version: str) -> None:
     run = site.play(playbook=EVIDENCE)
     assert run.returncode == 0, run.output
 
-    assert len(mac.execs) == 2
+    assert len(mac.execs) == 4
     assert state_of(mac) == before
     assert mac.refusals == []
     assert mac.python_calls == []
@@ -117,4 +119,8 @@ def test_without_become_it_says_what_was_refused(site: Site) -> None:
     assert run.returncode == 0, run.output
     text = (site.folder / "evidence.txt").read_text()
     assert "Could not open local log store" in text
+    # The exec before has ended, and its connection: what it has left running lives.
+    first, second = mac.execs
+    assert first.connection is not second.connection
+    assert re.search(r"^\? reaching the Mac: processes that outlive their connection\n\$ .*\n\| 1\n= 0$", text, re.M)
     assert mac.refusals == []

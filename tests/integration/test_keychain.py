@@ -23,9 +23,8 @@ INSTALLED = "Both the client and the root certificate are installed"
 
 
 def verified(run: Run, host: str | None = None) -> str:
-    """What the role install_certificates said it verified."""
-    said = [entry for entry in run.results if entry["task"].endswith("Say which certificates this Mac has")]
-    return str(next(entry["result"]["msg"] for entry in reversed(said) if host in (None, entry["host"])))
+    """What the Mac's own task said it verified."""
+    return str(run.of("mac_certificate", host)["msg"])
 
 
 def by_hand(site: Site) -> None:
@@ -108,15 +107,17 @@ def test_by_hand_from_check_mode_to_a_second_run(site: Site) -> None:
         identity = next(item for item in mac.keychain("system") if item["has_key"])
         assert {"NEIKEv2Provider.appex", "nehelper", "nesessionmanager", "neagent"} <= set(identity["access"])
         assert "*" not in identity["access"]
-        said = verified(first, mac.name)
-        assert said.startswith(f"{INSTALLED}. ")
-        assert f"client {client}, root {root_sha1(site)}." in said
-        assert f"Local ID {mac.name}" in said
+        result = first.of("mac_certificate", mac.name)
+        assert (result["client_sha1"], result["root_sha1"]) == (client, [root_sha1(site)])
+        assert result["msg"].startswith(f"{INSTALLED}. ")
         # The lab's root is none of Apple's, and nobody at the screen has trusted it.
-        assert f"macOS {mac.release.version} lets only a person or a profile trust a root" in said
-        assert first.of("mac_certificate", mac.name)["untrusted_roots"] == [root_sha1(site)]
+        assert f"macOS {mac.release.version} lets only a person or a profile trust a root" in result["msg"]
+        assert f"{mac.name}: {result['msg']}" in first.said
+        assert result["untrusted_roots"] == [root_sha1(site)]
         assert len(mac.execs) == 1 + 2  # one to predict; one to know, one to act
         mac.clear_records()
+    assert "Local ID the client name of the Mac (mac-12 on mac-12)" in first.said
+    assert "4 Macs: 4 current. 0 connected." in first.said
 
     second = site.play("--diff")
     assert_ended_well(second)
@@ -133,8 +134,8 @@ def test_connecting_is_the_persons_too_and_is_said_so(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
     run = site.play()
     assert_ended_well(run)
-    assert run.of("mac_connection", mac.name)["connected"] is False
-    assert "Nothing on this Mac can start" in run.of("mac_connection", mac.name)["msg"]
+    assert "1 Mac: 1 current. 0 connected." in run.stdout
+    assert f"Not connected: {mac.name}. Nothing on this Mac can start 'Contoso VPN' from the command line" in run.said
     assert len(mac.execs) == 2
     mac.tunnel = {"interface": "ipsec0", "address": "172.16.0.2"}
     assert site.play("--tags", "connect").of("mac_connection", mac.name)["connected"] is True
@@ -172,7 +173,7 @@ def test_a_root_that_the_mac_trusts_is_not_complained_about(site: Site) -> None:
     run = site.play()
     assert_ended_well(run)
     assert run.of("mac_certificate")["untrusted_roots"] == []
-    assert "trust a root" not in verified(run)
+    assert "trust a root" not in run.stdout
     assert_clean(mac)
 
 
@@ -325,8 +326,8 @@ def test_nobody_at_the_screen_has_no_login_keychain(site: Site) -> None:
     run = site.play()
     assert_ended_well(run)
     assert run.of("mac_certificate")["status"] == "no_console_user"
-    assert "Not installed yet: client" in verified(run)
     assert "run again when somebody is" in verified(run)
+    assert "nobody at the screen: mac-anna. Run again when somebody is logged in at the screen." in run.said
     assert_clean(mac)
 
 
@@ -482,27 +483,30 @@ def test_in_the_profile_the_site_says_what_it_verified(site: Site, version: str)
     site.variables["user_vpn_wait"] = 1
     waiting = site.play()
     assert_ended_well(waiting)
-    said = verified(waiting, "mac-anna")
-    assert said.startswith(f"Not installed yet: client {issued(waiting, 'mac-anna')['sha1']}, root {root_sha1(site)}. ")
-    assert "waits for anna to approve it" in said
+    assert waiting.of("mac_profile")["status"] == "pending_approval"
+    assert "waits for anna to approve it" in waiting.of("mac_profile")["msg"]
+    assert "waiting for approval: mac-anna. Each person approves the profile in System" in waiting.said
 
     mac.person = "approves"
     site.variables["user_vpn_wait"] = 20
     done = site.play()
     assert_ended_well(done)
     client = fingerprint(site.pem(issued(done, "mac-anna")["sha1"]))
-    assert verified(done, "mac-anna").strip() == f"{INSTALLED}: client {client}, root {root_sha1(site)}."
+    assert done.of("mac_profile")["msg"] == (
+        "'Contoso VPN' is installed, with the client certificate and the gateway root in the keychain."
+    )
+    assert done.of("mac_profile")["missing_certificates"] == []
     assert set(held(mac)) == {client, root_sha1(site)}
-    assert not [
-        entry for entry in done.results if entry["action"].endswith("mac_certificate") and "status" in entry["result"]
-    ]
+    assert not [entry for entry in done.results if entry["action"].endswith("mac_certificate")]
 
 
 @pytest.mark.soak
 def test_what_was_not_looked_at_is_not_called_verified(site: Site) -> None:
     site.lab.add_mac("mac-anna")
     predicted = site.play("--check")
-    assert "Nothing can be verified yet" in verified(predicted)
+    assert "The profile is not rendered yet" in predicted.of("mac_profile")["msg"]
+    assert "current" not in predicted.stdout
     run = site.play("-e", "user_vpn_verify=false")
     assert_ended_well(run)
-    assert "Nothing was verified" in verified(run)
+    assert "exported: mac-anna. Bring the profiles onto these Macs: they were not asked." in run.said
+    assert "current" not in run.stdout

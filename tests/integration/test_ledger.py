@@ -104,8 +104,13 @@ def test_a_renewal_as_it_reaches_the_macs(site: Site) -> None:
 def test_a_profile_that_is_taken_off_is_written_down(site: Site) -> None:
     site.lab.add_mac("mac-anna")
     assert site.play().returncode == 0
-    task = {"identifier": IDENTIFIER, "state": "absent", "pki": str(site.pki)}
-    tasks = [{"name": "off", "vwan.user_vpn.mac_profile": task}]
+    off = {"identifier": IDENTIFIER, "state": "absent"}
+    seen = "{{ hostvars | vwan.user_vpn.seen(ansible_play_hosts_all) }}"
+    noted = {"pki": str(site.pki), "macs": seen, "state": "noted"}
+    tasks = [
+        {"name": "off", "vwan.user_vpn.mac_profile": off, "register": "revoke_removed"},
+        {"name": "noted", "vwan.user_vpn.ledger": noted, "run_once": True},
+    ]
     playbook = site.playbook("off.yml", [{"hosts": "all", "gather_facts": False, "become": True, "tasks": tasks}])
     assert site.play("--check", playbook=playbook).returncode == 0
     assert site.sql("SELECT status FROM deliveries") == [("installed",)]
@@ -118,9 +123,9 @@ def test_a_profile_that_is_taken_off_is_written_down(site: Site) -> None:
 
 def test_a_ledger_that_is_not_there_is_said_before_the_mac_is_touched(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna")
-    task = {"identifier": IDENTIFIER, "state": "absent", "pki": str(site.folder / "nowhere")}
-    tasks = [{"name": "off", "vwan.user_vpn.mac_profile": task}]
-    run = site.play(playbook=site.playbook("off.yml", [{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
-    assert "nowhere" in run.of("mac_profile")["msg"]
-    assert "no store" in run.of("mac_profile")["msg"]
+    site.variables["user_vpn_pki"] = str(site.folder / "nowhere")
+    run = site.play("-e", "user_vpn_revoke=mac-anna", playbook="vwan.user_vpn.revoke")
+    assert run.returncode != 0
+    assert "nowhere" in run.of("client_certificates")["msg"]
+    assert "no store" in run.of("client_certificates")["msg"]
     assert mac.execs == []

@@ -9,11 +9,13 @@ import base64
 import json
 import plistlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
-from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, Site
+from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import until
+from ansible_collections.vwan.user_vpn.tests.integration.site import PASSPHRASE, Site, nothing_staged
 
 
 def needles(site: Site) -> dict[str, list[bytes]]:
@@ -83,6 +85,8 @@ def test_no_secret_anywhere_but_in_its_place(site: Site) -> None:
     places: list[tuple[str, bytes]] = [(f"output of run {number}", output) for number, output in enumerate(outputs)]
     places += haystack(site.folder, allowed=[site.profiles])  # the store among them: all in it is sealed
     for mac in site.lab.macs.values():
+        # The offer has left running what takes its file away some seconds later.
+        until(partial(nothing_staged, mac))
         places += [(f"disk of {mac.name}: {path}", content) for path, content in mac.files()]
         places += [(f"process on {mac.name}", "\0".join(argv).encode()) for argv in mac.processes]
         places += [(f"exec on {mac.name}", record.command.encode()) for record in mac.execs]

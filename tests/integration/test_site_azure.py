@@ -116,7 +116,7 @@ def test_what_changes_in_azure_reaches_the_macs_only_if_they_need_it(site: Azure
     assert downloaded["diff"]["before"] != downloaded["diff"]["after"]
     after = site.profile()
     assert (before["PayloadUUID"] != after["PayloadUUID"]) is moves
-    assert run.of("mobileconfig", "mac1")["changed"] is moves
+    assert run.of("mobileconfig")["macs"]["mac1"]["changed"] is moves
 
 
 def test_the_policy_of_azure_is_the_profiles(site: AzureSite) -> None:

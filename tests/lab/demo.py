@@ -41,6 +41,7 @@ GROUP_VARIABLES = {
     "user_vpn_package": str(DEMO / "package.zip"),
     "user_vpn_pki": str(DEMO / "user_vpn.db"),
     "user_vpn_profiles_dir": str(DEMO / "profiles"),
+    "user_vpn_report_dir": str(DEMO / "report"),
     "user_vpn_wait": 60,
 }
 # What "About cryptographic requirements" (P2S) allows and a Mac knows.
@@ -110,9 +111,9 @@ def play(environment: dict[str, str]) -> str:
         str(Path(sys.executable).parent / "ansible-playbook"),
         "-i",
         str(DEMO / "inventory"),
-        "vwan.user_vpn.demo",
+        "vwan.user_vpn.site",
     ]
-    print("$ ansible-playbook -i .demo/inventory vwan.user_vpn.demo", flush=True)
+    print("$ ansible-playbook -i .demo/inventory vwan.user_vpn.site", flush=True)
     printed = []
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -140,7 +141,7 @@ def judge(first: str, second: str) -> list[str]:
         recap = {host: tuple(map(int, counts)) for host, *counts in RECAP.findall(output)}
         if set(recap) != set(MACS) or any(unreachable or failed for _changed, unreachable, failed in recap.values()):
             problems.append(f"the {name} run did not end well on every Mac")
-        if output.count("is installed.") < len(MACS):
+        if f"{len(MACS)} Macs: {len(MACS)} current." not in output:
             problems.append(f"after the {name} run not every Mac has its profile")
         if name == "second" and any(changed for changed, _unreachable, _failed in recap.values()):
             problems.append("the second run changed something")
@@ -159,6 +160,7 @@ Remote execs for each Mac, both runs together: {", ".join(f"{name} {count}" for 
   .demo/package.zip                the VPN client profile package, as downloaded
   .demo/profiles/*.mobileconfig    one profile for each Mac; any text editor opens it
   .demo/profiles/manifest.json     the list of them, for people and for an MDM
+  .demo/report/conclusion.txt      what came of the run, and beside it the same for programs
   .demo/user_vpn.db                the store: root, client certificates, private keys, and all that was seen
   .demo/inventory                  the inventory this ran with
 

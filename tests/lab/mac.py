@@ -312,7 +312,8 @@ class Mac:
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Yield (path on the Mac, content) of every file on its disk; the Mac's own stores are not on it."""
-        for path in sorted(self.disk.rglob("*")):
+        # Some may go meanwhile, which os.walk bears.
+        for path in sorted(Path(folder, name) for folder, _folders, names in os.walk(self.disk) for name in names):
             with contextlib.suppress(OSError):
                 if path.is_file() and not path.is_symlink():
                     yield "/" + str(path.relative_to(self.disk)), path.read_bytes()

@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Macs' SSH servers: one listening port each, on the loopback address, served by asyncssh on the lab's thread.
 
-What follows sshd: the command goes to the login shell as one word (`$SHELL -c COMMAND`), the environment is made from
-scratch, a client that goes away leaves the processes alone (they notice at their next write), a terminal is a real
-pseudo-terminal and hangs up. There is no sftp and no scp: modules that need them are not for these Macs.
+What follows sshd: the command goes to the login shell as one word (`$SHELL -c COMMAND`), in a session of its own, and
+the environment is made from scratch. The session ends when the command has and nobody holds its output open; what it
+left running goes on. A client that goes away leaves the processes alone, too (they notice at their next write). A
+terminal is a real pseudo-terminal and hangs up. Source: OpenSSH session.c (do_exec_no_pty: setsid; session_close: only
+a terminal is cleaned up) and channels.c. There is no sftp and no scp: modules that need them are not for these Macs.
 """
 
 from __future__ import annotations

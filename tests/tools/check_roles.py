@@ -17,6 +17,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -86,16 +87,24 @@ def calls(tasks: Any) -> Iterator[tuple[Mapping[str, Any], Any]]:
                 yield plugin(f"action.{key.removeprefix(MODULE)}").ActionModule.ARGUMENT_SPEC, value
 
 
-def into_secrets(spec: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[str]:
-    """What is given to the options that are secret, or that are given as a whole and have a secret one inside."""
+def into_secrets(
+    spec: Mapping[str, Any], given: Mapping[str, Any], variables: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[str]:
+    """What is given to the options that are secret, or that are given as a whole and have a secret one inside.
+
+    Where it is made from one of the role's `variables` that holds names with values, their values count one by one.
+    """
     for name, value in given.items():
         rule = spec.get(name, {})
         inner = rule.get("options", {})
         inside = any(True for _text in into_secrets(inner, dict.fromkeys(inner)))
-        if rule.get("no_log") or (inside and not isinstance(value, Mapping)):
+        parts = [value] if isinstance(value, Mapping) else []
+        if inside and not parts:
+            parts = [each for each in map(variables.get, sorted(passed_on(value))) if isinstance(each, Mapping)]
+        if rule.get("no_log") or (inside and not parts):
             yield str(value)
-        elif isinstance(value, Mapping):
-            yield from into_secrets(inner, value)
+        for part in parts:
+            yield from into_secrets(inner, part, variables)
 
 
 def passed_on(template: Any) -> set[str]:
@@ -113,11 +122,13 @@ def passed_on(template: Any) -> set[str]:
 def secrets_of(role: Path) -> set[str]:
     """The role's variables that hold a secret."""
     defaults, options = defaults_of(role), options_of(role)
+    worked_out = role / "vars/main.yml"
+    variables = load(worked_out) if worked_out.exists() else {}
     texts = [
         text
         for path in sorted((role / "tasks").glob("*.yml"))
         for spec, given in calls(load(path))
-        for text in into_secrets(spec, given)
+        for text in into_secrets(spec, given, variables)
     ]
     names_secret = plugin("module_utils._secrets").names_secret
     known = {

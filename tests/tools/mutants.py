@@ -52,7 +52,7 @@ ACTION = " ".join(
     f"tests/unit/test_{name}.py" for name in ("action", "constraints", "files", "secrets", "text", "errors")
 )
 SITE = "tests/integration/test_site.py"
-ON_MAC = "tests/integration/test_macs.py tests/integration/test_on_mac_key.py"
+ON_MAC = " ".join(f"tests/integration/test_{name}.py" for name in ("offer", "macs", "on_mac_key"))
 CONNECTION = "tests/integration/test_connection.py"
 KEYCHAIN = "tests/integration/test_keychain.py"
 EVIDENCE = "tests/integration/test_evidence.py"

@@ -27,6 +27,7 @@ def run_action(
     basedir: Path | str = ".",
     execute: Execute | None = None,
     said: list[str] | None = None,
+    strategy: str = "linear",
 ) -> dict[str, Any]:
     """The result of the task `vwan.user_vpn.<module_name>` with these arguments.
 
@@ -35,7 +36,7 @@ def run_action(
     playbook's folder, `said` collects the lines shown while the task runs. `execute` answers what the action runs on
     the host; without it an action that tries to is a failure.
     """
-    action = make_action(module_name, args, check=check, diff=diff, basedir=basedir, execute=execute)
+    action = make_action(module_name, args, check=check, diff=diff, basedir=basedir, execute=execute, strategy=strategy)
     result: dict[str, Any] = action.run(None, {"inventory_hostname": "test-host"} | dict(task_vars or {}))
     warnings = [str(call.args[0]) for call in action._display.warning.call_args_list]
     if said is not None:
@@ -51,6 +52,7 @@ def make_action(
     diff: bool = False,
     basedir: Path | str = ".",
     execute: Execute | None = None,
+    strategy: str = "linear",
 ) -> Any:
     """The ActionModule itself, for a test that wants to look inside; its display is a MagicMock."""
     module = importlib.import_module(f"ansible_collections.vwan.user_vpn.plugins.action.{module_name}")
@@ -65,6 +67,7 @@ def make_action(
     task.diff = diff
     task.async_val = 0
     task.run_once = False
+    task.get_play.return_value.strategy = strategy
     task.environment = []
 
     connection = MagicMock(name="connection")

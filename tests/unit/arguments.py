@@ -14,6 +14,7 @@ IDENTIFIER = "com.example.user-vpn"
 
 COMPLETE: dict[str, dict[str, Any]] = {
     "client_certificates": {"pki": "pki.db", "clients": ["mac-01"]},
+    "conclusion": {"macs": [{"host": "mac-01", "status": "current"}]},
     "connection_health_info": {"resource_group": "rg-vpn"},
     "ledger": {"pki": "pki.db", "state": "checked"},
     "ledger_info": {"pki": "pki.db"},
@@ -22,11 +23,11 @@ COMPLETE: dict[str, dict[str, Any]] = {
     "mac_evidence": {"dest": "evidence.txt"},
     "mac_info": {"identifier": IDENTIFIER},
     "mac_key": {"identifier": IDENTIFIER},
-    "mac_profile": {"content": "<plist/>"},
+    "mac_profile": {"profile": {"failed": True, "msg": "No certificate."}},
     "mobileconfig": {
         "settings": {"vpn_server": "gateway.example.com"},
-        "identity": {"pkcs12_path": "mac-01.p12", "password": "a password"},
-        "dest": "mac-01.mobileconfig",
+        "macs": [{"host": "mac-01", "identity": {"pkcs12_path": "mac-01.p12", "password": "a password"}}],
+        "dest": "profiles",
         "identifier": IDENTIFIER,
         "connection_name": "Contoso VPN",
     },

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 
 ACTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "plugins/action").glob("*.py"))
+ACTIONS_OF = "ansible_collections.vwan.user_vpn.plugins.action"
 ENDLESS: tuple[Any, ...] = (
     "9" * 5000, 10**5000, -(10**5000), 10**12, "1e999999999", "-1E999999999", "inf", "nan", float("inf"), float("nan")
 )  # fmt: skip
@@ -22,7 +23,7 @@ ENDLESS: tuple[Any, ...] = (
 
 def options(*kinds: str) -> Iterator[tuple[str, str]]:
     for name in ACTIONS:
-        module = importlib.import_module(f"ansible_collections.vwan.user_vpn.plugins.action.{name}")
+        module = importlib.import_module(f"{ACTIONS_OF}.{name}")
         for option, rules in module.ActionModule.ARGUMENT_SPEC.items():
             if rules["type"] in kinds:
                 yield name, option
@@ -46,7 +47,10 @@ def test_a_value_without_end(action: str, option: str) -> None:
     for value in (itself, deep, [10**5000], {"a": [10**5000]}):
         result = run_action(action, {option: value})
         assert result["failed"]
-        assert result["msg"].startswith(f"{option} cannot be used, for it holds ")
+        # What one host's entry holds is found in that entry, once its host is known.
+        one_by_one = option == importlib.import_module(f"{ACTIONS_OF}.{action}").ActionModule.HOSTS
+        said = (" cannot be used, for it holds ", *[" must hold names", "[1]: missing required"][: 2 * one_by_one])
+        assert result["msg"].startswith(tuple(f"{option}{each}" for each in said))
 
 
 @pytest.mark.parametrize(("action", "option"), list(options("path", "list")))
@@ -79,12 +83,14 @@ def test_a_path_in_a_circle(tmp_path: Path) -> None:
 
 
 def test_null_means_not_given() -> None:
-    wish = {"settings": {}, "identity": {"pkcs12_path": "a"}, "dest": "b", "identifier": None, "connection_name": "c"}
+    mac = {"host": "mac-01", "identity": {"pkcs12_path": None, "certificate_path": "a"}, "scope": None}
+    wish = {"settings": {}, "macs": [mac], "dest": "b", "identifier": None, "connection_name": "c"}
     result = run_action("mobileconfig", wish)
-    assert "all of the following are missing: identifier" in result["msg"]
-    result = run_action("mobileconfig", wish | {"identity": {"pkcs12_path": None, "certificate_path": None}})
-    assert "one of the following is required: pkcs12_path, certificate_path, client found in identity" in result["msg"]
-    assert "wait" not in run_action("mac_profile", {"wait": None, "state": "absent", "identifier": ""})["msg"]
+    assert result["macs"]["mac-01"]["msg"] == "identifier is missing: set it for all Macs, or for this one."
+    result = run_action("mobileconfig", wish | {"identifier": "com.example.vpn"}, check=True)
+    assert result["macs"]["mac-01"]["scope"] == "System"
+    assert "profile package" in result["macs"]["mac-01"]["msg"]
+    assert "scope" not in run_action("mac_profile", {"scope": None, "state": "absent", "identifier": ""})["msg"]
     assert "nonsense" in run_action("mac_profile", {"nonsense": None})["msg"]
     wish = {"resource_group": "a", "vpn_server_configuration": "b"}
     result = run_action("server_configuration_certificates", wish | {"roots": [{"name": "c", "sha1": None}]})
@@ -97,7 +103,7 @@ def test_a_value_where_names_with_values_belong() -> None:
     """core's validator ends with a TypeError then."""
     found = 0
     for name, option in options("dict", "list"):
-        module = importlib.import_module(f"ansible_collections.vwan.user_vpn.plugins.action.{name}")
+        module = importlib.import_module(f"{ACTIONS_OF}.{name}")
         if "options" in module.ActionModule.ARGUMENT_SPEC[option]:
             found += 1
             for value in (True, 5, [True], [[]], 1.5, ["x", 5]):
@@ -120,7 +126,7 @@ def test_a_text_that_is_no_unicode(action: str, option: str) -> None:
 
 @pytest.mark.parametrize("value", ["x" * 100_000, "\x1b[31m", [1], {}, "", "1.5"])
 def test_what_is_no_number(value: Any) -> None:
-    result = run_action("mac_profile", {"wait": value})
+    result = run_action("mac_connection", {"timeout": value})
     assert result["failed"]
     assert result["msg"].isprintable()
     assert len(result["msg"]) <= 2000

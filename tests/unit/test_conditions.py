@@ -40,10 +40,7 @@ MAGIC: dict[str, Any] = {
     "hostvars": {"mac-01": MAC},
     "ansible_play_hosts": ["mac-01"],
     "ansible_play_hosts_all": ["mac-01"],
-    # Filters of ours, which only a play can load.
-    "revoke_named": {"clients": ["mac-01"], "thumbprints": []},
-    "certificates_client_names": [{"name": "mac-01"}],
-    "report_dir": "/report",
+    "ansible_inventory_sources": ["/inventory/hosts.yml"],
 }
 
 
@@ -100,8 +97,23 @@ def trusted(value: Any) -> Any:
     return trust_as_template(value) if isinstance(value, str) else value
 
 
+def filters() -> dict[str, Any]:
+    """Those of ours, which the loader of plugins finds in a play only."""
+    found: dict[str, Any] = {}
+    for path in (ROOT / "plugins/filter").glob("*.py"):
+        module = importlib.import_module(f"ansible_collections.vwan.user_vpn.plugins.filter.{path.stem}")
+        found |= {f"vwan.user_vpn.{name}": function for name, function in module.FilterModule().filters().items()}
+    return found
+
+
+FILTERS = filters()
+
+
 def holds(condition: str, variables: dict[str, Any]) -> bool:
-    return bool(Templar(DataLoader(), trusted(variables)).evaluate_conditional(trust_as_template(condition)))
+    templar = Templar(DataLoader(), trusted(variables))
+    for name, function in FILTERS.items():
+        templar._engine.environment.filters[name] = function
+    return bool(templar.evaluate_conditional(trust_as_template(condition)))
 
 
 def around(task: Task, end: dict[str, Any] | None, **more: Any) -> dict[str, Any]:

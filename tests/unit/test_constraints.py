@@ -18,10 +18,24 @@ import pytest
 
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 from ansible_collections.vwan.user_vpn.tests.unit.arguments import ACTIONS, COMPLETE, specification
+from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import Pki, root_entry
 
 RULES = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
-ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/vpnServerConfigurations/macs"
 ROOT = {"path": "root.pem"}
+
+
+SETTINGS = COMPLETE["mobileconfig"]["settings"] | {"gateway_roots": [root_entry(Pki().gateway_root)]}
+SEEN = {"host": "mac-01", "identifier": "com.example.user-vpn", "status": "installed"}
+
+
+def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name}
+
+
+def of_mac(**options: Any) -> dict[str, Any]:
+    """What is wrong with one Mac alone is told in its entry."""
+    return {"settings": SETTINGS, "macs": [{"host": "mac-01"} | options]}
+
 
 # The action, what is added to its complete arguments, what is left out of them, and what is said.
 Case = tuple[str, dict[str, Any], tuple[str, ...], str]
@@ -51,6 +65,9 @@ CASES: list[Case] = [
         ("clients",),
         "state is absent but all of the following are missing: clients",
     ),
+    ("conclusion", {}, ("macs",), "missing required arguments: macs"),
+    ("conclusion", {"macs": [{"status": "current"}]}, (), "missing required arguments: host found in macs"),
+    ("conclusion", {"macs": [{"host": "mac-01"}]}, (), "missing required arguments: status found in macs"),
     ("connection_health_info", {}, ("resource_group",), "missing required arguments: resource_group"),
     ("ledger", {}, ("pki",), "missing required arguments: pki"),
     ("ledger", {}, ("state",), "missing required arguments: state"),
@@ -67,6 +84,16 @@ CASES: list[Case] = [
         {"state": "forgotten"},
         (),
         "state is forgotten but any of the following are missing: host, serial_number",
+    ),
+    ("ledger", {"state": "noted"}, (), "state is noted but all of the following are missing: macs"),
+    *(
+        (
+            "ledger",
+            {"state": "noted", "macs": [_without(SEEN, name)]},
+            (),
+            f"missing required arguments: {name} found in macs",
+        )
+        for name in SEEN
     ),
     ("ledger_info", {}, ("pki",), "missing required arguments: pki"),
     (
@@ -93,75 +120,64 @@ CASES: list[Case] = [
     ("mac_evidence", {}, ("dest",), "missing required arguments: dest"),
     ("mac_info", {}, ("identifier",), "missing required arguments: identifier"),
     ("mac_key", {}, ("identifier",), "missing required arguments: identifier"),
-    ("mac_profile", {"src": "x"}, (), "parameters are mutually exclusive: src|content"),
-    ("mac_profile", {}, ("content",), "state is present but any of the following are missing: src, content"),
-    ("mac_profile", {"state": "absent"}, (), "state is absent but all of the following are missing: identifier"),
+    ("mac_profile", {"src": "x"}, (), "parameters are mutually exclusive: profile|src"),
+    ("mac_profile", {"identifier": "com.example.vpn"}, (), "parameters are mutually exclusive: profile|identifier"),
+    ("mac_profile", {}, ("profile",), "state is present but any of the following are missing: profile, src"),
     (
-        "mobileconfig",
-        {"algorithms": "modp2048", "ipsec_policy": []},
-        (),
-        "parameters are mutually exclusive: algorithms|ipsec_policy",
+        "mac_profile",
+        {"state": "absent"},
+        ("profile",),
+        "state is absent but all of the following are missing: identifier",
     ),
     (
         "mobileconfig",
         {},
-        tuple(COMPLETE["mobileconfig"]),
-        "state is present but all of the following are missing: settings, identity, dest, identifier, connection_name",
+        ("settings", "macs", "identifier", "connection_name"),
+        "state is present but all of the following are missing: settings, macs",
     ),
+    ("mobileconfig", {}, ("dest",), "missing required arguments: dest"),
+    ("mobileconfig", {"state": "absent"}, (), "state is absent but all of the following are missing: certificates"),
+    ("mobileconfig", {"macs": [{"scope": "System"}]}, (), "macs[1]: missing required arguments: host"),
     (
         "mobileconfig",
-        {"state": "absent"},
-        (),
-        "state is absent but all of the following are missing: manifest, certificates",
-    ),
-    (
-        "mobileconfig",
-        {"identity": {}},
-        (),
-        "one of the following is required: pkcs12_path, certificate_path, client found in identity",
-    ),
-    (
-        "mobileconfig",
-        {"identity": {"certificate_path": "x", "sha1": "x"}},
+        of_mac(identity={"certificate_path": "x", "sha1": "x"}),
         (),
         "missing parameter(s) required by 'sha1': client found in identity",
     ),
     (
         "mobileconfig",
-        {"identity": {"pkcs12_path": "x", "certificate_path": "x"}},
+        of_mac(identity={"pkcs12_path": "x", "certificate_path": "x"}),
         (),
         "parameters are mutually exclusive: pkcs12_path|certificate_path|client found in identity; "
         "missing parameter(s) required by 'pkcs12_path': password found in identity",
     ),
     (
         "mobileconfig",
-        {"identity": {"password": "x", "certificate_path": "x"}},
+        of_mac(identity={"password": "x", "certificate_path": "x"}),
         (),
         "parameters are mutually exclusive: password|certificate_path found in identity",
     ),
     (
         "mobileconfig",
-        {"identity": {"pkcs12_path": "x"}},
+        of_mac(identity={"pkcs12_path": "x"}),
         (),
         "missing parameter(s) required by 'pkcs12_path': password found in identity",
     ),
-    ("mobileconfig", {"sign_with": {"key": "x"}}, (), "missing required arguments: certificate found in sign_with"),
-    ("mobileconfig", {"sign_with": {"certificate": "x"}}, (), "missing required arguments: key found in sign_with"),
+    *(
+        ("mobileconfig", where({"sign_with": given}), (), said)
+        for where in (dict, lambda given: of_mac(**given))
+        for given, said in (
+            ({"key": "x"}, "parameters are required together: certificate, key found in sign_with"),
+            (
+                {"passphrase": "x"},
+                "missing parameter(s) required by 'passphrase': key found in sign_with",
+            ),
+            ({"chain": "x"}, "missing parameter(s) required by 'chain': certificate found in sign_with"),
+        )
+    ),
     ("profile_package", {}, ("resource_group",), "missing required arguments: resource_group"),
     ("profile_package", {}, ("dest",), "missing required arguments: dest"),
     ("profile_package", {}, ("virtual_wan",), "one of the following is required: virtual_wan, p2s_vpn_gateway"),
-    (
-        "profile_package",
-        {"p2s_vpn_gateway": "gw1"},
-        (),
-        "parameters are mutually exclusive: virtual_wan|p2s_vpn_gateway",
-    ),
-    (
-        "profile_package",
-        {"p2s_vpn_gateway": "gw1", "vpn_server_configuration": ID},
-        ("virtual_wan",),
-        "parameters are mutually exclusive: vpn_server_configuration|p2s_vpn_gateway",
-    ),
     ("profile_package_info", {}, ("path",), "missing required arguments: path"),
     ("root_certificate", {}, ("pki",), "missing required arguments: pki"),
     (
@@ -191,18 +207,6 @@ CASES: list[Case] = [
     ),
     (
         "server_configuration_certificates",
-        {"virtual_wan": "wan1", "p2s_vpn_gateway": "gw1"},
-        ("vpn_server_configuration",),
-        "parameters are mutually exclusive: virtual_wan|p2s_vpn_gateway",
-    ),
-    (
-        "server_configuration_certificates",
-        {"p2s_vpn_gateway": "gw1"},
-        (),
-        "parameters are mutually exclusive: vpn_server_configuration|p2s_vpn_gateway",
-    ),
-    (
-        "server_configuration_certificates",
         {"roots": [ROOT | {"sha1": "AB" * 20}]},
         (),
         "parameters are mutually exclusive: path|public_cert_data|sha1 found in roots",
@@ -220,18 +224,6 @@ CASES: list[Case] = [
         "missing required arguments: thumbprint found in revoked",
     ),
     ("server_configuration_info", {}, ("resource_group",), "missing required arguments: resource_group"),
-    (
-        "server_configuration_info",
-        {"virtual_wan": "wan1", "p2s_vpn_gateway": "gw1"},
-        (),
-        "parameters are mutually exclusive: virtual_wan|p2s_vpn_gateway",
-    ),
-    (
-        "server_configuration_info",
-        {"p2s_vpn_gateway": "gw1", "vpn_server_configuration": ID},
-        (),
-        "parameters are mutually exclusive: vpn_server_configuration|p2s_vpn_gateway",
-    ),
 ]
 
 
@@ -247,6 +239,7 @@ def test_a_rule_that_is_broken_is_said(
 ) -> None:
     arguments = {name: value for name, value in (COMPLETE[action] | added).items() if name not in left_out}
     result = run_action(action, arguments)
+    result |= result.get("macs", {}).get("mac-01", {})
     assert (result["failed"], result["changed"], result["msg"]) == (True, False, said)
     assert list(here.iterdir()) == []
 
@@ -277,7 +270,7 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any], str]] = [
         "thumbprints and reason are for state: revoked",
     ),
     ("client_certificates", {"export_dir": "x"}, "set export_password"),
-    ("mobileconfig", {"identity": {"client": "x"}}, "identity.client is a client of a store; set pki to it."),
+    ("mobileconfig", of_mac(identity={"client": "x"}), "identity.client is a client of a store; set pki to it."),
     ("mac_certificate", {"fingerprints": ["AB" * 20]}, "fingerprints only says what is to go: set state to absent"),
     (
         "server_configuration_certificates",
@@ -295,6 +288,7 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("action", "added", "said"), CONTRADICTIONS)
 def test_a_contradiction_is_said(action: str, added: dict[str, Any], said: str, here: Path) -> None:
     result = run_action(action, COMPLETE[action] | added)
+    result |= result.get("macs", {}).get("mac-01", {})
     assert (result["failed"], result["changed"]) == (True, False)
     assert said in result["msg"]
     assert list(here.iterdir()) == []

@@ -38,12 +38,14 @@ def role_of(task: Any) -> tuple[str, str]:
     return str(given.get("name", "")).removeprefix(MODULE), str(given.get("tasks_from", "main")).removesuffix(".yml")
 
 
-def modules(tasks: Any, folder: Path) -> Iterator[str]:
+def modules(tasks: Any, folder: Path, within: tuple[Path, ...] = ()) -> Iterator[str]:
     """The modules of ours that tasks use, by themselves or in the files and roles that they bring in."""
     for task in flat(tasks):
         yield from (key.removeprefix(MODULE) for key in task if key.startswith(MODULE))
-        if f"{BUILTIN}import_tasks" in task:
-            yield from modules(load(folder / task[f"{BUILTIN}import_tasks"]), folder)
+        name = task.get(f"{BUILTIN}import_tasks") or task.get(f"{BUILTIN}include_tasks")
+        name = "round.yml" if name and "{{" in name else name  # the one that is chosen by what Macs say
+        if name and (folder / name) not in within:  # a file may include itself
+            yield from modules(load(folder / name), folder, (*within, folder / name))
         role, entry = role_of(task)
         if role:
             inside = ROOT / "roles" / role / "tasks"
@@ -73,11 +75,26 @@ def test_every_play(play: Any) -> None:
         role, entry = role_of(task)
         if role in FOR_THE_FLEET and entry != "mac":  # or each Mac would check the arguments of the role again
             assert task["run_once"] is True
+        given = task.get(f"{BUILTIN}import_role", {})
+        if play.get("become") and given:
+            assert given["rolespec_validate"] is False
 
 
-def test_a_group_that_a_run_keeps_for_itself_is_no_change() -> None:
+def test_every_play_of_ours_runs_task_by_task() -> None:
+    """Under another strategy a task that is to run once would run for each Mac."""
+    several = [play.values[0] for play in PLAYS if "localhost" not in play.values[0]["hosts"]]
+    assert several
+    assert {play.get("strategy") for play in several} == {"ansible.builtin.linear"}
+
+
+def test_what_one_mac_does_ends_no_play_for_the_others() -> None:
+    for play in (value for each in PLAYS for value in each.values):
+        if play.get("become") and "mac_evidence" not in set(modules(play.get("tasks"), ROOT / "playbooks")):
+            assert play["ignore_errors"] is True
+            assert play["ignore_unreachable"] is True
+
+
+def test_no_line_is_printed_for_each_mac_of_a_list() -> None:
     paths = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
     tasks = [task for path in paths for entry in load(path) for task in flat([entry, *flat(entry.get("tasks"))])]
-    named = [task for task in tasks if f"{BUILTIN}add_host" in task or f"{BUILTIN}group_by" in task]
-    assert named
-    assert all(task["changed_when"] is False for task in named)
+    assert not [task["name"] for task in tasks if f"{BUILTIN}add_host" in task or f"{BUILTIN}group_by" in task]

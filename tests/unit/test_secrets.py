@@ -16,8 +16,10 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._secrets import name
 from ansible_collections.vwan.user_vpn.plugins.plugin_utils import _action
 from ansible_collections.vwan.user_vpn.tests.unit.actions import make_action, run_action
 from ansible_collections.vwan.user_vpn.tests.unit.arguments import ACTIONS, COMPLETE, specification
+from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import Pki, root_entry
 
 PLANTED = "pl4nted-s3cret"
+GATEWAY_ROOT = Pki().gateway_root
 Place = tuple[str, tuple[str, ...]]
 
 
@@ -33,6 +35,7 @@ MARKED: list[Place] = [(action, place) for action in ACTIONS for place in places
 INSIDE: list[Place] = [
     ("client_certificates", ("clients", "source_password")),
     ("mobileconfig", ("ikev2", "SharedSecret")),
+    ("mobileconfig", ("macs", "ikev2", "SharedSecret")),
 ]
 
 
@@ -41,14 +44,26 @@ def planted(action: str, place: tuple[str, ...], value: Any) -> dict[str, Any]:
     arguments = dict(COMPLETE[action])
     if place == ("export_password",):
         arguments["export_dir"] = "export"
+    if action == "client_certificates" and place[0] == "clients":
+        return arguments | {"clients": [{"name": "mac-01", place[1]: value}]}
+    if action == "mobileconfig":
+        arguments |= {"settings": {"vpn_server": "gateway.example.com", "gateway_roots": [root_entry(GATEWAY_ROOT)]}}
+    if place[0] == "macs":
+        (mac,) = arguments["macs"]
+        return arguments | {"macs": [put(mac, place[1:], value)]}
+    return put(arguments, place, value)
+
+
+def put(values: dict[str, Any], place: tuple[str, ...], value: Any) -> dict[str, Any]:
     if len(place) == 1:
-        return arguments | {place[0]: value}
-    inner = arguments.get(place[0])
-    if action == "client_certificates":
-        return arguments | {place[0]: [{"name": "mac-01", place[1]: value}]}
-    if place[0] == "sign_with":
-        inner = {"certificate": "signer.pem", "key": "signer.key"}
-    return arguments | {place[0]: {**(inner or {}), place[1]: value}}
+        return values | {place[0]: value}
+    beside = {"sign_with": {"certificate": "signer.pem", "key": "signer.key"}}.get(place[0], {})
+    return values | {place[0]: values.get(place[0], beside) | {place[1]: value}}
+
+
+def told(result: dict[str, Any]) -> dict[str, Any]:
+    """What is wrong with one Mac alone is in its entry."""
+    return result | result.get("macs", {}).get("mac-01", {})
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +114,7 @@ def test_the_secrets_of_the_environment_are_registered(monkeypatch: pytest.Monke
 def test_a_secret_is_a_string(action: str, place: tuple[str, ...]) -> None:
     """A number or truth value is what YAML has made of something else: 0123 is 83 there."""
     for value in ([PLANTED], {PLANTED: PLANTED}, [[PLANTED]], 83, True, 1.5):
-        result = run_action(action, planted(action, place, value))
+        result = told(run_action(action, planted(action, place, value)))
         assert result["failed"]
         assert f"{place[-1]}" in result["msg"]
         assert "must be a string: put it in quotes" in result["msg"]
@@ -109,7 +124,7 @@ def test_a_secret_is_a_string(action: str, place: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(("action", "place"), MARKED)
 def test_a_secret_in_another_encoding(action: str, place: tuple[str, ...]) -> None:
     """As Python reads an environment that is in Latin-1."""
-    result = run_action(action, planted(action, place, b"pl4nt\xe9d".decode(errors="surrogateescape")))
+    result = told(run_action(action, planted(action, place, b"pl4nt\xe9d".decode(errors="surrogateescape"))))
     assert result["failed"]
     assert "cannot be used, for it holds half a character" in result["msg"]
     assert "pl4nt" not in str(result)

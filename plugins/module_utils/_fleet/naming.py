@@ -1,17 +1,20 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: whom people mean."""
+"""Private to this collection: whom people mean, and which Macs that concerns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .._x509.text import is_thumbprint
+from .settings import HostVars, client_of
+
+NAMED = 5
 
 
-def named(what: Any, clients_by_host: Mapping[str, str]) -> dict[str, list[str]]:
+def named(what: Any, hostvars: HostVars) -> dict[str, list[str]]:
     """What somebody wrote, as a list or with commas between, told apart: `clients` and `thumbprints`, each once.
 
     The name of a host stands for its client. What is neither is taken for the name of a client: whoever knows all
@@ -20,16 +23,57 @@ def named(what: Any, clients_by_host: Mapping[str, str]) -> dict[str, list[str]]
     items: Iterable[Any] = what.split(",") if isinstance(what, str) else what if isinstance(what, list) else [what]
     texts = [str(item).strip() for item in items if item is not None]
     thumbprints = [text for text in texts if is_thumbprint(text)]
-    clients = [str(clients_by_host.get(text, text)) for text in texts if text and text not in thumbprints]
+    names = [text for text in texts if text and text not in thumbprints]
+    clients = [client_of(name, hostvars[name]) if name in hostvars else name for name in names]
     return {"clients": list(dict.fromkeys(clients)), "thumbprints": list(dict.fromkeys(thumbprints))}
 
 
-def clients(hosts: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+def clients(hosts: Iterable[str], hostvars: HostVars) -> list[dict[str, str]]:
     """The client of each host, with the serial number of its Mac where the inventory tells it."""
     found = []
     for host in hosts:
         told = hostvars[host]
-        client = {"name": str(told.get("user_vpn_client_name") or host)}
+        client = {"name": client_of(host, told)}
         serial_number = told.get("user_vpn_serial_number")
         found.append(client | ({"serial_number": str(serial_number)} if serial_number else {}))
     return found
+
+
+def due(hosts: Iterable[str], hostvars: HostVars, ledger: Mapping[str, Any], batch: int) -> list[str]:
+    """The hosts that need something: whose identity ends soon, the most urgent first and at most `batch` of them
+    unless that is 0, and then all that have not got the profile that waits for them.
+
+    ledger  what ledger_info returned
+    """
+    hosts_by_client = {client_of(host, hostvars[host]): host for host in hosts}
+    told = sorted(
+        ((name, client) for name, client in ledger.get("clients", {}).items() if name in hosts_by_client),
+        key=lambda item: int(item[1]["days_left"]),
+    )
+    ending = [name for name, client in told if client["status"] in ("expired", "expiring", "old_root")]
+    waiting = [name for name, client in told if client["status"] in ("behind", "never_delivered", "removed_from_mac")]
+    return [hosts_by_client[name] for name in [*(ending[:batch] if batch > 0 else ending), *waiting]]
+
+
+def holders(
+    asked: Mapping[str, Any], hostvars: HostVars, ledger: Mapping[str, Any], done: Mapping[str, Any]
+) -> list[str]:
+    """The hosts that have what was revoked: by the inventory, and by what the store saw last.
+
+    asked   as `named` returns it
+    ledger  what ledger_info returned after the revocation
+    done    what client_certificates returned to it; of a client whose single certificate was revoked something is left
+    """
+    told = ledger.get("clients", {})
+    gone = [name for name in done.get("clients", {}) if told.get(name, {}).get("status") == "revoked"]
+    clients = list(dict.fromkeys([*asked["clients"], *gone]))
+    hosts_by_client = {client_of(host, hostvars[host]): host for host in hostvars}
+    found = [hosts_by_client[name] for name in clients if name in hosts_by_client]
+    found += [told[name]["host"] for name in clients if name in told and told[name]["host"] in hostvars]
+    return list(dict.fromkeys(found))
+
+
+def first_of(hosts: Sequence[str]) -> str:
+    """The first of them by name, and how many more there are."""
+    more = len(hosts) - NAMED
+    return f"{', '.join(hosts[:NAMED])}{f' and {more} more' if more > 0 else ''}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +51,13 @@ KEYS: dict[str, re.Pattern[str]] = {
     "vpnutil": _NUMBER,  # 1: it is there
     "tunnel": re.compile(r"ipsec[0-9]{1,5}\t[0-9.]{7,15}"),
     "key": _NUMBER,  # 1: a private key lies on the disk
+    "dropped": _NUMBER,  # 1: one that lay there was taken away, for the keychain has it now
     # of those that stage something
     "leftover": _TEXT,
     "stuck": _NUMBER,  # 1: the leftover could not be removed
     # of those that do something
     "stage": re.compile(r"[a-z_]{1,30}"),  # how far it came
+    "offered_to": _TEXT,  # in whose session a profile was opened
     "message": _TEXT,  # why not further, in the tool's words
     "waiting": _NUMBER,  # seconds; written so that a lost connection is noticed
     # of one verb each
@@ -64,6 +66,12 @@ KEYS: dict[str, re.Pattern[str]] = {
     "trusted": _NUMBER,  # look
     "csr": re.compile(r"[A-Za-z0-9+/= -]{1,100}"),  # csr, make_key, drop_key: a line of PEM
 }
+
+
+NOT_TOLD = (
+    "known is not what mac_info, mac_profile or mac_key returned of this Mac: give their result as it is, or leave "
+    "known out."
+)
 
 
 class MacError(UserVpnError):
@@ -113,8 +121,10 @@ class MacState:
     leftover: str  # the user in whose folder an earlier run left a staged profile
     stuck: bool  # and it could not be removed
     has_key: bool  # a private key lies on the disk, for a profile that is not installed yet
+    dropped: bool  # one that lay there was taken away, for the keychain has it now
     csr: str  # PEM; read by the verbs about that key only
     stage: str
+    offered_to: str  # in whose session a profile was opened
     message: str
     disconnect: str  # why the last connection ended, see disconnects.py
     named: tuple[str, ...]  # certificates of the name that `look` was given, base64 of DER
@@ -151,7 +161,8 @@ def require_privilege(state: MacState, scope: str, deed: str) -> None:
     """MacError unless the user of this exec may do the deed, in words, to what is of this scope."""
     if not state.may(scope):
         raise MacError(
-            f"{state.user} may not {deed}: set become: true (and ansible_become_password where sudo asks for one)."
+            f"{state.user or 'This user'} may not {deed}: set become: true (and ansible_become_password where sudo "
+            "asks for one)."
         )
 
 
@@ -209,9 +220,11 @@ def read_answer(stdout: str, mark: str) -> MacState:
         vpnutil=one("vpnutil") == "1",
         leftover=one("leftover"),
         stuck=one("stuck") == "1",
-        has_key=one("key") == "1",
+        has_key=one("key") == "1" and one("dropped") != "1",
+        dropped=one("dropped") == "1",
         csr="".join(f"{line}\n" for line in answer["csr"]),
         stage=one("stage"),
+        offered_to=one("offered_to"),
         message=one("message"),
         disconnect=one("disconnect"),
         named=tuple(answer["named"]),
@@ -279,3 +292,68 @@ def facts(state: MacState) -> dict[str, Any]:
         "vpnutil": state.vpnutil,
         "tunnel": {"connected": bool(state.tunnels), "interface": interface, "address": address, "others": others},
     }
+
+
+def recalled(known: Mapping[str, Any]) -> MacState | None:
+    """What a module has told before of this Mac, as it told it: the inverse of `facts`. None when there is nothing of
+    that kind in it; MacError for anything that no module returns."""
+    if "tunnel" not in known:
+        return None
+    try:
+        state = _recalled(known)
+        told = facts(state)
+        if told != {name: known[name] for name in told}:
+            raise ValueError
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise MacError(NOT_TOLD) from None
+    return state
+
+
+def _recalled(known: Mapping[str, Any]) -> MacState:
+    enrolment, profile, tunnel = known["enrolment"], known["profile"], known["tunnel"]
+    found = [tunnel, *tunnel["others"]] if tunnel["connected"] else []
+    return MacState(
+        macos_version=_string(known["macos_version"]),
+        build=_string(known["build"]),
+        serial_number=_string(known["serial_number"]),
+        user="",
+        uid=0 if known["privileged"] else 1,
+        console_user=_string(known["console_user"]),
+        enrolled_by_mdm=bool(enrolment["mdm"]),
+        mdm_user_approved=bool(enrolment["user_approved"]),
+        enrolled_by_dep=bool(enrolment["dep"]),
+        profiles=(_installed(profile),) if profile else (),
+        certificates=frozenset(known["certificates"]),
+        fingerprints=frozenset(),
+        identities=frozenset(known["identities"]),
+        tunnels=tuple((_string(each["interface"]), str(ipaddress.ip_address(each["address"]))) for each in found),
+        vpnutil=bool(known["vpnutil"]),
+        leftover="",
+        stuck=False,
+        has_key=bool(known.get("key_on_disk")),
+        dropped=False,
+        csr="",
+        stage="",
+        offered_to="",
+        message="",
+        disconnect="",
+        named=(),
+        trusted=frozenset(),
+    )
+
+
+def _installed(profile: Mapping[str, Any]) -> InstalledProfile:
+    """The inverse of `as_dict`; which of several VPNs has On Demand is not told."""
+    return InstalledProfile(
+        uuid=_string(profile["uuid"]),
+        scope=_string(profile["scope"]),
+        install_date=_string(profile["install_date"]),
+        verification_state=_string(profile["verification_state"]),
+        connections=tuple((_string(name), bool(profile["on_demand"])) for name in profile["connection_names"]),
+    )
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value

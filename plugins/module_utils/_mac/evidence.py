@@ -52,9 +52,19 @@ _HOME = re.compile(r"(/Users/)(?!Shared\b)[^/\s\"']+")
 _BLOB = re.compile(r"[A-Za-z0-9+/=_-]{65,}")
 
 
+LINGER_SECONDS = 120  # a login over a slow line takes a few
+
 LINE_LIMIT = 2000
 LINES_LIMIT = 50_000  # each of some sixty commands may say 400
 NAMES_LIMIT = 1000
+
+
+def left(stdout: str, mark: str) -> str:
+    """The number of the process that linger.sh has left running; MacError when it is not told."""
+    found = [line for line in between_marks(stdout, mark) if re.fullmatch(r"left=[0-9]{1,9}", line)]
+    if not found:
+        raise MacError("The Mac does not say what it has left running: run again.")
+    return found[0].removeprefix("left=")
 
 
 def read(stdout: str, mark: str) -> tuple[list[str], str]:

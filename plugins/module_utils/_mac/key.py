@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .._x509.der import BIT_STRING, INTEGER, SEQUENCE, elements
 from .._x509.text import bare
 from .answer import SYSTEM, MacError, MacState, facts, require_privilege
+from .answer import recalled as recall
 from .shell import Arguments, Exec
 
 NONE, KEPT, MADE = "none", "kept", "made"
@@ -26,6 +27,11 @@ NONE, KEPT, MADE = "none", "kept", "made"
 def look(identifier: str) -> Exec:
     """The first exec."""
     return Exec("csr", _place(identifier))
+
+
+def recalled(known: Mapping[str, Any]) -> MacState | None:
+    """What mac_profile has told of this Mac, if it says that no key lies there: else its request is to be asked for."""
+    return recall(known) if known.get("key_on_disk") is False else None
 
 
 def require(state: MacState) -> None:
@@ -70,20 +76,30 @@ def make(identifier: str, state: MacState, bits: int, spent: Collection[str]) ->
 
 def dropped(before: MacState, after: MacState | None) -> dict[str, Any]:
     """The result. `after` is what the Mac said to `drop`; None where that was not run."""
-    return facts(after or before) | {"changed": before.has_key, "status": NONE, "csr": "", "public_key_sha256": ""}
+    return _result(after or before, NONE, changed=before.has_key)
 
 
 def made(before: MacState, done: Exec | None, after: MacState | None, bits: int) -> dict[str, Any]:
     """The result of `make`, as in `dropped`. In check mode nobody knows the key."""
     old = public_key(before, bits)
     if done is None:
-        return facts(before) | {"changed": False, "status": KEPT, "csr": before.csr, "public_key_sha256": old}
+        return _result(before, KEPT, before.csr, old)
     if after is None:
-        return facts(before) | {"changed": True, "status": MADE, "csr": "", "public_key_sha256": "(new)"}
+        return _result(before, MADE, "", "(new)", changed=True)
     new = public_key(after, bits)
     if not new or new == old:
         raise MacError(f"The Mac could not make a private key: {after.message or 'openssl gave no reason.'}")
-    return facts(after) | {"changed": True, "status": MADE, "csr": after.csr, "public_key_sha256": new}
+    return _result(after, MADE, after.csr, new, changed=True)
+
+
+def _result(state: MacState, status: str, csr: str = "", sha256: str = "", *, changed: bool = False) -> dict[str, Any]:
+    return facts(state) | {
+        "changed": changed,
+        "status": status,
+        "csr": csr,
+        "public_key_sha256": sha256,
+        "key_on_disk": status != NONE,
+    }
 
 
 def versions(before: MacState, result: dict[str, Any], bits: int) -> tuple[str, str]:

@@ -8,20 +8,111 @@ Each function here takes what the Mac said first, and tells what is to be done t
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._mobileconfig.reading import ReadProfile
-from .answer import MacError, MacState, facts, require_privilege
-from .shell import Arguments, Exec
+from .._errors import shown
+from .._mobileconfig.names import check_identifier
+from .answer import SYSTEM, USER, MacError, MacState, facts, require_privilege
+from .shell import Arguments, Exec, know
+
+if TYPE_CHECKING:
+    from .._mobileconfig.reading import ReadProfile
 
 APPROVE, MDM = "approve", "mdm"
-INSTALLED, PENDING, NOBODY, BY_MDM, REMOVED = (
-    "installed", "pending_approval", "no_console_user", "mdm_required", "removed",
+INSTALLED, PENDING, NOBODY, BY_MDM, KEY_WANTED, REMOVED = (
+    "installed", "pending_approval", "no_console_user", "mdm_required", "key_wanted", "removed",
 )  # fmt: skip
 
 # The settings pane takes its copy about a second after `open`; a slow Mac gets ten times that.
 SETTLE_SECONDS = 10
+
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
+_UUID = re.compile(r"[0-9A-Za-z-]{0,64}")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The profile that a Mac should have, as far as one must know it to see whether it is there."""
+
+    identifier: str
+    scope: str
+    display_name: str
+    delivery: str
+    uuid: str = ""  # as macOS shows it; empty: it is not rendered yet
+    certificates: frozenset[str] = frozenset()  # SHA-256, upper-case hex, as the keychain prints it
+    has_identity: bool = False
+    gateway_roots: int = 0
+    key_on_mac: bool = False  # the Mac completes it
+    path: str = ""  # of the file
+    sha256: str = ""  # of the file, lower-case hex
+
+    @classmethod
+    def of_entry(cls, entry: Mapping[str, Any], host: str) -> Wanted:
+        """What mobileconfig returned for a Mac. MacError where that is no profile, or another Mac's."""
+        try:
+            if entry["failed"] is not False:
+                raise MacError(str(entry["msg"]))
+            if entry["host"] != host:
+                raise MacError(
+                    f"The profile of {entry['host']} is not brought onto {host}: give the entry of this Mac, "
+                    "macs[inventory_hostname] of the result of mobileconfig."
+                )
+            return cls._of_entry(entry)
+        except (KeyError, TypeError, ValueError):
+            raise MacError(
+                "profile is not what mobileconfig returned for this Mac: give macs[inventory_hostname] of its result "
+                "as it is."
+            ) from None
+
+    @classmethod
+    def _of_entry(cls, entry: Mapping[str, Any]) -> Wanted:
+        uuid, sha256, certificates = entry["profile_uuid"], entry["sha256"], entry["certificates"]
+        if entry["scope"] not in (SYSTEM, USER) or entry["delivery"] not in (APPROVE, MDM) or not _UUID.fullmatch(uuid):
+            raise ValueError
+        if not all(map(_SHA256.fullmatch, [*certificates, *([sha256] if uuid else [])])):
+            raise ValueError
+        return cls(
+            identifier=check_identifier(entry["identifier"]),
+            scope=entry["scope"],
+            display_name=shown(str(entry["display_name"])),
+            delivery=entry["delivery"],
+            uuid=uuid.upper(),
+            certificates=frozenset(text.upper() for text in certificates),
+            has_identity=bool(entry["certificate_sha1"]),
+            gateway_roots=len(entry["gateway_roots"]),
+            key_on_mac=entry["key_on_mac"] is True,
+            path=str(entry["path"]),
+            sha256=sha256.lower(),
+        )
+
+    @classmethod
+    def of_file(cls, profile: ReadProfile, delivery: str, path: str, sha256: str) -> Wanted:
+        """A profile that somebody gives as a file."""
+        return cls(
+            identifier=profile.identifier,
+            scope=profile.scope,
+            display_name=profile.display_name,
+            delivery=delivery,
+            uuid=profile.uuid,
+            certificates=profile.certificates,
+            has_identity=bool(profile.identity),
+            gateway_roots=len(profile.gateway_roots),
+            key_on_mac=profile.unfinished is not None,
+            path=path,
+            sha256=sha256,
+        )
+
+    def require_same(self, profile: ReadProfile, sha256: str) -> None:
+        """MacError unless the file is what was rendered for this Mac."""
+        read = (profile.identifier, profile.scope, profile.uuid, profile.unfinished is not None, sha256)
+        if read != (self.identifier, self.scope, self.uuid, self.key_on_mac, self.sha256):
+            raise MacError(
+                f"{self.path} is not the profile that was rendered for this Mac, so it is not delivered: render it "
+                "again with mobileconfig, and let nothing else write there meanwhile."
+            )
 
 
 @dataclass(frozen=True)
@@ -34,9 +125,9 @@ class Outcome:
     warning: str = ""
 
 
-def look(identifier: str, scope: str, *, check: bool) -> Exec:
+def look(wanted: Wanted, *, check: bool) -> Exec:
     """The first exec."""
-    return Exec("know", {"identifier": identifier, "scope": scope, "check": int(check)})
+    return know(wanted.identifier, wanted.scope, check=check, uuid=wanted.uuid)
 
 
 def require(state: MacState, scope: str) -> None:
@@ -47,109 +138,123 @@ def require(state: MacState, scope: str) -> None:
 # -- there -----------------------------------------------------------------------------------------------------------
 
 
-def offer(profile: ReadProfile, content: bytes, state: MacState, delivery: str, wait: int) -> Exec | None:
-    """What a real run does for a profile that is to be there; MacError for what can never come of it."""
-    if profile.unfinished and delivery == MDM:
+def require_possible(wanted: Wanted, *, check: bool, asked: bool) -> None:
+    """MacError for what can never come of it. `asked`: the Mac is still to be asked whether it has a key."""
+    if wanted.key_on_mac and wanted.delivery == MDM:
         raise MacError(
             "The private key of this profile is on the Mac and the profile is completed there, so no MDM can deliver "
             "it: use delivery approve, or let the controller make the key."
         )
-    place: Arguments = {"identifier": profile.identifier, "scope": profile.scope}
-    if state.shows(profile.uuid, profile.scope):
-        # A key that lies there still was approved after the run that had offered it.
-        return Exec("drop_key", place) if state.has_key else None
-    if delivery == MDM or not state.console_user:
-        return None
-    token = name = ""
-    if profile.unfinished:
-        if not state.has_key:
-            raise MacError(
-                "The private key of this profile is not on the Mac: run mac_key, and have its request signed by "
-                "client_certificates, before the profile is rendered."
-            )
-        content, token, name = profile.unfinished.content, profile.unfinished.token, profile.unfinished.name
+    if not (wanted.uuid or check or (wanted.key_on_mac and asked)):
+        raise MacError("The profile of this Mac is not rendered: run mobileconfig first, and not in check mode.")
+
+
+def verdict(wanted: Wanted, state: MacState, offered_to: str, *, asked: bool) -> str:
+    """The status as it is, or PENDING where the profile is to be offered.
+
+    `offered_to` is whom it was offered to before. Without `asked` an earlier task has seen to the Mac's key.
+    """
+    if wanted.uuid and state.shows(wanted.uuid, wanted.scope):
+        return INSTALLED
+    if offered_to:
+        return PENDING
+    if wanted.delivery == MDM:
+        return BY_MDM
+    if wanted.key_on_mac and asked and not (state.has_key and wanted.uuid):
+        return KEY_WANTED
+    if wanted.key_on_mac and not state.has_key:
+        raise MacError(
+            "The private key of this profile is not on the Mac: run mac_key, have its request signed by "
+            "client_certificates, render the profile, and give the result of mac_key as known."
+        )
+    return PENDING if state.console_user else NOBODY
+
+
+def stage(wanted: Wanted, state: MacState, content: bytes, token: str = "", name: str = "") -> Exec:
+    """The exec that offers it; token and name are those of a profile that is completed on the Mac."""
     arguments: Arguments = {
-        "uuid": profile.uuid,
+        "identifier": wanted.identifier,
+        "scope": wanted.scope,
+        "uuid": wanted.uuid,
         "pane": state.release.pane,
-        "wait": wait,
         "settle": SETTLE_SECONDS,
         "token": token,
         "name": name,
     }
-    return Exec("stage", place | arguments, content)
+    return Exec("stage", arguments, content)
 
 
-def invitation(profile: ReadProfile, state: MacState, wait: int) -> str:
-    """What is said while a person is waited for."""
-    return (
-        f"waiting up to {wait} s for {state.console_user} to approve '{profile.display_name}' in "
-        f"{state.release.profiles_place}"
-    )
-
-
-def installed(
-    profile: ReadProfile, delivery: str, before: MacState, done: Exec | None, after: MacState | None
-) -> Outcome:
-    """What has come of it. `after` is what the Mac said to `done`; None where that was not run: in check mode."""
-    state = after or before
-    offered = done is not None and done.verb == "stage"
-    if after and offered:
-        _refuse_stage(after, before.console_user)
-        offered = after.stage != NOBODY
-    if state.shows(profile.uuid, profile.scope):
-        status = INSTALLED
-    elif delivery == MDM:
-        status = BY_MDM
-    else:
-        status = PENDING if offered else NOBODY
-    missing = sorted(profile.certificates - state.fingerprints) if status == INSTALLED else []
-    changed = before.swept or offered or (done is not None and done.verb == "drop_key")
-    result = _result(state, profile.identifier, changed, status, advice(status, state, profile))
-    result |= {"profile_uuid": profile.uuid, "missing_certificates": missing}
-    return Outcome(result, _version(before, profile.scope), profile.uuid, _incomplete(missing))
-
-
-def _refuse_stage(after: MacState, person: str) -> None:
+def offered(wanted: Wanted, before: MacState, after: MacState, *, asked: bool) -> str:
+    """The status after `stage`; MacError where it went wrong."""
+    if wanted.uuid and after.shows(wanted.uuid, wanted.scope):
+        return INSTALLED
+    if after.stage == "no_console_user":
+        return NOBODY
     if after.stage == "cannot_complete":
+        if asked:
+            return KEY_WANTED
         raise MacError(
             "The Mac could not complete the profile: the private key there is not the one of this certificate; run "
             "mac_key and client_certificates again."
         )
-    if after.stage in ("cannot_write", "cannot_open"):
-        problem = {"cannot_write": "written to", "cannot_open": "opened in"}[after.stage]
+    if after.stage != "opened":
+        problem = {"cannot_write": "written to", "cannot_open": "opened in"}.get(after.stage, "brought into")
         raise MacError(
-            f"The profile could not be {problem} the session of {person}: {after.message or 'is the disk full?'} "
-            "Nothing was left on the Mac."
+            f"The profile could not be {problem} the session of {before.console_user}: "
+            f"{after.message or 'is the disk full?'} Nothing was left on the Mac."
         )
+    return PENDING
 
 
-def advice(status: str, state: MacState, profile: ReadProfile) -> str:
+def told(
+    wanted: Wanted, status: str, before: MacState, after: MacState | None, offered_to: str, *, offers: bool
+) -> Outcome:
+    """What has come of it. `after` is what the Mac said to `stage`; None where that was not run.
+
+    `offered_to` is whose approval is waited for; `offers`, that it is offered by this task, or would be in check mode.
+    """
+    state = after or before
+    missing = sorted(wanted.certificates - state.fingerprints) if status == INSTALLED else []
+    opened = offers and (after is None or after.stage == "opened")
+    # A key that still lies there once the profile is installed: a real run has taken it away by now. Where the profile
+    # was offered by an earlier task of this run, that has counted as the change.
+    spent = not (offered_to and not offers) and (before.dropped or (status == INSTALLED and before.has_key))
+    changed = before.swept or opened or spent
+    result = _result(state, wanted.identifier, status, _advice(wanted, status, state, offered_to, missing)) | {
+        "changed": changed,
+        "profile_uuid": wanted.uuid,
+        "missing_certificates": missing,
+        "offered_to": offered_to if status == PENDING else "",
+    }
+    warning = result["msg"] if missing else ""
+    return Outcome(result, _version(before, wanted.scope), wanted.uuid or "(not rendered yet)", warning)
+
+
+def _advice(wanted: Wanted, status: str, state: MacState, offered_to: str, missing: list[str]) -> str:
     """One sentence for the person who reads the recap."""
-    name = f"'{profile.display_name}'"
+    name = f"'{wanted.display_name}'"
+    if status not in (INSTALLED, KEY_WANTED) and not wanted.uuid:
+        return "The profile is not rendered yet; a real run renders it first."
+    if missing:
+        return (
+            f"{name} is shown as installed, but {len(missing)} of its certificates are not in the keychain "
+            f"({', '.join(missing)}): remove the profile (state: absent) and run again."
+        )
     return {
-        INSTALLED: f"{name} is installed.",
-        PENDING: f"{name} waits for {state.console_user} to approve it in {state.release.profiles_place}; run again "
+        INSTALLED: f"{name} is installed{_with(wanted)}.",
+        PENDING: f"{name} waits for {offered_to} to approve it in {state.release.profiles_place}; run again "
         "afterwards.",
         NOBODY: f"{name} was not offered: nobody is logged in at the screen of this Mac; run again when somebody is.",
         BY_MDM: f"{name} is not installed yet: let the MDM deliver the exported file, then run again.",
+        KEY_WANTED: "This Mac needs a private key and a certificate for it first: run mac_key, client_certificates and "
+        "mobileconfig.",
     }[status]
 
 
-def _incomplete(missing: list[str]) -> str:
-    if not missing:
-        return ""
-    return (
-        f"macOS shows the profile as installed, but {len(missing)} of its certificates are not in the keychain "
-        f"({', '.join(missing)}): remove the profile (state: absent) and run again."
-    )
-
-
-def unrendered(identifier: str, scope: str, delivery: str, state: MacState) -> Outcome:
-    """In check mode, of a profile that an earlier task of a real run would have made."""
-    status = BY_MDM if delivery == MDM else PENDING if state.console_user else NOBODY
-    msg = "The profile is not rendered yet; a real run renders it first."
-    result = _result(state, identifier, state.swept or status == PENDING, status, msg)
-    return Outcome(result, _version(state, scope), "(not rendered yet)")
+def _with(wanted: Wanted) -> str:
+    roots = "the gateway root" if wanted.gateway_roots == 1 else f"{wanted.gateway_roots} gateway roots"
+    parts = ["the client certificate"] * wanted.has_identity + [roots] * bool(wanted.gateway_roots)
+    return f", with {' and '.join(parts)} in the keychain" if parts else ""
 
 
 # -- gone ------------------------------------------------------------------------------------------------------------
@@ -164,15 +269,15 @@ def removal(identifier: str, scope: str, state: MacState) -> Exec | None:
 
 
 def removed(identifier: str, scope: str, before: MacState, done: Exec | None, after: MacState | None) -> Outcome:
-    """What has come of it, as in `installed`."""
+    """What has come of it. `after` is what the Mac said to `done`; None where that was not run: in check mode."""
     if after and after.profile(scope):
         raise MacError(
             f"macOS kept the profile {identifier}: {after.message or 'no reason was given'} A profile that an MDM "
             "installed can be removed by that MDM only."
         )
-    changed = before.swept or done is not None
     msg = f"The profile {identifier} is not on this Mac."
-    return Outcome(_result(after or before, identifier, changed, REMOVED, msg), _version(before, scope), "")
+    result = _result(after or before, identifier, REMOVED, msg)
+    return Outcome(result | {"changed": before.swept or done is not None}, _version(before, scope), "")
 
 
 def _version(state: MacState, scope: str) -> str:
@@ -180,12 +285,14 @@ def _version(state: MacState, scope: str) -> str:
     return profile.uuid if profile else ""
 
 
-def _result(state: MacState, identifier: str, changed: bool, status: str, msg: str) -> dict[str, Any]:
+def _result(state: MacState, identifier: str, status: str, msg: str) -> dict[str, Any]:
     return facts(state) | {
-        "changed": changed,
+        "changed": False,
         "identifier": identifier,
         "profile_uuid": "",
         "missing_certificates": [],
+        "offered_to": "",
+        "key_on_disk": state.has_key,
         "status": status,
         "msg": msg,
     }

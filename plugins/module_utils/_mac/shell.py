@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "sh"
 
 #: The parts that each verb needs, beside base.sh before and end.sh behind; its own file is the last of them.
 VERBS: dict[str, tuple[str, ...]] = {
-    "know": ("facts", "staged", "know"),
+    "know": ("facts", "staged", "key", "know"),
     "stage": ("facts", "staged", "key", "stage"),
     "remove": ("facts", "key", "remove"),
     "connect": ("facts", "tunnel", "connect"),
@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "csr": ("facts", "key", "csr"),
     "make_key": ("facts", "key", "make_key"),
     "drop_key": ("facts", "key", "drop_key"),
+    "linger": ("linger",),
     "evidence": ("evidence",),
 }
 
@@ -52,6 +53,12 @@ class Exec:
         return self.stdin or b"\n"
 
 
+def know(identifier: str, scope: str, *, check: bool = True, uuid: str = "") -> Exec:
+    """The exec that asks for everything. Without `check` it takes away what need not lie on the Mac any more: what an
+    earlier run has left, and a private key once the profile `uuid` is installed."""
+    return Exec("know", {"identifier": identifier, "scope": scope, "check": int(check), "uuid": uuid})
+
+
 @functools.cache
 def script(verb: str) -> str:
     """What a verb runs, without comments (it travels on the command line)."""
@@ -62,3 +69,6 @@ def script(verb: str) -> str:
 def _lines(name: str) -> list[str]:
     text = (FOLDER / f"{name}.sh").read_text(encoding="utf-8")
     return [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+
+
+script("know")  # here, in the process from which the task of every Mac is forked

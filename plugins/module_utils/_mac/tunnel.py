@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .._errors import UserVpnError
-from .answer import SYSTEM, MacState, facts
+from .answer import NOT_TOLD, SYSTEM, MacState, facts
 from .disconnects import explain, refused
 from .releases import Release, release
 from .shell import Arguments, Exec
@@ -167,11 +167,6 @@ def _release(known: Mapping[str, Any]) -> Release:
 # -- what a module asks and returns ----------------------------------------------------------------------------------
 
 
-def look(identifier: str, scope: str) -> Exec:
-    """The first exec, where nothing is known."""
-    return Exec("know", {"identifier": identifier, "scope": scope, "check": 1})
-
-
 def recalled(known: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a module has told before of this Mac; None when that says nothing of a tunnel. UserVpnError for anything
     that no module returns."""
@@ -186,10 +181,7 @@ def recalled(known: Mapping[str, Any]) -> dict[str, Any] | None:
         if not all(isinstance(name, str) for name in profile.get("connection_names") or []):
             raise TypeError
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise UserVpnError(
-            "known is not what mac_info or mac_profile returned of this Mac: give their result as it is, or leave "
-            "known out."
-        ) from None
+        raise UserVpnError(NOT_TOLD) from None
     return dict(known)
 
 
@@ -296,6 +288,7 @@ def _result(
         "how": way.how,
         "cause": cause,
         "refused": False,
+        "installed": bool(known.get("profile")) or wish.by_hand,
         "identities": known.get("identities", []),
         "msg": problem or msg,
     }

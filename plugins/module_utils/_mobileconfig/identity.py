@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from .._x509 import certificates, checks, pkcs12
@@ -23,7 +23,8 @@ PLACEHOLDER = "made on the Mac"
 class Identity:
     """One client certificate, checked, and the PKCS#12 that goes into the profile with its password.
 
-    Where the Mac has the key, the certificate itself takes the place of the PKCS#12: see completing.py.
+    Where the Mac has the key, the certificate itself takes the place of the PKCS#12: see completing.py. `where` is the
+    file or the client that it comes from, as `warnings` name it.
     """
 
     certificate: Certificate
@@ -31,6 +32,7 @@ class Identity:
     pkcs12: bytes = field(repr=False)
     password: str = field(repr=False)
     warnings: tuple[str, ...] = ()
+    where: str = ""
 
     def local_identifier(self, wish: str | None) -> str:
         """The name by which the Mac introduces itself: the common name, or the subject alternative name wished for.
@@ -65,21 +67,15 @@ def load(data: bytes, password: str, where: str, previous: bytes | None = None) 
     opened = pkcs12.read(data, password, where, option)
     warnings = checks.check_client(opened.certificate, where, datetime.now(UTC))
     fitting = data if opened.fits_every_mac else _packed(opened, password, previous)
-    return Identity(
-        opened.certificate, _intermediates(opened.certificate, opened.others, where), fitting, password, warnings
-    )
-
-
-def of_store(pem: bytes, packed: bytes, password: str, where: str) -> Identity:
-    """The identity that a store has packed itself: it need not be opened to be proved, or to know what is in it."""
-    return replace(load_certificate(pem, where), pkcs12=packed, password=password)
+    intermediates = _intermediates(opened.certificate, opened.others, where)
+    return Identity(opened.certificate, intermediates, fitting, password, warnings, where)
 
 
 def load_certificate(data: bytes, where: str) -> Identity:
     """The identity whose key is on its Mac, of which there is the certificate alone; X509Error as in `load`."""
     certificate = certificates.read_one(data, where)
     warnings = checks.check_client(certificate, where, datetime.now(UTC))
-    return Identity(certificate, (), certificate.der, PLACEHOLDER, warnings)
+    return Identity(certificate, (), certificate.der, PLACEHOLDER, warnings, where)
 
 
 def under_password(identity: Identity, password: str) -> tuple[bytes, str]:

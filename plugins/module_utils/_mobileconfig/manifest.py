@@ -4,17 +4,17 @@
 """Private to this collection: the manifest of an export folder, one entry per host, for any MDM.
 
     {"version": 1, "profiles": {"<host>": {"host", "serial_number", "identifier", "profile_uuid", "certificate_sha1",
-                                           "certificate_not_after", "file", "sha256"}}}
+                                           "certificate_not_after", "delivery", "file", "sha256"}}}
 
-Many hosts are rendered at once, each in a process of its own, and each changes only its own entry.
+It may name hosts of other runs, which stay. Several may run at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,55 +26,36 @@ from .._x509.text import bare
 from .errors import ProfileError
 
 VERSION = 1
-SIZE_LIMIT = 16_000_000  # of 30,000 Macs
+NAME = "manifest.json"
+SIZE_LIMIT = 16_000_000  # of 25,000 Macs
 
 
-def update_entry(path: Path, host: str, fields: Mapping[str, Any], *, check: bool = False) -> bool:
-    """Make the entry of `host` hold `fields`. Returns whether that changes the file; with `check` it is not written.
+@dataclass(frozen=True)
+class Change:
+    """What becomes of a manifest: whether it is another one, and the entries that are others, one line per key."""
 
-    What `fields` does not name stays as it is, and so does a serial number that is known already when `fields` has
-    none to offer. The folder must exist, unless `check`.
+    changed: bool
+    before: list[str]
+    after: list[str]
+
+
+def update(path: Path, news: Mapping[str, Mapping[str, Any]], *, add: bool = True, check: bool = False) -> Change:
+    """Make the entries of these hosts hold these fields, in one write; with `check` it is not written.
+
+    What is not named stays as it is, and so does a serial number that is known already when there is none to offer.
+    Without `add` only hosts that have an entry get the fields. The folder must exist, unless `check`.
     """
-    if check:
-        return _updated(path, host, fields)[1]
-    # A lock file of its own: the manifest itself is replaced at each change, and a lock would go with the old one.
-    with _files.locked(path.with_name(f".{path.name}.lock")):
-        content, changed = _updated(path, host, fields)
-        if changed:
+    if not news:
+        return Change(False, [], [])
+    with _held(path, check):
+        old = _read(path)
+        new = old | {host: _entry(old, host, fields) for host, fields in news.items() if add or host in old}
+        content = _document(new)
+        changed = new != {} and _files.would_write(path, content)
+        if changed and not check:
             _files.write_atomic(path, content)
-    return changed
-
-
-def before_and_after(path: Path, host: str, fields: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """The entry of `host` as it is (no lines if there is none) and as update_entry would make it, one line per key."""
-    profiles = _read(path)
-    entries = profiles.get(host, {}), _entry(profiles, host, fields)
-    before, after = ([f"{host}.{key} = {value!r}" for key, value in sorted(entry.items())] for entry in entries)
-    return before, after
-
-
-def file_name(path: Path, dest: Path) -> str:
-    """How the manifest `path` names the profile `dest`. ProfileError when that lies outside its folder."""
-    try:
-        return _files.name_within(path.parent, dest)
-    except ValueError:
-        raise ProfileError(
-            f"The profile {dest} lies outside {path.parent}, the folder of the manifest: whoever is given that folder "
-            "could not find it; give a dest in it."
-        ) from None
-
-
-def is_ours(folder: Path) -> bool:
-    """Whether a folder holds profiles, manifests and nothing else, so that nobody misses the way into it."""
-    try:
-        with os.scandir(folder) as entries:
-            return not folder.stat().st_mode & stat.S_ISVTX and all(map(_is_ours, (entry.name for entry in entries)))
-    except OSError as error:
-        raise ProfileError(f"The folder {folder} cannot be read: {error.strerror}.") from None
-
-
-def _is_ours(name: str) -> bool:
-    return name.endswith((".mobileconfig", ".json", ".json.lock", ".tmp")) or name == ".DS_Store"
+    others = [host for host in news if old.get(host) != new.get(host)]
+    return Change(changed, _lines(old, others), _lines(new, others))
 
 
 def take_out(path: Path, certificates: Collection[str], *, check: bool = False) -> list[str]:
@@ -84,22 +65,23 @@ def take_out(path: Path, certificates: Collection[str], *, check: bool = False) 
     """
     if not path.exists():
         return []
-    if check:
-        profiles = _read(path)
-        hosts = _holders(profiles, certificates)
-        for host in hosts:
-            _file(path, host, profiles[host])
-        return hosts
-    with _files.locked(path.with_name(f".{path.name}.lock")):
+    with _held(path, check):
         profiles = _read(path)
         hosts = _holders(profiles, certificates)
         files = [_file(path, host, profiles[host]) for host in hosts]
-        # The files first: whoever is killed here finds the entries again.
-        for file in files:
-            _files.delete(file)
-        if hosts:
+        if hosts and not check:
+            # The files first: whoever is killed here finds the entries again.
+            for file in files:
+                _files.delete(file)
             _files.write_atomic(path, _document({name: e for name, e in profiles.items() if name not in hosts}))
     return hosts
+
+
+@contextlib.contextmanager
+def _held(path: Path, check: bool) -> Iterator[None]:
+    """While nobody else changes this manifest. Its lock is a file of its own, since it is itself replaced."""
+    with contextlib.nullcontext() if check else _files.locked(path.with_name(f".{path.name}.lock")):
+        yield
 
 
 def _file(path: Path, host: str, entry: Mapping[str, Any]) -> Path:
@@ -125,10 +107,8 @@ def _entry(profiles: Mapping[str, dict[str, Any]], host: str, fields: Mapping[st
     return {**known, **fields, "host": host, "serial_number": cleaned(serial_number, keep="")}
 
 
-def _updated(path: Path, host: str, fields: Mapping[str, Any]) -> tuple[bytes, bool]:
-    profiles = _read(path)
-    content = _document({**profiles, host: _entry(profiles, host, fields)})
-    return content, _files.would_write(path, content)
+def _lines(profiles: Mapping[str, dict[str, Any]], hosts: Collection[str]) -> list[str]:
+    return [f"{host}.{key} = {value!r}" for host in hosts for key, value in sorted(profiles.get(host, {}).items())]
 
 
 def _document(profiles: Mapping[str, dict[str, Any]]) -> bytes:

@@ -73,11 +73,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Profile:
-    """The document, the bytes that hold it, and what the user should know about it."""
+    """The document, the bytes that hold it, and what the user should know about it.
+
+    `certificates`: SHA-256 of all in it, sorted, as the keychain prints it.
+    """
 
     document: dict[str, Any] = field(repr=False)
     content: bytes = field(repr=False)
     uuid: str
+    certificates: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -116,7 +120,12 @@ class Draft:
         document = self._document(identity)
         warnings = [*self.warnings, *identity.warnings, *_checked(document, self.request.macos)]
         content = plistlib.dumps(document, fmt=plistlib.FMT_XML, sort_keys=True)
-        return Profile(document, content, document["PayloadUUID"], tuple(warnings))
+        certificates = {each.sha256 for each in (*self.roots, *self._chain_of(identity), identity.certificate)}
+        return Profile(document, content, document["PayloadUUID"], tuple(sorted(certificates)), tuple(warnings))
+
+    def uuid(self, identity: Identity) -> str:
+        """The ProfileUUID alone. It depends on the certificate, and not on the PKCS#12."""
+        return str(self._document(identity)["PayloadUUID"])
 
     def _document(self, identity: Identity) -> dict[str, Any]:
         """The profile as plistlib takes it: certificates first, since the VPN payload points at one of them."""

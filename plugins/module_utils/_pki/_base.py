@@ -15,6 +15,10 @@ class PkiError(UserVpnError):
     """Something about the store, a certificate or a key that the user can mend."""
 
 
+class RevokedError(PkiError):
+    """A client that was revoked, and that nobody has let in again."""
+
+
 def sha256_hex(content: bytes) -> str:
     """64 upper-case hex digits."""
     return hashlib.sha256(content).hexdigest().upper()

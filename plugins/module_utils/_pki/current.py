@@ -1,16 +1,16 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: what a client has now, for a keychain or a profile, and the profile rendered last."""
+"""Private to this collection: what clients have now, for a keychain or profiles, and the profiles rendered last."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .database import Place
-from .store import Certificate, Identity, Profile, Store, by_client, current_of, reading, writing
+from .store import Certificate, Identity, Profile, Store, reading, writing
 
 
 @dataclass(frozen=True)
@@ -29,51 +29,57 @@ class Current:
 def public_of(place: Place, name: str) -> Current | None:
     """Without its private part, for which see identity_of. None when the client has nothing."""
     with reading(place) as store:
-        return _current(store, name)
+        return _currents(store, [name]).get(name)
 
 
 def identity_of(place: Place, name: str, passphrase: str | None) -> Current | None:
     """With its private part, which needs the passphrase. None when the client has nothing."""
     with reading(place) as store:
-        current = _current(store, name)
+        current = _currents(store, [name]).get(name)
         if current is None or not current.certificate.has_key:
             return current
         store.unlock(passphrase)
         return replace(current, identity=store.identity(current.certificate.sha1))
 
 
-def _current(store: Store, name: str) -> Current | None:
-    certificate = current_of(by_client(store.certificates()).get(name, ()))
-    return Current(certificate, *store.texts(certificate.sha1)) if certificate else None
+def _currents(store: Store, names: Collection[str]) -> dict[str, Current]:
+    certificates = store.current(names)
+    texts = store.texts_of(each.sha1 for each in certificates)
+    return {each.name: Current(each, *texts[each.sha1]) for each in certificates}
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """The profile that was rendered last for one Mac, as the store knows it. Files with it are copies."""
+class Known:
+    """What a store knew at one moment about clients, and about the profiles rendered last. Files with them are copies.
+
+    currents  what each client has, by its name, without private parts
+    last      the profile rendered last, by host and identifier
+    """
 
     place: Place
-    last: Profile | None
+    exists: bool
+    currents: Mapping[str, Current]
+    last: Mapping[tuple[str, str], Profile]
 
     @classmethod
-    def read(cls, place: Place, host: str, identifier: str) -> Rendered:
+    def read(cls, place: Place, clients: Collection[str], hosts: Collection[str]) -> Known:
         with reading(place) as store:
-            return cls(place, store.profile(host, identifier))
+            last = {(each.host, each.identifier): each for each in store.profiles_of(hosts)}
+            return cls(place, store.exists, _currents(store, clients), last)
 
-    def is_last(self, content: bytes, certificate_sha1: str) -> bool:
-        """Whether this is the property list that was rendered last, with this certificate in it."""
-        last = self.last
-        return last is not None and (last.sha256, last.certificate_sha1) == (_digest(content), certificate_sha1)
+    def identities(self, certificates: Collection[str], passphrase: str | None) -> dict[str, Identity]:
+        """Private parts by the certificate's SHA-1; without those whose client has got another one meanwhile."""
+        with reading(self.place) as store:
+            store.unlock(passphrase)
+            return store.identities(certificates)
 
-    def remember(self, profile: Profile, content: bytes, now: datetime, who: str, *, check: bool) -> bool:
-        """Note what has been rendered. Returns whether it is another profile than the last one."""
-        profile = replace(profile, sha256=_digest(content), time=self.last.time if self.last else "")
-        if profile == self.last:
-            return False
-        if not check:
+    def is_news(self, profile: Profile) -> bool:
+        """Whether it is another profile than the one rendered last."""
+        last = self.last.get((profile.host, profile.identifier))
+        return last is None or replace(profile, time=last.time) != last
+
+    def remember(self, profiles: Iterable[Profile], now: datetime, who: str) -> None:
+        """Note what has been rendered, as far as it is news."""
+        if news := [profile for profile in profiles if self.is_news(profile)]:
             with writing(self.place, now, who) as store:
-                store.set_profiles([profile])
-        return True
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+                store.set_profiles(news)

@@ -21,36 +21,44 @@ from .database import Place
 from .store import Certificate, Delivery, Store, by_client, reading, writing
 
 FORGOTTEN = "forgotten"
+UNDELIVERED = ("removed", "key_wanted")  # no news of a Mac that never had the profile
+NAMED = 3  # of the identities in a sentence
 
 
-def require_store(place: Place) -> None:
-    """Raise PkiError where no delivery could be written down."""
-    with reading(place) as store:
-        _require(store, place)
+def note(
+    place: Place, seen: Sequence[Delivery], now: datetime, *, check: bool = False
+) -> tuple[list[Delivery], dict[str, dict[str, str]]]:
+    """Write down what Macs were seen with, as far as that is not what was written down last, all of it or nothing.
 
-
-def note_delivery(place: Place, seen: Delivery, now: datetime, *, certificate_sha256: str = "") -> bool:
-    """Write down what a Mac was seen with, unless that is what was written down last. Returns whether it was written.
-
-    `certificate_sha256` is the fingerprint of the client certificate in the profile. The removal of a profile that was
-    never delivered is no news.
+    A certificate that is not in the store is left out. That a profile is not there is no news where it never was.
+    Returns what was written, and by client the Macs that share its identity, as `serial_numbers` has them, as far as
+    one of them is in it. With `check` nothing is written, for nobody has seen what is foreseen.
     """
+    if check or not seen:
+        return [], {}
     with reading(place) as store:
         _require(store, place)
-        if _news(store, seen, certificate_sha256) is None:
-            return False
+        news = _news(store, seen)
+    if not news:
+        return [], {}
     with writing(place, now) as store:
-        news = _news(store, seen, certificate_sha256)
-        if news:
-            store.note_delivery(news)
-    return news is not None
+        news = _news(store, seen)
+        store.note_deliveries(news)
+        macs = on_macs(store.deliveries(), store.certificates())
+    hosts = {delivery.host for delivery in news}
+    several = {name: shared for name, shared in serial_numbers(macs).items() if len(shared) > 1}
+    return news, {name: shared for name, shared in sorted(several.items()) if not hosts.isdisjoint(shared.values())}
 
 
-def macs_with(place: Place, certificate_sha256: str) -> dict[str, str]:
-    """The Macs that have the identity of this certificate's client, their inventory names by serial number."""
-    with reading(place) as store:
-        certificates, deliveries = store.of_client(store.sha1_of(certificate_sha256))
-    return next(iter(serial_numbers(on_macs(deliveries, certificates)).values()), {})
+def shared_identities(shared: Mapping[str, Mapping[str, str]]) -> str:
+    """A sentence about the Macs that share an identity, by client."""
+    some = list(shared.items())[:NAMED]
+    told = [f"{name} on {', '.join(f'{number} ({host})' for number, host in sorted(m.items()))}" for name, m in some]
+    more = [f"and {len(shared) - NAMED} more"] if len(shared) > NAMED else []
+    return (
+        f"Identities that are on several Macs: {'; '.join(told + more)}. None of them is renewed before each Mac has a "
+        "client name of its own, or one that is scrapped was forgotten (module ledger)."
+    )
 
 
 def forget(
@@ -65,8 +73,9 @@ def forget(
         found = _known(store, host, serial_number)
     if found and not check:
         with writing(place, now, who) as store:
-            for last in _known(store, host, serial_number):
-                store.note_delivery(replace(last, status=FORGOTTEN))
+            known = _known(store, host, serial_number)
+            store.note_deliveries(replace(last, status=FORGOTTEN) for last in known)
+            for last in known:
                 store.note(FORGOTTEN, f"the Mac {last.host} with the serial number {last.serial_number or 'unknown'}")
     return found
 
@@ -84,12 +93,23 @@ def _known(store: Store, host: str, serial_number: str) -> list[Delivery]:
     return [last for last in macs if host in ("", last.host) and serial_number in ("", last.serial_number)]
 
 
-def _news(store: Store, seen: Delivery, sha256: str) -> Delivery | None:
-    seen = replace(seen, certificate_sha1=seen.certificate_sha1 or store.sha1_of(sha256))
-    last = store.last_delivery(seen)
+def _news(store: Store, seen: Sequence[Delivery]) -> list[Delivery]:
+    known = store.known(each.certificate_sha1 for each in seen)
+    last = {_mac(each): each for each in store.last_deliveries()}
+    seen = [each if each.certificate_sha1 in known else replace(each, certificate_sha1="") for each in seen]
+    return [each for each in seen if _is_news(each, last.get(_mac(each)))]
+
+
+def _is_news(seen: Delivery, last: Delivery | None) -> bool:
     if last is None:
-        return None if seen.status == "removed" else seen
-    return None if replace(last, time=seen.time) == seen else seen
+        return seen.status not in UNDELIVERED
+    return replace(last, time=seen.time) != seen
+
+
+def _mac(delivery: Delivery) -> tuple[str, str, str]:
+    """By what a Mac, and a profile on it, is known."""
+    serial = delivery.serial_number
+    return delivery.identifier, serial, "" if serial else delivery.host
 
 
 @dataclass(frozen=True)
@@ -119,12 +139,10 @@ def on_macs(deliveries: Iterable[Delivery], certificates: Sequence[Certificate])
     names = {c.sha1: c.name for c in certificates if c.kind == "client"}
     found: dict[tuple[str, str, str], list[Delivery]] = {}
     for delivery in deliveries:
-        serial = delivery.serial_number
-        mac = (serial, "" if serial else delivery.host, delivery.identifier)
-        history = found.pop(mac, [])
+        history = found.pop(_mac(delivery), [])
         if delivery.status != FORGOTTEN:
             history.append(delivery)
-            found[mac] = history
+            found[_mac(delivery)] = history
     return [_on_mac(history, names) for history in found.values()]
 
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from .._x509.text import utc_text
-from ._base import PkiError
+from ._base import PkiError, RevokedError
 from .deliveries import OnMac, replaced
 from .refusals import REVOKED, SUPERSEDED, judge, still_revoked, to_refuse, unseen
 from .requests import ClientRequest, unusable
@@ -163,8 +163,9 @@ class Plan:
     def alter(self, name: str, **values: Any) -> None:
         self.entries[name] = replace(self.entries[name], **values)
 
-    def fail(self, name: str, reason: str) -> None:
-        self.entries[name] = replace(self.before[name], failed=True, msg=reason)
+    def fail(self, name: str, error: PkiError) -> None:
+        reason = "revoked" if isinstance(error, RevokedError) else self.before[name].reason
+        self.entries[name] = replace(self.before[name], failed=True, msg=str(error), reason=reason)
         self.issue.pop(name, None)
 
     def conclude(self, certificates: Iterable[Certificate], macs: Iterable[OnMac], now: datetime) -> Plan:
@@ -240,7 +241,7 @@ class _Planner:
                     raise PkiError(hopeless[name])
                 self._decide(request)
             except PkiError as error:
-                plan.fail(name, str(error))
+                plan.fail(name, error)
         self._defer()
 
     def _authority(self) -> Authority | None:
@@ -271,7 +272,7 @@ class _Planner:
         current = current_of(history)
         revoked = self._why_revoked(name, history)
         if revoked and name not in self._settings.readmit:
-            raise PkiError(f"{revoked} It gets no new identity, unless readmit names {name}.")
+            raise RevokedError(f"{revoked} It gets no new identity, unless readmit names {name}.")
         made_of = (request.origin, options_of(request, self._settings))
         reason = "readmitted" if revoked else self._reason(request, current, made_of)
         two_macs = self._two_macs(request)

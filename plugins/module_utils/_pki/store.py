@@ -279,18 +279,27 @@ class Store:
         """All of them, in the order in which they were issued."""
         return self._read(Certificate, "certificates ORDER BY id")
 
+    def current(self, clients: Iterable[str]) -> list[Certificate]:
+        """The certificates that these clients have now."""
+        return self._read_some(Certificate, "certificates WHERE kind = 'client' AND state = 'issued' AND name", clients)
+
     def texts(self, sha1: str) -> tuple[bytes, bytes]:
         """A certificate and its chain, both PEM; the chain may be empty."""
-        ((pem, chain),) = self._sql.execute("SELECT pem, chain FROM certificates WHERE sha1 = ?", (sha1,))
-        with _legible(f"certificate {sha1}"):
-            if hashlib.sha1(der_of_pem(bytes(pem)), usedforsecurity=False).hexdigest().upper() != sha1:
-                raise ValueError("it is another one")
-        return bytes(pem), bytes(chain)
+        return self.texts_of([sha1])[sha1]
 
-    def sha1_of(self, sha256: str) -> str:
-        """Of the certificate with this fingerprint; empty when it is not known."""
-        found = self._sql.execute("SELECT sha1 FROM certificates WHERE sha256 = ?", (sha256,))
-        return str(found[0][0]) if found else ""
+    def texts_of(self, certificates: Iterable[str]) -> dict[str, tuple[bytes, bytes]]:
+        """As `texts`, by SHA-1."""
+        found = {}
+        for sha1, pem, chain in self._select_some("sha1, pem, chain", "certificates WHERE sha1", certificates):
+            with _legible(f"certificate {sha1}"):
+                if hashlib.sha1(der_of_pem(bytes(pem)), usedforsecurity=False).hexdigest().upper() != sha1:
+                    raise ValueError("it is another one")
+            found[sha1] = bytes(pem), bytes(chain)
+        return found
+
+    def known(self, certificates: Iterable[str]) -> set[str]:
+        """Those of these SHA-1 that are in the store."""
+        return {str(sha1) for (sha1,) in self._select_some("sha1", "certificates WHERE sha1", certificates)}
 
     def events(self) -> list[Event]:
         """All of them, oldest first."""
@@ -305,29 +314,21 @@ class Store:
         """All of them, oldest first."""
         return self._read(Delivery, "deliveries ORDER BY id")
 
-    def last_delivery(self, like: Delivery) -> Delivery | None:
-        """To the same Mac, of the profile with the same identifier. A Mac that tells no serial number has its name."""
-        values = (like.identifier, like.serial_number, "" if like.serial_number else like.host)
-        where = "identifier = ? AND serial_number = ? AND ? IN ('', host) ORDER BY id DESC LIMIT 1"
-        return next(iter(self._read(Delivery, f"deliveries WHERE {where}", *values)), None)
-
-    def of_client(self, sha1: str) -> tuple[list[Certificate], list[Delivery]]:
-        """The certificates of the client that has this one, and the deliveries to Macs that ever had one of them."""
-        mine = "name = (SELECT name FROM certificates WHERE sha1 = ?)"
-        certificates = self._read(Certificate, f"certificates WHERE {mine} ORDER BY id", sha1)
-        seen = (
-            "deliveries WHERE serial_number <> '' AND serial_number IN ("
-            "SELECT serial_number FROM deliveries JOIN certificates ON sha1 = certificate_sha1 WHERE name = ?"
-            ") ORDER BY id"
+    def last_deliveries(self) -> list[Delivery]:
+        """The last one to each Mac, of each profile. A Mac that tells no serial number has its name."""
+        last = (
+            "SELECT MAX(id) FROM deliveries "
+            "GROUP BY identifier, serial_number, CASE serial_number WHEN '' THEN host ELSE '' END"
         )
-        return certificates, self._read(Delivery, seen, certificates[0].name) if certificates else []
-
-    def profile(self, host: str, identifier: str) -> Profile | None:
-        """The one that was rendered last for a Mac."""
-        return next(iter(self._read(Profile, "profiles WHERE host = ? AND identifier = ?", host, identifier)), None)
+        return self._read(Delivery, f"deliveries WHERE id IN ({last}) ORDER BY id")
 
     def profiles(self) -> list[Profile]:
+        """What was rendered last for each Mac."""
         return self._read(Profile, "profiles ORDER BY host, identifier")
+
+    def profiles_of(self, hosts: Iterable[str]) -> list[Profile]:
+        """As `profiles`, of these Macs alone."""
+        return self._read_some(Profile, "profiles WHERE host", hosts)
 
     def packages(self) -> list[Package]:
         return self._read(Package, "packages ORDER BY place")
@@ -370,6 +371,14 @@ class Store:
         """Of a client that has one here. Only after `unlock`."""
         return Identity.unpacked(self._private(sha1, "client"))
 
+    def identities(self, certificates: Iterable[str]) -> dict[str, Identity]:
+        """As `identity`, by SHA-1, of those that have one here. Only after `unlock`."""
+        sealed = self._select_some(
+            "sha1, sealed", "certificates WHERE kind = 'client' AND sealed IS NOT NULL AND sha1", certificates
+        )
+        vault = self._unlocked()
+        return {s: Identity.unpacked(vault.open(bytes(each), _belongs_to("client", s))) for s, each in sealed}
+
     # -- writing
 
     def issue(self, issuances: Sequence[Issuance]) -> None:
@@ -397,9 +406,9 @@ class Store:
         """Add an event."""
         self._insert("events", [self._event(what, reason, sha1, client)])
 
-    def note_delivery(self, delivery: Delivery) -> None:
-        """Its time is that of this call."""
-        self._insert("deliveries", [_values(replace(delivery, time=self._now))])
+    def note_deliveries(self, deliveries: Iterable[Delivery]) -> None:
+        """Their time is that of this call."""
+        self._insert("deliveries", [_values(replace(delivery, time=self._now)) for delivery in deliveries])
 
     def note_refusals(self, names: Mapping[str, str]) -> None:
         """Azure's names by thumbprint. What is known already keeps its name and its time."""
@@ -426,10 +435,24 @@ class Store:
     # -- inside
 
     def _read(self, record: type[R], where: str, *values: str) -> list[R]:
-        columns = ", ".join(_COLUMNS.get(f.name, f.name) for f in fields(record))
-        found = self._sql.execute(f"SELECT {columns} FROM {where}", values)  # noqa: S608
+        found = self._sql.execute(f"SELECT {_columns(record)} FROM {where}", values)  # noqa: S608
         with _legible(where.partition(" ")[0]):
             return [_record(record, row) for row in found]
+
+    def _read_some(self, record: type[R], where: str, wanted: Iterable[str]) -> list[R]:
+        found = self._select_some(_columns(record), where, wanted)
+        with _legible(where.partition(" ")[0]):
+            return [_record(record, row) for row in found]
+
+    def _select_some(self, columns: str, where: str, wanted: Iterable[str]) -> list[Sequence[Any]]:
+        """Rows in which the column that ends `where` has one of these values."""
+        values = sorted(set(wanted))
+        found: list[Sequence[Any]] = []
+        for start in range(0, len(values), ROWS):
+            some = values[start : start + ROWS]
+            statement = f"SELECT {columns} FROM {where} IN ({', '.join('?' * len(some))})"  # noqa: S608
+            found += self._sql.execute(statement, some)
+        return found
 
     def _insert(self, table: str, rows: Sequence[Mapping[str, Any]], conflict: str = "") -> None:
         """`{}` in `conflict` are all columns anew. A database bounds the values of one statement."""
@@ -560,6 +583,10 @@ _ENCODERS: Mapping[str, Callable[[Any], Any]] = {
     "tuple[str, ...]": " ".join,
     "Mapping[str, Any]": lambda mapping: json.dumps(mapping, sort_keys=True),
 }
+
+
+def _columns(record: type[DataclassInstance]) -> str:
+    return ", ".join(_COLUMNS.get(field.name, field.name) for field in fields(record))
 
 
 def _record(record: type[R], row: Sequence[Any]) -> R:

@@ -357,6 +357,19 @@ def test_wishes_that_make_no_sense(wish: dict[str, Any], expected: str, azure: A
     assert azure.requests == []
 
 
+def test_the_gateway_wins_and_an_empty_name_is_none(azure: AzureLab, macs: Any, run: Run) -> None:
+    lost = {"revoked": [{"thumbprint": THUMBPRINT}]}
+    others = {"virtual_wan": "no such wan", "vpn_server_configuration": "no such configuration"}
+    done = run.ok(MODULE, **lost, **others, p2s_vpn_gateway="gw1")
+    assert (done["changed"], done["id"]) == (True, macs.id)
+    wan = {"virtual_wan": "wan1", "vpn_server_configuration": "", "p2s_vpn_gateway": ""}
+    again = run.ok(MODULE, **lost, **wan)
+    assert (again["changed"], again["id"]) == (False, macs.id)
+    assert run.fails(MODULE, **lost, **wan | {"virtual_wan": ""}) == (
+        "one of the following is required: vpn_server_configuration, virtual_wan, p2s_vpn_gateway"
+    )
+
+
 def test_a_root_both_present_and_absent(azure: AzureLab, refuse: Any, make_root: Root) -> None:
     pem = make_root()
     for entries in ([0, 1], [1, 0]):

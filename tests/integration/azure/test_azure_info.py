@@ -83,6 +83,9 @@ def test_all_of_a_group_of_a_wan_of_a_gateway(azure: AzureLab, macs: Any, run: R
     assert names(virtual_wan="wan1") == ["macs"]
     assert names(p2s_vpn_gateway="gw1") == ["macs"]
     assert names(virtual_wan="wan1", vpn_server_configuration="another") == ["another"]
+    # a name that is empty is none, and the gateway wins
+    assert names(virtual_wan="", vpn_server_configuration="", p2s_vpn_gateway="") == ["another", "macs"]
+    assert names(virtual_wan="no such wan", vpn_server_configuration="another", p2s_vpn_gateway="gw1") == ["macs"]
     assert azure.writes == []
 
 
@@ -128,6 +131,7 @@ def test_who_is_connected(azure: AzureLab, macs: Any, run: Run) -> None:
     assert (two["name"], two["connections"], two["addresses"]) == ("gw2", 0, [])
     alone = run.ok(HEALTH, p2s_vpn_gateway="gw2")
     assert (alone["connections"], alone["addresses"]) == (0, [])
+    assert run.ok(HEALTH, p2s_vpn_gateway="")["connections"] == 2
     assert azure.writes == []
 
 
@@ -144,14 +148,14 @@ def test_health_comes_by_every_way(headers: str, azure: AzureLab, macs: Any, run
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"virtual_wan": "wan1", "resource_group": ""}, "resource_group is empty"),
+        ({"virtual_wan": "wan1", "resource_group": ""}, "missing required arguments: resource_group"),
+        ({"virtual_wan": "wan1", "resource_group": " "}, "resource_group is empty"),
         ({"virtual_wan": "wan1", "resource_group": "../x"}, "resource_group must be the name alone"),
-        ({"p2s_vpn_gateway": ""}, "p2s_vpn_gateway is empty"),
         ({"p2s_vpn_gateway": " "}, "p2s_vpn_gateway is empty"),
-        ({"virtual_wan": ""}, "virtual_wan is empty"),
+        ({"virtual_wan": "\t"}, "virtual_wan is empty"),
         ({"virtual_wan": "a/b c?x"}, "virtual_wan must be the name alone"),
         ({"virtual_wan": ".."}, "virtual_wan must be the name alone"),
-        ({"virtual_wan": "wan1", "vpn_server_configuration": ""}, "vpn_server_configuration is empty"),
+        ({"virtual_wan": "wan1", "vpn_server_configuration": " "}, "vpn_server_configuration is empty"),
         ({"virtual_wan": "wan1", "vpn_server_configuration": "/subscriptions/x"}, "must be a name, or a resource id"),
         ({"virtual_wan": "wan1", "vpn_server_configuration": WAN_ID}, "must be a name, or a resource id"),
     ],
@@ -161,7 +165,7 @@ def test_names_that_no_resource_has(
 ) -> None:
     dest = {"dest": "package.zip"} if module == "profile_package" else {}
     assert expected in run.fails(module, **options, **dest)
-    assert "p2s_vpn_gateway is empty" in run.fails(HEALTH, p2s_vpn_gateway="")
+    assert "p2s_vpn_gateway is empty" in run.fails(HEALTH, p2s_vpn_gateway=" ")
     assert azure.requests == []
 
 

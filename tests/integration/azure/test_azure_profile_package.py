@@ -69,6 +69,15 @@ def test_package_of_one_hub(azure: AzureLab, macs: Any, run: Run) -> None:
     assert result["vpn_server_configuration_id"] == macs.id
 
 
+def test_the_gateway_wins_and_an_empty_name_is_none(azure: AzureLab, macs: Any, run: Run) -> None:
+    all_names = {"virtual_wan": "no such wan", "vpn_server_configuration": "no such configuration"}
+    assert run.ok("profile_package", **HUB, **all_names)["settings"]["kind"] == "hub"
+    unnamed = {"vpn_server_configuration": "", "p2s_vpn_gateway": ""}
+    assert run.ok("profile_package", **WAN, **unnamed)["settings"]["kind"] == "wan"
+    missing = run.fails("profile_package", **WAN | unnamed | {"virtual_wan": ""})
+    assert missing == "one of the following is required: virtual_wan, p2s_vpn_gateway"
+
+
 def test_configuration_by_name_and_by_id(azure: AzureLab, macs: Any, run: Run) -> None:
     run.ok("profile_package", **WAN, vpn_server_configuration="macs")
     assert not run.ok("profile_package", **WAN, vpn_server_configuration=macs.id)["changed"]

@@ -45,19 +45,21 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def render(mac_lab: Lab, settings: dict[str, Any], made: Made, tmp_path: Path) -> Callable[..., None]:
     """Renders the profile with an identity, which a Mac of the lab ingests; the client root is not in it."""
 
-    def render(**identity: Any) -> None:
-        dest = tmp_path / "profile" / f"{len(mac_lab.macs)}.mobileconfig"
+    def render(identity: dict[str, str], **options: Any) -> None:
+        name = f"mac-{len(mac_lab.macs)}"
         answer = task(
             "mobileconfig",
             settings=settings,
-            dest=str(dest),
+            macs=[{"host": name, "identity": identity}],
+            dest=str(tmp_path / "profiles"),
             identifier="com.example.recipe",
             connection_name="Recipe",
-            **identity,
-        )
+            **options,
+        )["macs"][name]
+        assert not answer["failed"], answer["msg"]
         assert answer["certificate_sha1"] == sha1(made.client)
-        mac = mac_lab.add_mac(f"mac-{len(mac_lab.macs)}")
-        mac.push_profile(dest.read_bytes())
+        mac = mac_lab.add_mac(name)
+        mac.push_profile(Path(answer["path"]).read_bytes())
         there = {item["sha1"]: item["has_key"] for item in mac.keychain("system")}
         assert [each for each, has_key in there.items() if has_key] == [sha1(made.client)]
         assert sha1(made.root) not in there, "the client root is Azure's business"

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.answer import MacState, read_answer
@@ -25,8 +27,8 @@ DASH, BASH = ("/bin/sh",), ("/bin/bash", "--posix")
 # The arguments of each verb, as they are where a test does not care.
 TUNNEL: dict[str, Any] = {"how": "on_demand", "name": "", "limit": 0, "others": "", "probe": ""}
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "know": {"check": 0},
-    "stage": {"uuid": "X", "pane": PANE, "wait": 0, "settle": 0, "token": "", "name": ""},
+    "know": {"check": 0, "uuid": ""},
+    "stage": {"uuid": "X", "pane": PANE, "settle": 1, "token": "", "name": ""},
     "remove": {},
     "connect": TUNNEL | {"vpn": ""},
     "disconnect": TUNNEL,
@@ -72,11 +74,11 @@ class Shell:
     def __init__(self, lab: Lab, mac: Mac, words: Sequence[str], identifier: str) -> None:
         self.lab, self.mac, self.words, self.identifier = lab, mac, words, identifier
 
-    def command(self, verb: str, stdin: bytes, scope: str = "System", **given: Any) -> list[str]:
+    def command(self, verb: str, stdin: bytes, scope: str = "System", *, mark: str = MARK, **given: Any) -> list[str]:
         known = ARGUMENTS[verb]
         assert given.keys() <= known.keys(), (verb, given)
         place = {"identifier": self.identifier, "scope": scope}
-        _sh, *words = Exec(verb, place | known | given, stdin).command(MARK)
+        _sh, *words = Exec(verb, place | known | given, stdin).command(mark)
         return [*self.words, *words]
 
     @contextmanager
@@ -114,9 +116,10 @@ class Shell:
 
     def left(self) -> list[str]:
         """Everything of ours on the disk."""
-        return [path for path, _content in self.mac.files() if "vwan.user_vpn" in path] + [
-            str(path) for path in self.mac.disk.rglob("*vwan.user_vpn*") if path.is_dir()
+        folders = [
+            folder for folder, _folders, _files in os.walk(self.mac.disk) if "vwan.user_vpn" in Path(folder).name
         ]
+        return [path for path, _content in self.mac.files() if "vwan.user_vpn" in path] + folders
 
     def modes(self, path: str) -> list[tuple[str, int]]:
         """Owner and mode of a file and of the folders above it that are ours."""

@@ -128,6 +128,7 @@ def test_on_a_terminal_nothing_happens(each: Shell) -> None:
     for verb in ARGUMENTS:
         said = on_terminal(each, each.command(verb, b"secret"))
         assert said == f"terminal {MARK}\r\n".encode(), verb
-    evidence = [*each.words, *Exec("evidence", {"minutes": 60}).command(MARK)[1:]]
-    assert on_terminal(each, evidence) == f"terminal {MARK}\r\n".encode()
+    for verb, given in (("linger", {"seconds": 60}), ("evidence", {"minutes": 60, "left": 1, "run": MARK})):
+        command = [*each.words, *Exec(verb, given).command(MARK)[1:]]
+        assert on_terminal(each, command) == f"terminal {MARK}\r\n".encode()
     assert not each.mac.starts

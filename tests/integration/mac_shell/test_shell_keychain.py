@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.vwan.user_vpn.tests.integration.lab import lab_samples as samples
-from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import Shell, until
+from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import MARK, Shell, until
 from ansible_collections.vwan.user_vpn.tests.lab.calls import Call
 from ansible_collections.vwan.user_vpn.tests.lab.keychain import Item
 
@@ -124,7 +124,7 @@ def test_root_and_identity_come_into_the_system_keychain(each: Shell, umask: int
 
     def look(call: Call) -> None:
         for path, _content in each.mac.files():
-            if "/profiles/" in path:
+            if f"/{MARK}/" in path:
                 staged[path.rpartition("/")[2]] = each.modes(path)
 
     each.mac.when("security", look)

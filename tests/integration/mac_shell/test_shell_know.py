@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import plistlib
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,10 +16,13 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.evidence import left
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.shell import Exec
 from ansible_collections.vwan.user_vpn.tests.integration.lab import lab_samples as samples
-from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import MARK, Shell
+from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import MARK, Shell, until
 
 NewShell = Callable[..., Shell]
+EARLIER = MARK[::-1]
 
 
 def vpn(name: str, on_demand: int | None) -> dict[str, Any]:
@@ -182,12 +186,12 @@ def test_an_interface_without_an_ipv4_address_and_another_programs_tunnel_are_no
 
 def stage_by_hand(shell: Shell, note: str, owner: str = "anna") -> Path:
     """What a killed run leaves: the profile in the person's folder, and the note in root's own."""
-    profile = shell.mac.home(shell.mac.accounts[owner]) / "Library/Caches/vwan.user_vpn/profiles/a.mobileconfig"
+    profile = shell.mac.home(shell.mac.accounts[owner]) / f"Library/Caches/vwan.user_vpn/{EARLIER}/a.mobileconfig"
     profile.parent.mkdir(parents=True)
     profile.write_text("a private key")
     folder = shell.mac.home(shell.mac.accounts["root"]) / "Library/Caches/vwan.user_vpn"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "staged").write_text(note)
+    (folder / f"{EARLIER}.staged").write_text(note)
     return profile
 
 
@@ -195,14 +199,14 @@ def stage_by_hand(shell: Shell, note: str, owner: str = "anna") -> Path:
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     """A process with our mark among its arguments, as a run that still waits."""
     with subprocess.Popen(
-        ["/bin/sh", "-c", "read -r line", "mac", f"mark={MARK[::-1]}", "length=1"], stdin=subprocess.PIPE
+        ["/bin/sh", "-c", "read -r line", "mac", f"mark={EARLIER}", "length=1"], stdin=subprocess.PIPE
     ) as child:
         yield child
         child.kill()
 
 
 def test_what_a_dead_run_left_goes_at_once_and_is_said_once(each: Shell) -> None:
-    profile = stage_by_hand(each, f"anna\t{2**22 + 1}\t{MARK[::-1]}\n")
+    profile = stage_by_hand(each, f"anna\n{2**22 + 1}\n")
     first = each.run("know")
     assert (first.state.leftover, first.state.stuck) == ("anna", False)
     assert not profile.exists()
@@ -212,7 +216,7 @@ def test_what_a_dead_run_left_goes_at_once_and_is_said_once(each: Shell) -> None
 
 
 def test_check_mode_only_says_so(shell: Shell) -> None:
-    profile = stage_by_hand(shell, f"anna\t{2**22 + 1}\t{MARK[::-1]}\n")
+    profile = stage_by_hand(shell, f"anna\n{2**22 + 1}\n")
     assert shell.run("know", check=1).state.leftover == "anna"
     assert profile.exists()
     assert shell.run("look", check=1).state.leftover == "anna"
@@ -222,24 +226,45 @@ def test_check_mode_only_says_so(shell: Shell) -> None:
 
 
 def test_a_run_that_still_waits_keeps_its_profile(shell: Shell, sleeper: subprocess.Popen[bytes]) -> None:
-    profile = stage_by_hand(shell, f"anna\t{sleeper.pid}\t{MARK[::-1]}\n")
+    profile = stage_by_hand(shell, f"anna\n{sleeper.pid}\n")
     assert shell.run("know").state.leftover == ""
     assert profile.exists()
 
 
-def test_another_process_with_the_number_of_the_dead_one_keeps_nothing(
-    shell: Shell, sleeper: subprocess.Popen[bytes]
-) -> None:
-    profile = stage_by_hand(shell, f"anna\t{sleeper.pid}\t{MARK}\n")
-    assert shell.run("know").state.leftover == "anna"
-    assert not profile.exists()
+def test_what_a_run_has_left_running_keeps_its_profile(shell: Shell, sleeper: subprocess.Popen[bytes]) -> None:
+    """The exec itself has ended."""
+    profile = stage_by_hand(shell, f"anna\n{2**22 + 1}\n{sleeper.pid}\n")
+    assert shell.run("know").state.leftover == ""
+    assert profile.exists()
+
+
+def test_another_process_with_the_number_of_the_dead_one_keeps_nothing(shell: Shell) -> None:
+    with subprocess.Popen(
+        ["/bin/sh", "-c", "read -r line", "mac", f"mark={MARK}", "x"], stdin=subprocess.PIPE
+    ) as other:
+        profile = stage_by_hand(shell, f"anna\n{other.pid}\n")
+        assert shell.run("know").state.leftover == "anna"
+        assert not profile.exists()
+        other.kill()
+
+
+def test_each_run_that_is_dead_is_told_and_its_file_goes(shell: Shell, sleeper: subprocess.Popen[bytes]) -> None:
+    profile = stage_by_hand(shell, f"anna\n{2**22 + 1}\n")
+    for number, process in ((1, 2**22 + 1), (2, sleeper.pid)):
+        another = profile.parents[1] / f"{number}/b.mobileconfig"
+        another.parent.mkdir()
+        another.write_text("a private key")
+        note = shell.mac.home(shell.mac.accounts["root"]) / f"Library/Caches/vwan.user_vpn/{number}.staged"
+        note.write_text(f"anna\n{process}\n")
+    assert shell.run("know").all("leftover") == ["anna"] * 3  # the sleeper bears another mark
+    assert not shell.left()
 
 
 def test_a_dead_run_of_whose_end_nobody_took_note_keeps_nothing(shell: Shell) -> None:
     """A zombie answers `kill -0`; in a container that can take seconds."""
-    with subprocess.Popen(["/bin/sh", "-c", "exit", "mac", f"mark={MARK[::-1]}", "length=1"]) as zombie:
+    with subprocess.Popen(["/bin/sh", "-c", "exit", "mac", f"mark={EARLIER}", "length=1"]) as zombie:
         os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
-        profile = stage_by_hand(shell, f"anna\t{zombie.pid}\t{MARK[::-1]}\n")
+        profile = stage_by_hand(shell, f"anna\n{zombie.pid}\n")
         assert shell.run("know").state.leftover == "anna"
         assert not profile.exists()
 
@@ -248,7 +273,7 @@ def test_a_dead_run_of_whose_end_nobody_took_note_keeps_nothing(shell: Shell) ->
 def test_a_note_that_was_never_written_in_full_just_goes(shell: Shell, note: str) -> None:
     folder = shell.mac.home(shell.mac.accounts["root"]) / "Library/Caches/vwan.user_vpn"
     folder.mkdir(parents=True)
-    (folder / "staged").write_text(note)
+    (folder / f"{EARLIER}.staged").write_text(note)
     shell.run("know", check=1)
     assert shell.left()
     answer = shell.run("know")
@@ -257,7 +282,7 @@ def test_a_note_that_was_never_written_in_full_just_goes(shell: Shell, note: str
 
 
 def test_what_cannot_be_removed_is_said(shell: Shell) -> None:
-    stage_by_hand(shell, f"gone\t{2**22 + 1}\t{MARK[::-1]}\n")
+    stage_by_hand(shell, f"gone\n{2**22 + 1}\n")
     state = shell.run("know").state
     assert (state.leftover, state.stuck, state.swept) == ("gone", True, False)
     assert shell.run("know").state.stuck
@@ -269,3 +294,23 @@ def test_what_cannot_be_removed_is_said(shell: Shell) -> None:
 def test_nothing_waits_for_an_end_of_its_input(each: Shell) -> None:
     for verb in ("know", "remove", "disconnect", "look", "change", "csr", "drop_key"):
         assert each.run(verb, ends=False).stdout.endswith(f"end {MARK}\n"), verb
+
+
+def test_what_lives_after_its_exec_is_found(each: Shell) -> None:
+    """As the module mac_evidence looks for it, to see whether a Mac lets it live."""
+
+    def run(verb: str, mark: str, **given: str | int) -> str:
+        command = [*each.words, *Exec(verb, given).command(mark)[1:]]
+        with each.lab.process(each.mac, command) as child:
+            return child.communicate(b"\n", timeout=60)[0].decode()
+
+    said = run("linger", EARLIER, seconds=30)
+    assert said.startswith(f"begin {EARLIER}\n")
+    assert said.endswith(f"end {EARLIER}\n")
+    number = left(said, EARLIER)
+    topic = "? reaching the Mac: processes that outlive their connection\n"
+    for run_mark, found in ((EARLIER, "1\n= 0"), (MARK, "0\n= 1")):
+        answer = run("evidence", MARK, minutes=1, left=number, run=run_mark)
+        assert answer.partition(topic)[2].partition("\n| ")[2].startswith(f"{found}\n")
+    os.killpg(os.getpgid(int(number)), signal.SIGKILL)
+    until(lambda: "\n| 0\n" in run("evidence", MARK, minutes=1, left=number, run=EARLIER).partition(topic)[2][:200])

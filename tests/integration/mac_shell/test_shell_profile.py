@@ -21,6 +21,13 @@ from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import
 from ansible_collections.vwan.user_vpn.tests.lab.calls import Call
 
 NewShell = Callable[..., Shell]
+
+
+def gone(shell: Shell) -> None:
+    """Await what the exec has left running: then nothing of ours is on the disk."""
+    until(lambda: not shell.left())
+
+
 RAW = samples.packed(samples.profile())
 UUID = samples.profile()["PayloadUUID"]
 # A signed profile is no text: it has NUL bytes, no last line feed, and what a shell would take for an end.
@@ -35,7 +42,7 @@ def opened(shell: Shell) -> dict[str, Any]:
         path = call.argv[-1].removeprefix(str(shell.mac.disk))
         seen.update(path=path, content=shell.mac.host_path(path, "/").read_bytes(), modes=shell.modes(path))
         seen.update(user=call.user.name, session=call.session, argv=call.argv, home=call.env["HOME"])
-        seen["note"] = {path: content for path, content in shell.mac.files() if path.endswith("staged")}
+        seen["note"] = {path: content for path, content in shell.mac.files() if path.endswith(".staged")}
 
     shell.mac.when("open", look)
     return seen
@@ -45,10 +52,10 @@ def opened(shell: Shell) -> dict[str, Any]:
 def test_the_person_gets_the_profile_whole_and_private(new_shell: NewShell, umask: int) -> None:
     shell = new_shell(BASH if umask == 0 and Path(BASH[0]).exists() else ("/bin/sh",))
     seen = opened(shell)
-    answer = shell.run("stage", RAW, umask=umask, uuid=UUID, wait=20)
+    answer = shell.run("stage", RAW, umask=umask, uuid=UUID)
     assert (answer.code, answer.stderr) == (0, "")
     assert answer.one("stage") == "opened"
-    assert seen["path"] == f"/Users/anna/Library/Caches/vwan.user_vpn/profiles/{samples.IDENTIFIER}.mobileconfig"
+    assert seen["path"] == f"/Users/anna/Library/Caches/vwan.user_vpn/{MARK}/{samples.IDENTIFIER}.mobileconfig"
     assert seen["content"] == RAW
     assert seen["modes"] == [("anna", 0o600), ("anna", 0o700), ("anna", 0o700)]
     anna = shell.mac.accounts["anna"]
@@ -56,29 +63,18 @@ def test_the_person_gets_the_profile_whole_and_private(new_shell: NewShell, umas
     assert seen["argv"][1] == PANE
     # The note says whose folder it is and which run cleans up.
     ((note, content),) = seen["note"].items()
-    assert note == "/var/root/Library/Caches/vwan.user_vpn/staged".replace("/var/", "/private/var/")
-    owner, process, mark = content.decode().strip().split("\t")
-    assert (owner, process.isdecimal(), mark) == ("anna", True, MARK)
-    assert answer.state.profile("System").uuid == UUID  # type: ignore[union-attr]
-    assert not shell.left()
+    assert note == f"/private/var/root/Library/Caches/vwan.user_vpn/{MARK}.staged"
+    owner, process = content.decode().splitlines()
+    assert (owner, process.isdecimal()) == ("anna", True)
+    assert (answer.one("offered_to"), answer.state.offered_to) == ("anna", "anna")
+    gone(shell)
 
 
 def test_no_byte_of_a_signed_profile_is_lost(each: Shell) -> None:
     seen = opened(each)
     each.run("stage", BINARY, uuid="X")
     assert seen["content"] == BINARY
-    assert not each.left()
-
-
-def test_a_profile_of_an_earlier_run_is_not_left_beside_the_new_one(shell: Shell) -> None:
-    folder = shell.mac.home(shell.mac.accounts["anna"]) / "Library/Caches/vwan.user_vpn/profiles"
-    folder.mkdir(parents=True)
-    (folder / "com.old.mobileconfig").write_text("a private key")
-    there: list[bool] = []
-    shell.mac.when("open", lambda call: there.append((folder / "com.old.mobileconfig").exists()))
-    shell.run("stage", RAW, uuid=UUID)
-    assert there == [False]
-    assert not shell.left()
+    gone(each)
 
 
 def test_one_at_the_screen_who_runs_it_herself_needs_no_sudo(shell: Shell) -> None:
@@ -94,7 +90,7 @@ def test_one_at_the_screen_who_runs_it_herself_needs_no_sudo(shell: Shell) -> No
 
 @pytest.mark.parametrize("short", [1, 1000, 7000])
 def test_what_arrives_cut_off_is_not_opened(shell: Shell, short: int) -> None:
-    answer = shell.run("stage", RAW[:-short], length=len(RAW), uuid=UUID, wait=20)
+    answer = shell.run("stage", RAW[:-short], length=len(RAW), uuid=UUID)
     assert answer.state.stage == "cut_off"
     assert not shell.starts("open")
     assert not shell.left()
@@ -108,7 +104,7 @@ def test_what_comes_after_the_profile_is_not_read(shell: Shell) -> None:
 
 def test_nobody_at_the_screen(new_shell: NewShell) -> None:
     shell = new_shell(console_user=None)
-    answer = shell.run("stage", RAW, uuid=UUID, wait=20)
+    answer = shell.run("stage", RAW, uuid=UUID)
     assert answer.one("stage") == "no_console_user"
     assert not shell.starts("sudo")
     assert not shell.left()
@@ -118,94 +114,193 @@ def test_nobody_at_the_screen(new_shell: NewShell) -> None:
 def test_a_folder_that_cannot_be_written(shell: Shell, owner: str) -> None:
     """Without its note nothing is staged, and without the profile the note goes."""
     (shell.mac.home(shell.mac.accounts[owner]) / "Library").write_text("a file where the folder should be")
-    answer = shell.run("stage", RAW, uuid=UUID, wait=20)
+    answer = shell.run("stage", RAW, uuid=UUID)
     assert answer.one("stage") == "cannot_write"
     assert not shell.starts("open")
     assert not shell.left()
 
 
 def test_a_note_that_cannot_be_written_leaves_nothing(shell: Shell) -> None:
-    note = shell.mac.home(shell.mac.accounts["root"]) / "Library/Caches/vwan.user_vpn/staged"
+    note = shell.mac.home(shell.mac.accounts["root"]) / f"Library/Caches/vwan.user_vpn/{MARK}.staged"
     note.mkdir(parents=True)  # a folder in its place
-    answer = shell.run("stage", RAW, uuid=UUID, wait=20)
+    answer = shell.run("stage", RAW, uuid=UUID)
     assert answer.one("stage") == "cannot_write"
     assert not [path for path, _content in shell.mac.files() if "mobileconfig" in path]
 
 
 def test_a_refusal_to_open_is_said_and_nothing_stays(shell: Shell) -> None:
     shell.mac.fail("open", 1, err="LSOpenURLsWithRole() failed with error -10810.\nmore\n")
-    answer = shell.run("stage", RAW, uuid=UUID, wait=20)
+    answer = shell.run("stage", RAW, uuid=UUID)
     assert answer.one("stage") == "cannot_open"
     assert answer.one("message") == "LSOpenURLsWithRole() failed with error -10810."
     assert not shell.left()
 
 
-def test_the_pane_has_time_for_its_copy_when_nobody_waits(new_shell: NewShell) -> None:
-    """With wait 0 the file stays until the pane has its own."""
-    shell = new_shell(person="ignores", copy_after=0.5)
-    answer = shell.run("stage", RAW, uuid=UUID, wait=0, settle=2)
-    assert answer.one("stage") == "opened"
-    assert shell.mac.pending_profile()
+# -- afterwards ------------------------------------------------------------------------------------------------------
+
+
+def remover(shell: Shell) -> int:
+    """The process that takes the staged file away."""
+    ((_path, content),) = [(path, content) for path, content in shell.mac.files() if path.endswith(".staged")]
+    return int(content.split()[-1])
+
+
+def waits(process: int) -> int:
+    """The `sleep` of that process."""
+    listed = subprocess.run(["ps", "-A", "-o", "ppid=,pid=,args="], capture_output=True, text=True, check=True).stdout
+    found = [line.split() for line in listed.splitlines()]
+    (number,) = [int(pid) for parent, pid, *words in found if parent == str(process) and words[-1:] == ["600"]]
+    return number
+
+
+def wake(shell: Shell) -> None:
+    """The time is over: nobody waits ten minutes here."""
+    os.kill(waits(remover(shell)), signal.SIGTERM)
+
+
+def staged(shell: Shell) -> list[str]:
+    return [path for path, _content in shell.mac.files() if path.endswith(".mobileconfig")]
+
+
+def test_the_exec_ends_when_the_pane_was_opened_and_the_file_goes_later(
+    new_shell: NewShell, words: tuple[str, ...]
+) -> None:
+    """The pane has its copy by then, although nobody has waited."""
+    shell = new_shell(words, person="ignores", copy_after=1)
+    answer = shell.run("stage", RAW, uuid=UUID, settle=600)
+    assert (answer.code, answer.one("stage"), answer.stderr) == (0, "opened", "")
+    assert staged(shell)
+    until(shell.mac.pending_profile)
+    wake(shell)
+    gone(shell)
+    assert shell.run("know").all("leftover") == []
+
+
+def test_whoever_hangs_up_does_not_end_what_takes_the_file_away(new_shell: NewShell, words: tuple[str, ...]) -> None:
+    shell = new_shell(words, person="ignores")
+    shell.run("stage", RAW, uuid=UUID, settle=600)
+    process = remover(shell)
+    for number in (process, waits(process)):
+        os.kill(number, signal.SIGHUP)
+    assert staged(shell)
+    assert waits(process)
+    wake(shell)
+    gone(shell)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_ends_it_makes_it_hurry(new_shell: NewShell, words: tuple[str, ...], number: int) -> None:
+    """As a Mac that shuts down sends one to every process, `sleep` among them."""
+    shell = new_shell(words, person="ignores")
+    shell.run("stage", RAW, uuid=UUID, settle=600)
+    process = remover(shell)
+    os.kill(process, number)
+    os.kill(waits(process), signal.SIGTERM)
+    gone(shell)
+
+
+def test_the_next_look_leaves_the_file_to_what_takes_it_away(new_shell: NewShell, words: tuple[str, ...]) -> None:
+    shell = new_shell(words, person="ignores")
+    shell.run("stage", RAW, uuid=UUID, settle=600)
+    assert shell.run("know").all("leftover") == []
+    assert staged(shell)
+    wake(shell)
+    gone(shell)
+
+
+def test_the_next_look_takes_the_file_away_where_that_was_killed(new_shell: NewShell, words: tuple[str, ...]) -> None:
+    shell = new_shell(words, person="ignores")
+    shell.run("stage", RAW, uuid=UUID, settle=600)
+    os.kill(remover(shell), signal.SIGKILL)
+    assert shell.run("know", check=1).state.leftover == "anna"
+    assert staged(shell)
+    assert shell.run("know").state.leftover == "anna"
+    assert not shell.left()
+    assert shell.run("know").all("leftover") == []
+
+
+def test_runs_take_away_what_is_theirs_and_nothing_else(new_shell: NewShell) -> None:
+    """One is offered again, to somebody else, before the file of the first offer is gone."""
+    shell = new_shell(person="ignores", users=("anna", "ben"))
+    shell.run("stage", RAW, uuid=UUID, settle=600)
+    first = remover(shell)
+    shell.mac.console_user = "ben"
+    shell.run("stage", RAW, uuid=UUID, settle=600, mark="fedcba9876543210")
+    assert [path.split("/")[2] for path in staged(shell)] == ["anna", "ben"]
+    os.kill(waits(first), signal.SIGTERM)
+    until(lambda: sum(path.endswith(".staged") for path in shell.left()) == 1)
+    assert [path.split("/")[2] for path in staged(shell)] == ["ben"]
+    os.kill(remover(shell), signal.SIGKILL)
+    assert shell.run("know").state.leftover == "ben"
     assert not shell.left()
 
 
-def test_whoever_waits_is_told_how_long_and_in_the_end_takes_the_file_away(new_shell: NewShell) -> None:
-    shell = new_shell(person="ignores")
-    answer = shell.run("stage", RAW, uuid=UUID, wait=2)
-    assert answer.state.profiles == ()
-    waiting = [int(value) for value in answer.all("waiting")]
-    assert waiting[0] == 2
-    assert waiting == sorted(waiting, reverse=True)
-    assert len(waiting) > 1
-    assert not shell.left()
-
-
-def test_another_version_of_the_profile_is_not_the_one_that_is_waited_for(new_shell: NewShell) -> None:
-    shell = new_shell(person="ignores")
-    shell.mac.push_profile(RAW)
-    answer = shell.run("stage", RAW, uuid="another", wait=1)
-    assert len(answer.all("waiting")) > 1
-    assert not shell.left()
+def test_it_holds_on_to_no_connection(new_shell: NewShell, words: tuple[str, ...]) -> None:
+    """sshd ends a session when nobody has its pipes open any more."""
+    shell = new_shell(words, person="ignores")
+    with shell.start("stage", RAW, uuid=UUID, settle=600) as child:
+        assert child.stdout and child.stderr and child.stdin
+        child.stdout.read(), child.stderr.read()
+        assert staged(shell)
+        child.stdin.close()
+        assert child.wait(60) == 0
+    wake(shell)
+    gone(shell)
 
 
 # -- interrupted -----------------------------------------------------------------------------------------------------
 
 
+def while_it_opens(shell: Shell, act: Callable[[int], None]) -> int:
+    """The end of a run to which something happens in the moment when the pane is opened."""
+    with shell.start("stage", RAW, uuid=UUID, settle=600) as child:
+        shell.mac.when("open", lambda call: act(child.pid))
+        child.communicate(timeout=60)
+        return child.returncode
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_it_waits_leaves_nothing(new_shell: NewShell, words: tuple[str, ...], number: int) -> None:
+def test_a_signal_leaves_nothing(new_shell: NewShell, words: tuple[str, ...], number: int) -> None:
     shell = new_shell(words, person="ignores")
-    with shell.start("stage", RAW, uuid=UUID, wait=60) as child:
-        until(shell.mac.pending_profile)
-        assert shell.left()
-        child.send_signal(number)
-        assert child.wait(60) == 129
-        assert not shell.left()
+    assert while_it_opens(shell, lambda pid: os.kill(pid, number)) == 129
+    assert not shell.left()
 
 
-def test_a_connection_that_is_lost_while_it_waits_leaves_nothing(new_shell: NewShell, words: tuple[str, ...]) -> None:
+def test_a_connection_that_is_lost_leaves_nothing(new_shell: NewShell, words: tuple[str, ...]) -> None:
     """Nobody reads any more: the next line that is written ends the run."""
     shell = new_shell(words, person="ignores")
-    with shell.start("stage", RAW, uuid=UUID, wait=60) as child:
-        until(shell.mac.pending_profile)
-        assert child.stdout
-        child.stdout.close()
+    with shell.start("stage", RAW, uuid=UUID, settle=600) as child:
+        shell.mac.when("open", lambda call: child.stdout.close())  # type: ignore[union-attr]
         assert child.wait(60) == 129
         assert not shell.left()
 
 
-@pytest.mark.parametrize("moment", ["sudo", "launchctl", "open", "profiles"])
+@pytest.mark.parametrize("moment", ["sudo", "launchctl"])
 def test_a_signal_at_any_moment_leaves_nothing(new_shell: NewShell, moment: str) -> None:
     shell = new_shell(person="ignores")
-    with shell.start("stage", RAW, uuid=UUID, wait=60) as child:
+    with shell.start("stage", RAW, uuid=UUID, settle=600) as child:
         shell.mac.when(moment, lambda call: os.kill(child.pid, signal.SIGTERM))
         assert child.wait(60) == 129
         assert not shell.left()
 
 
+def test_a_connection_that_is_lost_afterwards_leaves_it_to_what_takes_the_file_away(
+    new_shell: NewShell, words: tuple[str, ...]
+) -> None:
+    shell = new_shell(words, person="ignores")
+    with shell.start("stage", RAW, uuid=UUID, settle=600) as child:
+        # `know` comes after the offer.
+        shell.mac.when("sw_vers", lambda call: os.killpg(child.pid, signal.SIGHUP))
+        assert child.wait(60) == 129
+    assert staged(shell)
+    wake(shell)
+    gone(shell)
+
+
 def test_a_run_that_was_killed_is_cleaned_up_by_the_next(new_shell: NewShell, words: tuple[str, ...]) -> None:
     shell = new_shell(words, person="ignores")
     shell.mac.kill_exec_when("open")
-    killed = shell.run("stage", RAW, uuid=UUID, wait=60)
+    killed = shell.run("stage", RAW, uuid=UUID)
     assert killed.code == -signal.SIGKILL
     assert any(path.endswith(".mobileconfig") for path in shell.left())
     assert shell.run("know").state.leftover == "anna"
@@ -242,7 +337,7 @@ def put_key(shell: Shell, key: Any) -> Path:
 
 
 def complete(shell: Shell, stdin: bytes = b"", **more: Any) -> Answer:
-    options = {"uuid": UUID, "token": TOKEN, "name": "mac-anna 1234ABCD", "wait": 20} | more
+    options = {"uuid": UUID, "token": TOKEN, "name": "mac-anna 1234ABCD"} | more
     return shell.run("stage", stdin or unfinished(), **options)
 
 
@@ -270,20 +365,37 @@ def test_a_profile_is_completed_on_the_mac(new_shell: NewShell, umask: int) -> N
     assert len(password) == 40
     assert not any(password in word for argv in shell.mac.processes for word in argv)
     assert password not in answer.stdout
-    # From here on the keychain has the key.
-    assert answer.state.profile("System")
-    assert answer.all("key") == []
-    assert not key.parent.exists()
-    assert not shell.left()
+    until(lambda: [path for path in shell.left() if "Application Support" not in path] == [])
 
 
-def test_the_key_stays_until_the_profile_is_installed(new_shell: NewShell) -> None:
-    shell = new_shell(person="ignores")
+def test_the_key_stays_until_the_profile_is_seen_installed(new_shell: NewShell, words: tuple[str, ...]) -> None:
+    shell = new_shell(words, person="ignores")
     key = put_key(shell, samples.key(1))
-    answer = complete(shell, wait=0)
-    assert answer.one("key") == "1"
+    answer = complete(shell)
+    assert (answer.one("key"), answer.all("dropped")) == ("1", [])
+    until(shell.mac.pending_profile)
+    waiting = shell.run("know", uuid=UUID)
+    assert (waiting.one("key"), waiting.all("dropped")) == ("1", [])
+    shell.mac.approve()
+    # Neither check mode nor who has another profile in mind takes it away.
+    for given in ({"check": 1, "uuid": UUID}, {"uuid": "another"}, {"uuid": ""}):
+        other = shell.run("know", **given)
+        assert (other.one("key"), other.all("dropped")) == ("1", [])
     assert [path.name for path in key.parent.iterdir()] == [key.name]
-    assert [path for path in shell.left() if "Application Support" not in path] == []
+    seen = shell.run("know", uuid=UUID)
+    assert (seen.state.has_key, seen.state.dropped) == (False, True)
+    assert seen.state.profile("System")
+    assert not key.parent.exists()
+    assert shell.run("know", uuid=UUID).all("dropped") == []
+    gone(shell)
+
+
+def test_who_approves_before_the_exec_ends_has_her_key_taken_away_at_once(shell: Shell) -> None:
+    put_key(shell, samples.key(1))
+    shell.mac.push_profile(RAW)
+    answer = complete(shell)
+    assert (answer.all("key"), answer.one("dropped")) == (["1"], "1")  # seen, and then taken away
+    gone(shell)
 
 
 @pytest.mark.parametrize("short", [2, 3000])

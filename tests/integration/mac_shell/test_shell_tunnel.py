@@ -151,7 +151,7 @@ def test_a_disconnect_waits_until_it_is_down(new_shell: NewShell) -> None:
     mac = with_profile(shell)
     mac.tunnel = {"interface": "ipsec0", "address": "172.16.0.2"}
     mac.fail("vpnutil", 0)
-    answer = shell.run("disconnect", how="vpnutil", name=VPN, limit=1)
+    answer = shell.run("disconnect", how="vpnutil", name=VPN, limit=2)
     assert answer.state.tunnels == (("ipsec0", "172.16.0.2"),)
     assert len(answer.all("waiting")) >= 2
 

@@ -71,19 +71,21 @@ def render(
     package = folder / "package.zip"
     package.write_bytes(build_package(gateway_roots, vpn_server=SERVER, windows=False))
     settings = task("profile_package_info", path=str(package))["settings"]
-    dest = folder / f"{client.name}.mobileconfig"
+    wishes = client.options | options
     result = task(
         "mobileconfig",
         settings=settings,
-        dest=str(dest),
+        macs=[{"host": client.name, "identity": wishes.pop("identity")}],
+        dest=str(folder),
         identifier="com.example.tunnel",
         connection_name="Tunnel",
-        **client.options,
-        **options,
+        **wishes,
     )
+    entry = result["macs"][client.name]
+    assert not entry["failed"], entry["msg"]
     if warnings is not None:
         warnings += result.get("warnings", [])
-    return dest.read_bytes()
+    return Path(entry["path"]).read_bytes()
 
 
 def task(module: str, **arguments: Any) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def test_renewing_a_certificate_while_connected(site: Site, azure: AzureLab, mac
 
     site.variables |= {"certificates_client_valid_days": 365, "certificates_renew_before_days": 60}
     run = play(site, azure)
-    new = run.of("mobileconfig")["certificate_sha1"]
+    new = run.rendered("mac-anna")["certificate_sha1"]
     assert new != old
     assert [client.certificate_sha1 for client in gateway.list_clients()] == [old]  # the live tunnel goes on
     assert settled(mac) == "Connected"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom people mean."""
+"""Whom people mean, and which Macs that concerns."""
 
 from __future__ import annotations
 
@@ -11,38 +11,85 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.filter.named import FilterModule
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.naming import clients, due, holders, named
 
-named = FilterModule().filters()["named"]
-WINDOWS = "\u200e" + "ab " * 19 + "ab"
-HOSTS = {"laptop-7": "anna", "mac-01": "mac-01"}
+SHA1 = "AABBCCDDEEFF00112233445566778899AABBCCDD"
+HOSTVARS: dict[str, dict[str, Any]] = {
+    "mac-01": {"user_vpn_client_name": "anna", "user_vpn_serial_number": "C02A"},
+    "mac-02": {},
+    "mac-03": {"user_vpn_client_name": "chris"},
+}
 
 
 @pytest.mark.parametrize(
-    ("what", "clients", "thumbprints"),
+    ("what", "names", "thumbprints"),
     [
-        ("mac-01", ["mac-01"], []),
-        (" mac-01 ,laptop-7,, anna", ["mac-01", "anna"], []),
-        (["laptop-7", WINDOWS], ["anna"], [WINDOWS]),
-        (f"{WINDOWS},mac-09,{'AB:' * 19}AB", ["mac-09"], [WINDOWS, "AB:" * 19 + "AB"]),
-        ("ab" * 19, ["ab" * 19], []),  # a digit is missing: no client has that name, which is then said
-        ("", [], []),
-        ([], [], []),
+        ("mac-01", ["anna"], []),
+        ("mac-01, mac-02,", ["anna", "mac-02"], []),
+        (["anna", "mac-01", "mac-01"], ["anna"], []),
+        (SHA1, [], [SHA1]),
+        ([SHA1.lower(), "mac-02"], ["mac-02"], [SHA1.lower()]),
+        ("\u200eaa bb cc dd ee ff 00 11 22 33 44 55 66 77 88 99 aa bb cc dd", [], None),
+        (["AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD"], [], None),
         (None, [], []),
+        ([], [], []),
         (42, ["42"], []),
-        ([{"name": "mac-01"}, None], ["{'name': 'mac-01'}"], []),
+        ([None, "", " "], [], []),
     ],
 )
-def test_told_apart(what: Any, clients: list[str], thumbprints: list[str]) -> None:
-    assert named(what, HOSTS) == {"clients": clients, "thumbprints": thumbprints}
+def test_names_and_thumbprints(what: Any, names: list[str], thumbprints: list[str] | None) -> None:
+    told = named(what, HOSTVARS)
+    assert told["clients"] == names
+    assert told["thumbprints"] == thumbprints if thumbprints is not None else len(told["thumbprints"]) == 1
 
 
-def test_without_an_inventory() -> None:
-    assert named("laptop-7")["clients"] == ["laptop-7"]
+@given(st.one_of(st.text(), st.lists(st.text()), st.integers(), st.none()))
+def test_named_takes_anything(what: Any) -> None:
+    told = named(what, HOSTVARS)
+    assert len(set(told["clients"])) == len(told["clients"])
+    assert not set(told["clients"]) & set(told["thumbprints"])
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
-def test_whatever_is_written_is_named_or_nothing(what: Any) -> None:
-    told = named(what, HOSTS)
-    assert set(told) == {"clients", "thumbprints"}
-    assert all(isinstance(name, str) and name for names in told.values() for name in names)
+def test_the_clients_of_hosts() -> None:
+    assert clients(["mac-02", "mac-01"], HOSTVARS) == [{"name": "mac-02"}, {"name": "anna", "serial_number": "C02A"}]
+
+
+def ledger(**clients: tuple[str, int]) -> dict[str, Any]:
+    return {
+        "clients": {
+            name: {"status": status, "days_left": days, "host": f"old-{name}"}
+            for name, (status, days) in clients.items()
+        }
+    }
+
+
+def test_who_is_due() -> None:
+    told = ledger(anna=("expiring", 9), chris=("expired", -3), foreign=("expired", -99))
+    told["clients"]["mac-02"] = {"status": "current", "days_left": 300}
+    hosts = list(HOSTVARS)
+    assert due(hosts, HOSTVARS, told, 0) == ["mac-03", "mac-01"]  # the most urgent first
+    assert due(hosts, HOSTVARS, told, 1) == ["mac-03"]
+    assert due(["mac-01"], HOSTVARS, told, 0) == ["mac-01"]
+    told["clients"]["mac-02"]["status"] = "behind"
+    assert due(hosts, HOSTVARS, told, 1) == ["mac-03", "mac-02"]  # who waits is always taken up again
+    assert due(hosts, HOSTVARS, {}, 0) == []
+
+
+@pytest.mark.parametrize("status", ["never_delivered", "removed_from_mac", "behind", "old_root", "expiring", "expired"])
+def test_each_status_that_is_due(status: str) -> None:
+    assert due(["mac-01"], HOSTVARS, ledger(anna=(status, 5)), 0) == ["mac-01"]
+
+
+@pytest.mark.parametrize("status", ["current", "revoked", "two_macs"])
+def test_each_status_that_is_not_due(status: str) -> None:
+    assert due(["mac-01"], HOSTVARS, ledger(anna=(status, 5)), 0) == []
+
+
+def test_who_holds_what_was_revoked() -> None:
+    asked = {"clients": ["anna"], "thumbprints": [SHA1]}
+    told = ledger(anna=("revoked", 5), chris=("revoked", 5), eve=("current", 5))
+    done = {"clients": {"anna": {}, "chris": {}, "eve": {}}}
+    assert holders(asked, HOSTVARS, told, done) == ["mac-01", "mac-03"]  # eve has another certificate left
+    told["clients"]["anna"]["host"] = "mac-02"  # the store saw it under another name
+    assert holders(asked, HOSTVARS, told, done) == ["mac-01", "mac-03", "mac-02"]
+    assert holders({"clients": ["nobody"], "thumbprints": []}, HOSTVARS, {}, {}) == []

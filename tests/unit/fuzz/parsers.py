@@ -10,6 +10,7 @@ shown and turned into JSON, too.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import functools
 import io
 import json
@@ -56,6 +57,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import (
     tunnel,
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import certificate as keychain
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import profile as installing
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import identity, manifest, signing, view
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profile import Draft, Request
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.reading import read_profile
@@ -250,8 +252,7 @@ def manifest_of_an_export(content: bytes) -> object:
         path = place / "manifest.json"
         path.write_bytes(content)
         manifest.take_out(path, ["C" * 40], check=True)
-        manifest.before_and_after(path, "mac-01", {"sha256": "x"})
-        return manifest.update_entry(path, "mac-01", {"sha256": "x"}, check=True)
+        return manifest.update(path, {"mac-01": {"sha256": "x"}}, check=True)
 
 
 def _wishes() -> dict[bytes, st.SearchStrategy[bytes]]:
@@ -295,7 +296,8 @@ def options_of_mobileconfig(content: bytes) -> object:
         (place / "mac-01.pem").write_bytes(makers.pem(pki().client()))
         if wishes.get("client_chain") == ["root.pem"]:
             wishes["client_chain"] = [str(place / "root.pem")]
-        fixed = {"dest": str(place / "a.mobileconfig"), "identity": {"certificate_path": str(place / "mac-01.pem")}}
+        identity = {"certificate_path": str(place / "mac-01.pem")}
+        fixed = {"dest": str(place), "macs": [{"host": "mac-01", "identity": identity}]}
         return done("mobileconfig", wishes | fixed, check=True, diff=True)
 
 
@@ -690,8 +692,9 @@ def _told() -> dict[bytes, st.SearchStrategy[bytes]]:
     others = [{"interface": "ipsec1", "address": "10.9.8.7"}]
     profile = {"uuid": "A", "connection_names": ["A", "B"], "on_demand": True}
     known = {"tunnel": tunnels | {"others": others}, "profile": profile, "macos_version": "15.5", "privileged": True}
-    sample = json.dumps(known).encode()
-    return {sample: json_of(sample)}
+    whole = answer.facts(answer.read_answer(text(next(iter(_macs()))), MARK)) | {"key_on_disk": False}
+    samples = [json.dumps(each).encode() for each in (known, whole)]
+    return {sample: json_of(sample) for sample in samples}
 
 
 @row(_told)
@@ -700,7 +703,33 @@ def what_a_module_has_told_of_a_mac(content: bytes) -> object:
     with suppress(ValueError):
         given = read_json(content)
         known = tunnel.recalled(given) if isinstance(given, dict) else None
-        return known and _consequences(known)
+        return known and [_consequences(known), _of_profile(known)]
+    return None
+
+
+def _of_profile(known: dict[str, Any]) -> object:
+    key.recalled(known)
+    state = answer.recalled(known)
+    wanted = installing.Wanted(IDENTIFIER, "System", "VPN", installing.APPROVE, "A")
+    return state and installing.told(wanted, installing.INSTALLED, state, None, "", offers=False).result
+
+
+def _entries() -> dict[bytes, st.SearchStrategy[bytes]]:
+    entry = {
+        "failed": False, "host": "mac-anna", "path": "mac-anna.mobileconfig", "identifier": IDENTIFIER,
+        "scope": "System", "display_name": "VPN", "delivery": "approve", "profile_uuid": "A" * 36, "sha256": "ab" * 32,
+        "certificate_sha1": "AB" * 20, "certificates": ["AB" * 32], "gateway_roots": ["AB" * 20], "key_on_mac": False,
+    }  # fmt: skip
+    sample = json.dumps(entry).encode()
+    return {sample: json_of(sample)}
+
+
+@row(_entries)
+def what_mobileconfig_has_told_of_a_mac(content: bytes) -> object:
+    """In the option profile, where anybody may put anything."""
+    with suppress(ValueError):
+        given = read_json(content)
+        return dataclasses.asdict(installing.Wanted.of_entry(given, "mac-anna")) if isinstance(given, dict) else None
     return None
 
 

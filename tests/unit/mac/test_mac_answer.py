@@ -183,7 +183,7 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def know(stubs: Path, tmp_path: Path, shown: bytes, first: Path = Path("/nowhere")) -> subprocess.CompletedProcess[str]:
     (tmp_path / "shown").write_bytes(shown)
     return subprocess.run(
-        Exec("know", {"identifier": IDENTIFIER, "scope": "System", "check": 0}).command(MARK),
+        Exec("know", {"identifier": IDENTIFIER, "scope": "System", "check": 0, "uuid": ""}).command(MARK),
         input="\n",
         env={"PATH": f"{first}:{stubs}:/usr/bin:/bin", "HOME": str(tmp_path), "SHOWN": str(tmp_path / "shown")},
         capture_output=True,
@@ -266,11 +266,11 @@ def test_a_line_feed_in_a_value_forges_no_further_line(stubs: Path, tmp_path: Pa
 def test_what_a_killed_run_staged_is_removed(stubs: Path, tmp_path: Path) -> None:
     me = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
     cache = tmp_path / "Library/Caches/vwan.user_vpn"
-    (cache / "profiles").mkdir(parents=True)
-    (cache / "profiles/left.mobileconfig").write_text("a private key")
+    (cache / "0123").mkdir(parents=True)
+    (cache / "0123/left.mobileconfig").write_text("a private key")
     ended = subprocess.Popen(["true"])
     ended.wait()
-    (cache / "staged").write_text(f"{me}\t{ended.pid}\n")
+    (cache / "0123.staged").write_text(f"{me}\n{ended.pid}\n")
     state = read_answer(know(stubs, tmp_path, b"").stdout, MARK)
     assert state.leftover == me
     assert not cache.exists()

@@ -27,7 +27,7 @@ def test_everything_that_a_mac_says() -> None:
     )
     result = mac.run("mac_info", ARGS | {"scope": "User"}, check=True)
     assert [(asked.verb, asked.identifier, asked.scope, asked.arguments) for asked in mac.asked] == [
-        ("know", IDENTIFIER, "User", {"check": "1"})
+        ("know", IDENTIFIER, "User", {"check": "1", "uuid": ""})
     ]
     assert result == {
         "failed": False,
@@ -102,10 +102,17 @@ def test_the_environment_of_the_task_goes_before_the_command() -> None:
 
 
 class Evidence:
+    left = "4711"
+
     def __call__(self, command: str, in_data: bytes = b"", **_ignored: Any) -> dict[str, Any]:
-        verb, self.given = parsed(command)
-        assert (verb, in_data) == ("evidence", b"\n")
-        mark = self.given["mark"]
+        verb, given = parsed(command)
+        assert in_data == b"\n"
+        mark = given["mark"]
+        if verb == "linger":
+            self.first = given
+            return {"rc": 0, "stdout": f"begin {mark}\nleft={self.left}\nend {mark}\n", "stderr": ""}
+        assert verb == "evidence"
+        self.given = given
         said = "| of anna at vpn.example.com, mac-7, Contoso"
         return {"rc": 0, "stdout": f"begin {mark}\n? Tunnel\n{said}\nend {mark}\n", "stderr": ""}
 
@@ -119,6 +126,7 @@ def test_evidence_is_written_without_names_and_privately(tmp_path: Path) -> None
     assert not dest.parent.exists()
     result = run_action("mac_evidence", args | {"minutes": 1440}, execute=mac, task_vars=known)
     assert mac.given["minutes"] == "1440"
+    assert (mac.given["left"], mac.given["run"]) == ("4711", mac.first["mark"]) != ("4711", mac.given["mark"])
     assert (result["changed"], result["dest"]) == (True, str(dest))
     assert "please read it before you attach it" in result["msg"]
     assert (dest.stat().st_mode & 0o777, dest.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -126,6 +134,28 @@ def test_evidence_is_written_without_names_and_privately(tmp_path: Path) -> None
     assert "? Tunnel\n| of <name> at <name>, <name>, <name>\n" in text
     for name in ("anna", "vpn.example.com", "mac-7", "Contoso"):
         assert name not in text
+
+
+def test_the_connection_ends_between_the_two_looks(tmp_path: Path) -> None:
+    happened: list[str] = []
+
+    def execute(command: str, **given: Any) -> dict[str, Any]:
+        happened.append(parsed(command)[0])
+        return Evidence()(command, **given) if len(happened) == 1 else mac(command, **given)
+
+    mac = Evidence()
+    action = make_action("mac_evidence", {"dest": str(tmp_path / "evidence.txt")}, execute=execute)
+    action._connection.reset.side_effect = lambda: happened.append("reset")
+    action.run(None, {})
+    assert happened == ["linger", "reset", "evidence"]
+
+
+@pytest.mark.parametrize("left", ["", "x", "1; rm -rf /", "9" * 10])
+def test_what_is_no_process_is_not_looked_for(left: str, tmp_path: Path) -> None:
+    mac = Evidence()
+    mac.left = left
+    result = run_action("mac_evidence", {"dest": str(tmp_path / "evidence.txt")}, execute=mac)
+    assert result["failed"] and "does not say what it has left running" in result["msg"]
 
 
 @pytest.mark.parametrize("minutes", [0, -1, 1441])

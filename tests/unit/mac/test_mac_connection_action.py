@@ -22,11 +22,22 @@ UP: dict[str, Any] = {"tunnel": ["ipsec0\t10.9.8.7"]}
 def test_what_is_up_already_costs_one_exec_and_no_change() -> None:
     mac = AnsweringMac(**PROFILE, **UP)
     result = mac.run("mac_connection", ARGS, diff=True)
-    assert [(asked.verb, asked.arguments) for asked in mac.asked] == [("know", {"check": "1"})]
+    assert [(asked.verb, asked.arguments) for asked in mac.asked] == [("know", {"check": "1", "uuid": ""})]
     assert (result["failed"], result["changed"], result["connected"]) == (False, False, True)
     assert (result["interface"], result["address"], result["how"]) == ("ipsec0", "10.9.8.7", "")
     assert result["msg"] == "The tunnel is up: ipsec0 has 10.9.8.7."
     assert "diff" not in result
+
+
+def test_what_mac_profile_or_mac_key_told_is_known() -> None:
+    entry = {"failed": False, "host": "test-host", "path": "x", "identifier": IDENTIFIER, "scope": "System"}
+    entry |= {"display_name": "VPN", "delivery": "approve", "profile_uuid": "UUID", "sha256": "ab" * 32}
+    entry |= {"certificate_sha1": "", "certificates": [], "gateway_roots": [], "key_on_mac": False}
+    for module, args in (("mac_profile", {"profile": entry, "offered_to": "anna"}), ("mac_key", {"state": "absent"})):
+        told = AnsweringMac(**PROFILE, **UP).run(module, args if module == "mac_profile" else ARGS | args)
+        mac = AnsweringMac()
+        assert mac.run("mac_connection", ARGS | {"known": told})["connected"] is True
+        assert mac.verbs == []
 
 
 def test_what_is_known_already_is_not_asked_again() -> None:
@@ -113,12 +124,10 @@ def test_on_demand_is_a_change_only_when_it_is_triggered(args: dict[str, Any], c
     ],
 )
 def test_why_it_did_not_come_up(args: dict[str, Any], mac: dict[str, Any], words: str, refused: bool) -> None:
-    said: list[str] = []
     there = AnsweringMac({"connect": mac}, **PROFILE)
-    result = there.run("mac_connection", ARGS | args, diff=True, said=said)
+    result = there.run("mac_connection", ARGS | args, diff=True)
     assert (result["failed"], result["changed"], result["connected"]) == (True, False, False)
     assert words in result["msg"] and result["refused"] is refused
-    assert said[-1] == f"[test-host] {result['msg']}"
     assert "diff" not in result
     assert bool(result["cause"]) == ("disconnect" in mac)
 

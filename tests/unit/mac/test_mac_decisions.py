@@ -24,16 +24,15 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.answer import (
     InstalledProfile,
     MacError,
     MacState,
+    facts,
     read_answer,
+    recalled,
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.shell import Exec
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.completing import Unfinished
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.reading import ReadProfile
 
 NEW, OLD = "5C1D8A4E", "0A0B0C0D"
 HERE = read_answer("begin m\nuser=root\nuid=0\nconsole_user=anna\nmacos_version=15.5\nend m\n", "m")
-PROFILE = ReadProfile("com.example.vpn", NEW, "System", "Contoso VPN", frozenset({"AB"}))
-ON_MAC = dataclasses.replace(PROFILE, unfinished=Unfinished("mac-anna 1234", "kTOKEN", b"certificate and profile"))
+WANTED = profile.Wanted("com.example.vpn", "System", "Contoso VPN", profile.APPROVE, NEW, frozenset({"AB"}))
 
 
 def with_profile(uuid: str, state: MacState = HERE, scope: str = "System", **more: Any) -> MacState:
@@ -45,73 +44,107 @@ def mac(state: MacState = HERE, **changes: Any) -> MacState:
     return dataclasses.replace(state, **changes)
 
 
+# -- what was told before --------------------------------------------------------------------------------------------
+
+TOLD = facts(
+    mac(
+        with_profile(OLD),
+        serial_number="C02TEST",
+        enrolled_by_mdm=True,
+        certificates=frozenset({"AB" * 20}),
+        identities=frozenset({"AB" * 20}),
+        tunnels=(("ipsec0", "10.9.8.7"), ("ipsec1", "10.9.8.8")),
+    )
+)
+
+
+@pytest.mark.parametrize("state", [HERE, with_profile(NEW, mac(uid=501)), mac(tunnels=(("ipsec0", "10.9.8.7"),))])
+def test_what_a_module_told_of_a_mac_is_the_mac(state: MacState) -> None:
+    found = recalled(facts(state) | {"failed": False, "msg": "x"})
+    assert found is not None and facts(found) == facts(state)
+    assert (found.privileged, found.console_user) == (state.privileged, state.console_user)
+    assert recalled(facts(state) | {"key_on_disk": True}).has_key  # type: ignore[union-attr]
+    assert recalled({}) is None and recalled({"skipped": True}) is None
+
+
+@pytest.mark.parametrize("name", [name for name in TOLD if name != "tunnel"])
+@pytest.mark.parametrize("value", [None, 7, "x", ["x"], {"x": "y"}, [[]]])
+def test_what_no_module_told_is_no_mac(name: str, value: Any) -> None:
+    if value == ("x" if isinstance(TOLD[name], str) else ["x"] if isinstance(TOLD[name], list) else ...):
+        assert recalled(TOLD | {name: value})
+    else:
+        with pytest.raises(MacError, match="known is not what mac_info, mac_profile or mac_key returned"):
+            recalled(TOLD | {name: value})
+    with pytest.raises(MacError, match="known is not what"):
+        recalled({key: told for key, told in TOLD.items() if key != name})
+
+
 # -- a profile -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("state", "delivery", "verb"),
+    ("state", "changes", "status"),
     [
-        (with_profile(NEW), profile.APPROVE, None),
-        (with_profile(NEW), profile.MDM, None),
-        (with_profile(NEW, has_key=True), profile.APPROVE, "drop_key"),
-        (HERE, profile.MDM, None),
-        (HERE, profile.APPROVE, "stage"),
-        (with_profile(OLD), profile.APPROVE, "stage"),
-        (with_profile(NEW, scope="User"), profile.APPROVE, "stage"),
-        (mac(console_user=""), profile.APPROVE, None),
+        (with_profile(NEW), {}, "installed"),
+        (with_profile(NEW), {"delivery": profile.MDM}, "installed"),
+        (HERE, {"delivery": profile.MDM}, "mdm_required"),
+        (HERE, {}, "pending_approval"),
+        (with_profile(OLD), {}, "pending_approval"),
+        (with_profile(NEW, scope="User"), {}, "pending_approval"),
+        (mac(console_user=""), {}, "no_console_user"),
+        (HERE, {"key_on_mac": True}, "key_wanted"),
+        (mac(console_user=""), {"key_on_mac": True}, "key_wanted"),
+        (with_profile(OLD, has_key=True), {"key_on_mac": True, "uuid": ""}, "key_wanted"),
+        (mac(has_key=True), {"key_on_mac": True}, "pending_approval"),
+        (with_profile(NEW), {"key_on_mac": True}, "installed"),
     ],
 )
-def test_what_is_done_for_a_profile(state: MacState, delivery: str, verb: str | None) -> None:
-    step = profile.offer(PROFILE, b"profile", state, delivery, 7)
-    assert (step.verb if step else None) == verb
-    if verb == "stage":
-        assert step == Exec(
-            "stage",
-            {
-                "identifier": "com.example.vpn", "scope": "System", "uuid": NEW, "pane": HERE.release.pane,
-                "wait": 7, "settle": 10, "token": "", "name": "",
-            },
-            b"profile",
-        )  # fmt: skip
-        assert b"profile" not in repr(step).encode()  # which a traceback may show
+def test_where_a_mac_stands(state: MacState, changes: dict[str, Any], status: str) -> None:
+    wanted = dataclasses.replace(WANTED, **changes)
+    assert profile.verdict(wanted, state, "", asked=True) == status
+    looked = profile.verdict(wanted, state, "anna", asked=True)
+    assert looked == ("installed" if status == "installed" else "pending_approval")
 
 
-def test_a_profile_whose_key_is_on_the_mac_is_sent_as_the_mac_takes_it() -> None:
-    step = profile.offer(ON_MAC, b"profile", mac(has_key=True), profile.APPROVE, 0)
-    assert step is not None
-    assert (step.stdin, step.arguments["token"], step.arguments["name"]) == (
-        b"certificate and profile", "kTOKEN", "mac-anna 1234",
+def test_what_is_sent() -> None:
+    step = profile.stage(WANTED, HERE, b"profile", "kTOKEN", "mac-anna 1234")
+    assert step == Exec(
+        "stage",
+        {
+            "identifier": "com.example.vpn", "scope": "System", "uuid": NEW, "pane": HERE.release.pane,
+            "settle": 10, "token": "kTOKEN", "name": "mac-anna 1234",
+        },
+        b"profile",
     )  # fmt: skip
-    with pytest.raises(MacError, match="run mac_key"):
-        profile.offer(ON_MAC, b"profile", HERE, profile.APPROVE, 0)
-    with pytest.raises(MacError, match="no MDM can deliver"):
-        profile.offer(ON_MAC, b"profile", with_profile(NEW), profile.MDM, 0)
-
-
-STAGE, DROP = Exec("stage", {}), Exec("drop_key", {})
+    assert b"profile" not in repr(step).encode()  # which a traceback may show
 
 
 @pytest.mark.parametrize(
-    ("before", "step", "after", "status", "changed"),
+    ("before", "after", "offers", "status", "changed"),
     [
-        (HERE, STAGE, mac(stage="opened"), "pending_approval", True),
-        (HERE, STAGE, with_profile(NEW, stage="opened", fingerprints=frozenset({"AB"})), "installed", True),
-        (HERE, STAGE, None, "pending_approval", True),  # check mode
+        (HERE, mac(stage="opened"), True, "pending_approval", True),
+        (HERE, with_profile(NEW, stage="opened", fingerprints=frozenset({"AB"})), True, "installed", True),
+        (HERE, None, True, "pending_approval", True),  # check mode
         # The person has left between the two execs: nothing was offered.
-        (HERE, STAGE, mac(stage="no_console_user", console_user=""), "no_console_user", False),
-        (with_profile(NEW, has_key=True), DROP, with_profile(NEW), "installed", True),
-        (with_profile(NEW, has_key=True), DROP, None, "installed", True),
-        (with_profile(NEW), None, None, "installed", False),
-        (mac(console_user=""), None, None, "no_console_user", False),
-        (mac(console_user="", leftover="anna"), None, None, "no_console_user", True),
-        (mac(console_user="", leftover="anna", stuck=True), None, None, "no_console_user", False),
+        (HERE, mac(stage="no_console_user", console_user=""), True, "no_console_user", False),
+        (HERE, mac(stage="cannot_complete"), True, "key_wanted", False),
+        (with_profile(NEW, dropped=True), None, False, "installed", True),
+        (with_profile(NEW, has_key=True), None, False, "installed", True),  # check mode
+        (with_profile(NEW), None, False, "installed", False),
+        (mac(console_user=""), None, False, "no_console_user", False),
+        (mac(console_user="", leftover="anna"), None, False, "no_console_user", True),
+        (mac(console_user="", leftover="anna", stuck=True), None, False, "no_console_user", False),
+        (HERE, None, False, "pending_approval", False),
     ],
 )
 def test_what_has_come_of_it(
-    before: MacState, step: Exec | None, after: MacState | None, status: str, changed: bool
+    before: MacState, after: MacState | None, offers: bool, status: str, changed: bool
 ) -> None:
-    outcome = profile.installed(PROFILE, profile.APPROVE, before, step, after)
+    if after:
+        assert profile.offered(WANTED, before, after, asked=True) == status
+    outcome = profile.told(WANTED, status, before, after, "anna" if status == "pending_approval" else "", offers=offers)
     assert (outcome.result["status"], outcome.result["changed"]) == (status, changed)
+    assert outcome.result["offered_to"] == ("anna" if status == "pending_approval" else "")
     state = after or before
     lacking = status == "installed" and "AB" not in state.fingerprints
     assert outcome.result["missing_certificates"] == (["AB"] if lacking else [])
@@ -175,7 +208,7 @@ TUNNEL = {"connected": True, "interface": "ipsec0", "address": "172.16.0.2", "ot
     ],
 )
 def test_what_no_module_has_told_is_refused(known: dict[str, Any]) -> None:
-    with pytest.raises(UserVpnError, match="known is not what mac_info or mac_profile returned"):
+    with pytest.raises(UserVpnError, match="known is not what mac_info, mac_profile or mac_key returned"):
         tunnel.recalled(known)
 
 

@@ -123,6 +123,43 @@ def test_a_key_that_is_not_needed_goes(args: dict[str, Any]) -> None:
     assert (again["changed"], mac.verbs) == (False, ["csr"])
 
 
+def test_what_mac_profile_has_told_spares_an_exec() -> None:
+    wanting = {
+        "profile": {"failed": False, "host": "test-host", "path": "x", "identifier": IDENTIFIER, "scope": "System"}
+    }
+    wanting["profile"] |= {"display_name": "VPN", "delivery": "approve", "profile_uuid": "", "sha256": ""}
+    wanting["profile"] |= {"certificate_sha1": "", "certificates": [], "gateway_roots": [], "key_on_mac": True}
+    mac = AnsweringMac({"make_key": FIRST.said})
+    known = mac.run("mac_profile", wanting)
+    assert (known["status"], known["key_on_disk"]) == ("key_wanted", False)
+    result = mac.run("mac_key", ARGS | {"known": known})
+    assert mac.verbs == ["make_key"]
+    assert (result["changed"], result["status"], result["csr"]) == (True, "made", FIRST.csr)
+    assert result["key_on_disk"] is True
+    # Where a key lies there, its request is to be asked for.
+    known = mac.run("mac_profile", wanting)
+    assert (known["status"], known["key_on_disk"]) == ("key_wanted", True)
+    kept = mac.run("mac_key", ARGS | {"known": known})
+    assert mac.verbs == ["csr"]
+    assert (kept["changed"], kept["status"], kept["csr"], kept["key_on_disk"]) == (False, "kept", FIRST.csr, True)
+
+
+@pytest.mark.parametrize("known", [{}, {"skipped": True}, {"failed": True, "msg": "x"}])
+def test_what_tells_nothing_spares_none(known: dict[str, Any]) -> None:
+    mac = AnsweringMac({"make_key": FIRST.said})
+    assert mac.run("mac_key", ARGS | {"known": known})["status"] == "made"
+    assert mac.verbs == ["csr", "make_key"]
+
+
+def test_what_is_known_may_show_that_only_root_may() -> None:
+    known = AnsweringMac(uid="501", user="anna").run("mac_info", ARGS) | {"key_on_disk": False}
+    mac = AnsweringMac()
+    result = mac.run("mac_key", ARGS | {"known": known})
+    assert result["failed"] and "set become: true" in result["msg"] and mac.asked == []
+    made_up = mac.run("mac_key", ARGS | {"known": known | {"build": 7}})
+    assert made_up["failed"] and "known is not what" in made_up["msg"] and mac.asked == []
+
+
 def test_only_root_may() -> None:
     mac = AnsweringMac(user="anna", uid="501", **FIRST.said)
     result = mac.run("mac_key", ARGS)

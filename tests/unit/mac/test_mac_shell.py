@@ -22,7 +22,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.shell import VE
 from ansible_collections.vwan.user_vpn.tests.lab import macos
 
 PLUGINS = Path(shell.__file__).resolve().parents[2]
-ANSWERING = [verb for verb in VERBS if verb != "evidence"]
+ANSWERING = [verb for verb in VERBS if verb not in ("evidence", "linger")]
 
 
 def test_every_file_is_part_of_something() -> None:
@@ -153,6 +153,30 @@ def loaded(path: Path, seen: set[Path]) -> set[str]:
 def test_what_runs_once_for_each_mac_imports_nothing_heavy(action: str) -> None:
     heavy = {name.split(".")[0] for name in loaded(PLUGINS / "action" / f"{action}.py", set())} & HEAVY
     assert heavy == ({"cryptography"} if action in NEEDS_THE_LIBRARY else set())
+
+
+def test_what_runs_once_for_each_mac_loads_nothing_heavy() -> None:
+    """In an interpreter of its own, beyond what core's own action plugins load: our packages are the light ones, and
+    no reader of profiles or keys."""
+    program = """if True:
+        import sys
+        import ansible.errors, ansible.module_utils.common.arg_spec, ansible.plugins.action
+        before = set(sys.modules)
+        from importlib import import_module
+        for name in ("mac_profile", "mac_key", "mac_connection", "mac_info"):
+            import_module(f"ansible_collections.vwan.user_vpn.plugins.action.{name}")
+        print(*sorted(set(sys.modules) - before))
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    names = done.stdout.split()
+    ours = {name.partition("module_utils.")[2] for name in names if "module_utils." in name}
+    packages = {name for name in ours if name.startswith("_") and not name.startswith("_mac.")}
+    assert packages == {
+        "_documents", "_errors", "_files", "_mac", "_secrets", "_text",
+        "_mobileconfig", "_mobileconfig.errors", "_mobileconfig.names",
+        "_x509", "_x509.der", "_x509.text",
+    }  # fmt: skip
+    assert not {name.split(".")[0] for name in names} & (HEAVY | {"ssl"})
 
 
 def test_the_mac_knows_nothing_of_ansible() -> None:

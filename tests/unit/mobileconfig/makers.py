@@ -115,5 +115,12 @@ class Pki:
         )
 
 
+def of_mac(result: dict[str, Any], host: str = "mac-01") -> dict[str, Any]:
+    """What a task has told of one Mac, with what it has told of all."""
+    entry: dict[str, Any] = result.get("macs", {}).get(host, {})
+    told = {name: value for name, value in result.items() if name != "macs"}
+    return entry | told | {"failed": result["failed"] or entry.get("failed", False)}
+
+
 def root_entry(certificate: x509.Certificate) -> dict[str, str]:
     return {"pem": pem(certificate).decode(), "subject": certificate.subject.rfc4514_string()}

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
-from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import PASSWORD, Pki, key_pem, pem
+from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import PASSWORD, Pki, key_pem, of_mac, pem
 
 Task = Callable[..., dict[str, Any]]
 
@@ -30,19 +30,20 @@ def folder(tmp_path: Path, client_pkcs12: bytes, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def task(folder: Path, settings: dict[str, Any]) -> Task:
-    """Run the task with any argument changed, by paths relative to where the play was started."""
+    """Run the task for one Mac with any argument changed, by paths relative to where the play was started."""
 
     def go(*, check: bool = False, diff: bool = False, **arguments: Any) -> dict[str, Any]:
+        mac = {"host": "mac-01", "identity": {"pkcs12_path": "mac-01.p12", "password": PASSWORD}}
+        mac |= {name: arguments.pop(name) for name in ("host", "identity", "serial_number") if name in arguments}
         args = {
             "settings": settings,
-            "identity": {"pkcs12_path": "mac-01.p12", "password": PASSWORD},
+            "macs": [mac],
             "identifier": "com.example.uservpn",
             "connection_name": "Example VPN",
-            "dest": "profiles/mac-01.mobileconfig",
+            "dest": "profiles",
             **arguments,
         }
-        task_vars = {"inventory_hostname": "mac-01"}
-        return run_action("mobileconfig", args, check=check, diff=diff, task_vars=task_vars)
+        return of_mac(run_action("mobileconfig", args, check=check, diff=diff), mac["host"])
 
     return go
 
@@ -73,8 +74,9 @@ def test_check_run_run(task: Task, folder: Path) -> None:
     assert dest.parent.stat().st_mode & 0o777 == 0o700
     assert plistlib.loads(dest.read_bytes())["PayloadUUID"] == first["profile_uuid"]
     assert set(first) == {
-        *("changed", "failed", "dest", "profile_uuid", "identifier", "sha256", "certificate_sha1"),
-        *("certificate_not_after", "scope", "display_name"),
+        *("host", "changed", "failed", "path", "profile_uuid", "identifier", "sha256", "certificate_sha1"),
+        *("certificate_not_after", "scope", "display_name", "delivery", "client", "certificates", "gateway_roots"),
+        *("key_on_mac", "alone"),
     }
     written = files(folder)
     assert task() == first | {"changed": False}
@@ -84,7 +86,7 @@ def test_check_run_run(task: Task, folder: Path) -> None:
 
 def test_mode_and_damage_are_mended(task: Task, folder: Path) -> None:
     first = task()
-    dest = Path(first["dest"])
+    dest = Path(first["path"])
     content = dest.read_bytes()
     dest.chmod(0o644)
     assert task(check=True)["changed"]
@@ -96,13 +98,14 @@ def test_mode_and_damage_are_mended(task: Task, folder: Path) -> None:
 
 
 def test_check_mode_before_the_certificate_exists(task: Task, folder: Path) -> None:
-    arguments = {"identity": {"pkcs12_path": "mac-02.p12", "password": PASSWORD}, "manifest": "profiles/manifest.json"}
+    arguments = {"identity": {"pkcs12_path": "mac-02.p12", "password": PASSWORD}}
     before = files(folder)
     predicted = task(check=True, diff=True, **arguments)
     assert predicted["changed"]
     assert not predicted["failed"]
     assert predicted["identifier"] == "com.example.uservpn"
     assert predicted["display_name"] == "Example VPN"
+    assert "a real run would have issued its certificate" in predicted["msg"]
     for key in ("profile_uuid", "sha256", "certificate_sha1", "certificate_not_after"):
         assert predicted[key] == ""
     assert files(folder) == before
@@ -134,7 +137,7 @@ def test_a_renewed_certificate_shows_as_one(task: Task, folder: Path, pki: Pki) 
     assert second["changed"]
     assert second["profile_uuid"] != first["profile_uuid"]
     labels = {line[1:].partition(" = ")[0] for line in diff_lines(second)}
-    assert labels == {
+    assert {label for label in labels if not label.startswith("mac-01.")} == {
         "PayloadUUID",
         "identity.PayloadCertificateFileName",
         "identity.PayloadContent",
@@ -166,19 +169,17 @@ def test_no_secret_leaves(task: Task, folder: Path, client_pkcs12: bytes, pki: P
         task(diff=True, sign_with=signer),
         task(diff=True, sign_with={**signer, "passphrase": "sesame-wrong"}),
         task(diff=True, identity={"pkcs12_path": "mac-01.p12", "password": "sesame-wrong"}),
-        task(diff=True, manifest="manifest.json"),
-        # somebody else's file with secrets of other kinds lies where the profile goes
-        task(diff=True, dest="foreign.mobileconfig"),
     ]
-    (folder / "foreign.mobileconfig").write_bytes(
+    # Somebody else's file with secrets of other kinds lies where the profile goes.
+    (folder / "profiles/mac-01.mobileconfig").write_bytes(
         plistlib.dumps({"PayloadContent": [{"SharedSecret": "sesame-a", "Deep": {"AuthPassword": ["sesame-b"]}}]})
     )
-    results.append(task(diff=True, dest="foreign.mobileconfig"))
+    results.append(task(diff=True))
     shown = json.dumps(results)
     assert PASSWORD not in shown
     assert "sesame" not in shown
     assert base64.b64encode(client_pkcs12).decode()[40:80] not in shown
-    assert [result["failed"] for result in results] == [False, False, True, True, False, False, False]
+    assert [result["failed"] for result in results] == [False, False, True, True, False]
 
 
 def test_a_signed_file(task: Task, folder: Path, pki: Pki, openssl: Callable[..., str]) -> None:
@@ -192,8 +193,9 @@ def test_a_signed_file(task: Task, folder: Path, pki: Pki, openssl: Callable[...
     assert first["changed"]
     assert first["profile_uuid"] == plain["profile_uuid"]
     assert first["sha256"] != plain["sha256"]
-    assert all(line.startswith("+signature carries certificate") for line in diff_lines(first))
-    arguments = ["-verify", "-inform", "DER", "-in", first["dest"], "-CAfile", "root.pem", "-purpose", "any"]
+    lines = [line for line in diff_lines(first) if "mac-01.sha256" not in line]
+    assert lines and all(line.startswith("+signature carries certificate") for line in lines)
+    arguments = ["-verify", "-inform", "DER", "-in", first["path"], "-CAfile", "root.pem", "-purpose", "any"]
     assert plistlib.loads(openssl("cms", *arguments, "-binary").encode())["PayloadUUID"] == plain["profile_uuid"]
     second = task(sign_with=signer)
     assert not second["changed"]
@@ -205,66 +207,76 @@ def test_a_signed_file(task: Task, folder: Path, pki: Pki, openssl: Callable[...
 
 
 def test_the_manifest(task: Task, folder: Path) -> None:
-    arguments = {"manifest": "profiles/manifest.json", "serial_number": "C02XX1"}
-    predicted = task(check=True, diff=True, **arguments)
-    first = task(diff=True, **arguments)
+    predicted = task(check=True, diff=True, serial_number="C02XX1", delivery="mdm")
+    first = task(diff=True, serial_number="C02XX1", delivery="mdm")
     assert predicted == first
     entry = json.loads((folder / "profiles/manifest.json").read_text(encoding="utf-8"))["profiles"]["mac-01"]
     assert entry == {
         "host": "mac-01",
         "serial_number": "C02XX1",
         "file": "mac-01.mobileconfig",
+        "delivery": "mdm",
         **{
             key: first[key]
             for key in ("identifier", "profile_uuid", "certificate_sha1", "certificate_not_after", "sha256")
         },
     }
-    assert not task(manifest="profiles/manifest.json")["changed"], "the serial number is kept"
-    assert task(manifest="profiles/manifest.json", host="other")["changed"]
-    assert not task(manifest="profiles/manifest.json", host="other")["changed"]
+    assert not task(delivery="mdm")["changed"], "the serial number is kept"
+    assert task(host="other")["changed"]
+    assert not task(host="other")["changed"]
 
 
 def test_a_change_of_the_manifest_alone_is_a_change(task: Task) -> None:
     task()
-    result = task(manifest="profiles/other.json", diff=True)
+    result = task(delivery="export", diff=True)
     assert result["changed"]
-    assert [each["after_header"].rpartition("/")[2] for each in result["diff"]] == ["other.json"]
-    assert "+mac-01.file = 'mac-01.mobileconfig'" in diff_lines(result)
+    assert [each["after_header"].rpartition("/")[2] for each in result["diff"]] == ["manifest.json"]
+    assert diff_lines(result) == ["-mac-01.delivery = 'approve'", "+mac-01.delivery = 'export'"]
 
 
-@pytest.mark.parametrize("dest", ["mac-01.mobileconfig", "profiles/../mac-01.mobileconfig", "profiles/link/mac"])
-def test_a_manifest_names_nothing_outside_its_folder(task: Task, folder: Path, dest: str) -> None:
+@pytest.mark.parametrize(
+    "host", ["../mac-01", "link/mac-01", "/mac-01", "a/../../mac-01", "\0", "", "m" * 250, "Ä" * 100]
+)
+def test_no_host_leads_out_of_the_folder(task: Task, folder: Path, host: str) -> None:
     (folder / "profiles").mkdir()
     (folder / "elsewhere").mkdir()
     (folder / "profiles/link").symlink_to(folder / "elsewhere")
+    before = files(folder)
     for check in (True, False):
-        result = task(dest=dest, manifest="profiles/manifest.json", check=check)
+        result = task(host=host, check=check)
         assert result["failed"]
-        assert "lies outside" in result["msg"]
-    assert not (folder / "mac-01.mobileconfig").exists()
-    assert [path.name for path in (folder / "profiles").iterdir()] == ["link"]
-    assert list((folder / "elsewhere").iterdir()) == []
+        assert result["path"] == ""
+        assert f"No file in {folder}/profiles can be named after the host" in result["msg"]
+        assert result["msg"].isprintable() and len(result["msg"]) < 500
+    assert files(folder) == before
 
 
-@pytest.mark.parametrize("arguments", [{}, {"manifest": "profiles/manifest.json"}])
+@pytest.mark.parametrize(
+    "host", [".", "..", ".hidden", "mac [1]*", "-rf", "manifest.json", "Zoë's Mac", "a\\b", "a\nb"]
+)
+def test_odd_names_that_are_names(task: Task, folder: Path, host: str) -> None:
+    assert task(host=host)["changed"]
+    assert not task(host=host)["changed"]
+    found = {name for name in files(folder) if name.startswith("profiles/")}
+    assert found - {"profiles/.manifest.json.lock"} == {f"profiles/{host}.mobileconfig", "profiles/manifest.json"}
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o755, 0o710])
-def test_a_folder_of_profiles_is_closed_to_others(
-    task: Task, folder: Path, arguments: dict[str, Any], mode: int
-) -> None:
+def test_a_folder_of_profiles_is_closed_to_others(task: Task, folder: Path, mode: int) -> None:
     profiles = folder / "profiles"
     profiles.mkdir()
     for content in ((), ("mac-09.mobileconfig",)):
         for name in content:
             (profiles / name).touch()
         profiles.chmod(mode)
-        predicted = task(check=True, **arguments)
+        predicted = task(check=True)
         assert profiles.stat().st_mode & 0o777 == mode
-        done = task(**arguments)
+        done = task()
         assert predicted["changed"] and done["changed"]
         assert "a real run takes that away" in predicted["warnings"][-1]
         assert "that was taken away" in done["warnings"][-1]
         assert profiles.stat().st_mode & 0o777 == 0o700
-        assert not task(**arguments)["changed"]
+        assert not task()["changed"]
 
 
 def test_somebody_elses_folder_stays_open_unless_everybody_may_write_there(task: Task, folder: Path) -> None:
@@ -290,7 +302,7 @@ def test_somebody_elses_folder_stays_open_unless_everybody_may_write_there(task:
 def test_folders_that_are_made_are_closed_whatever_the_umask(task: Task, folder: Path) -> None:
     before = os.umask(0)
     try:
-        assert task(dest="a/b/profiles/mac-01.mobileconfig", manifest="a/b/profiles/manifest.json")["changed"]
+        assert task(dest="a/b/profiles")["changed"]
     finally:
         os.umask(before)
     modes = [(folder / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/profiles")]
@@ -308,12 +320,17 @@ def test_warnings_reach_the_user(task: Task) -> None:
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ({"algorithms": "ecp384", "ipsec_policy": []}, "mutually exclusive"),
         ({"on_demand": {"connect": "sometimes"}}, "connect"),
         ({"on_demand": {"interfaces": ["cellular"]}}, "interfaces"),
         ({"identity": {"pkcs12_path": "mac-01.p12"}}, "password"),
+        (
+            {"identity": {"pkcs12_path": "https://user:secret@example.com/mac-01.p12", "password": "x"}},
+            "A URL is given",
+        ),
+        ({"identity": {}}, "There is no identity"),
+        ({"identity": {"client": "mac-01"}}, "set pki to it"),
         ({"client_chain": ["nowhere.pem"]}, "nowhere.pem cannot be read"),
-        ({"dest": "."}, "cannot be read"),
+        ({"dest": "mac-01.p12"}, "mac-01.p12"),
         ({"sign_with": {"certificate": "mac-01.p12", "key": "mac-01.p12"}}, "sign_with.certificate"),
     ],
 )

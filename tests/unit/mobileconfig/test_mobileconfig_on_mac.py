@@ -17,23 +17,27 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.reading import read_profile
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
-from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import PASSWORD, Pki, pem
+from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import PASSWORD, Pki, key_pem, of_mac, pem
 
 PKCS12 = "com.apple.security.pkcs12"
 
 
 @pytest.fixture
-def render(tmp_path: Path, settings: dict[str, Any]) -> Any:
+def render(tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+
     def go(*, check: bool = False, diff: bool = False, **arguments: Any) -> dict[str, Any]:
+        mac = {"host": "mac-01", "identity": {"certificate_path": str(tmp_path / "mac-01.pem")}}
+        mac |= {name: arguments.pop(name) for name in ("host", "identity") if name in arguments}
         args = {
             "settings": settings,
-            "identity": {"certificate_path": str(tmp_path / "mac-01.pem")},
+            "macs": [mac],
             "identifier": "com.example.uservpn",
             "connection_name": "Example VPN",
-            "dest": str(tmp_path / "mac-01.mobileconfig"),
+            "dest": str(tmp_path),
             **arguments,
         }
-        return run_action("mobileconfig", args, check=check, diff=diff)
+        return of_mac(run_action("mobileconfig", args, check=check, diff=diff), mac["host"])
 
     return go
 
@@ -55,11 +59,10 @@ def test_the_certificate_stands_where_the_pkcs12_belongs(render: Any, pki: Pki, 
     assert identity_of(content)["Password"] == "made on the Mac"
     assert "mac-01" in str(written["diff"])
     # The UUID is that of the same profile with its key inside: neither PKCS#12 nor password counts.
-    whole = render(
-        identity={"pkcs12_path": str(tmp_path / "mac-01.p12"), "password": PASSWORD}, dest=str(tmp_path / "whole")
-    )
+    whole = render(identity={"pkcs12_path": str(tmp_path / "mac-01.p12"), "password": PASSWORD}, host="whole")
+    assert (whole["key_on_mac"], written["key_on_mac"]) == (False, True)
     assert whole["profile_uuid"] == written["profile_uuid"]
-    assert read_profile((tmp_path / "whole").read_bytes(), "whole").unfinished is None
+    assert read_profile((tmp_path / "whole.mobileconfig").read_bytes(), "whole").unfinished is None
 
 
 def test_what_is_sent_to_be_completed(render: Any, pki: Pki, tmp_path: Path) -> None:
@@ -100,15 +103,15 @@ def test_what_is_sent_to_be_completed(render: Any, pki: Pki, tmp_path: Path) -> 
     [
         ({"scope": "User"}, "must have the scope System"),
         ({"sign_with": {"certificate": "a.pem", "key": "a.key"}}, "leave sign_with out"),
-        ({"identity": {}}, "one of the following is required"),
+        ({"identity": {}}, "There is no identity"),
         ({"identity": {"certificate_path": "a.pem", "pkcs12_path": "a.p12", "password": "x"}}, "mutually exclusive"),
         ({"identity": {"pkcs12_path": "a.p12"}}, "password"),
     ],
 )
 def test_what_cannot_be_is_refused(render: Any, pki: Pki, tmp_path: Path, arguments: Any, says: str) -> None:
     (tmp_path / "mac-01.pem").write_bytes(pem(pki.client()))
-    for name in ("a.pem", "a.key"):
-        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "a.pem").write_bytes(pem(pki.certificate("Example Signing")))
+    (tmp_path / "a.key").write_bytes(key_pem(pki.leaf_key))
     refused = render(**arguments)
     assert refused["failed"]
     assert says in refused["msg"]

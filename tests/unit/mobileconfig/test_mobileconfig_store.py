@@ -22,6 +22,7 @@ from cryptography.x509 import CertificateSigningRequestBuilder, Name
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import sealing
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.roots import Source
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
+from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import of_mac
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import PASSPHRASE, Pki
 from ansible_collections.vwan.user_vpn.tests.unit.pki.test_pki_root import Enterprise
 
@@ -40,17 +41,18 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pki:
 @pytest.fixture
 def render(store: Pki, settings: dict[str, Any], tmp_path: Path) -> Task:
     def go(folder: str = "here", *, check: bool = False, diff: bool = False, **arguments: Any) -> dict[str, Any]:
+        mac = {"host": "mac-01", "identity": {"client": "mac-01"}}
+        mac |= {name: arguments.pop(name) for name in ("host", "identity", "key_wanted") if name in arguments}
         args = {
             "pki": store.option,
             "settings": settings,
-            "identity": {"client": "mac-01"},
+            "macs": [mac],
             "identifier": "com.example.uservpn",
             "connection_name": "Example VPN",
-            "dest": str(tmp_path / folder / "mac-01.mobileconfig"),
-            "manifest": str(tmp_path / folder / "manifest.json"),
+            "dest": str(tmp_path / folder),
             **arguments,
         }
-        return run_action("mobileconfig", args, check=check, diff=diff, task_vars={"inventory_hostname": "mac-01"})
+        return of_mac(run_action("mobileconfig", args, check=check, diff=diff), mac["host"])
 
     return go
 
@@ -147,8 +149,9 @@ def test_a_key_on_the_mac_needs_no_passphrase(render: Task, store: Pki, tmp_path
         CertificateSigningRequestBuilder().subject_name(Name([])).sign(rsa.generate_private_key(65537, 2048), SHA256())
     )
     store.issue("mac-02", csrs={"mac-02": request.public_bytes(Encoding.PEM).decode()})
-    asked = {"identity": {"client": "mac-02"}, "dest": str(tmp_path / "here/mac-02.mobileconfig"), "host": "mac-02"}
-    assert render(**asked)["changed"]
+    asked = {"identity": {"client": "mac-02"}, "host": "mac-02"}
+    first = render(**asked)
+    assert first["changed"] and first["key_on_mac"]
     assert identity_in(tmp_path / "here/mac-02.mobileconfig")["Password"] == "made on the Mac"
     assert render(**asked)["changed"] is False
     assert "must have the scope System" in render(**asked, scope="User")["msg"]

@@ -23,7 +23,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.clients import 
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.current import Current, identity_of
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import place_of
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import note_delivery
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import note
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Plan, Settings
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.refusals import parse_refused
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.requests import parse_clients, with_csrs
@@ -105,7 +105,7 @@ class Pki:
         values = {"identifier": "com.example.vpn", "serial_number": f"C02{host}", "macos_version": "15.5"}
         values |= {"profile_uuid": uuid, "shown_uuid": uuid if status == "installed" else ""}
         wanted = Delivery("", host, status=status, certificate_sha1=sha1, **(values | more))
-        return note_delivery(self.place, wanted, self.now)
+        return bool(note(self.place, [wanted], self.now)[0])
 
     # -- what came of it
 

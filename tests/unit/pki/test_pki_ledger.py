@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.manifest import update
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import deliveries
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import SqliteFile
-from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import forget, require_store
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import forget
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.refusals import note_refused
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.report import export_text, tell
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import REFUSED
@@ -275,13 +277,96 @@ def test_nobody_needs_a_root_for_what_has_ended(rooted: Pki) -> None:
 def test_without_a_store_nothing_can_be_told_or_written_down(pki: Pki) -> None:
     with pytest.raises(PkiError, match=r"There is no store at .*leave pki out"):
         pki.seen("mac-01", "AB" * 20)
-    with pytest.raises(PkiError, match="no delivery can be written down"):
-        require_store(pki.place)
     with pytest.raises(PkiError, match=r"There is no store at .* yet; make it with root_certificate first"):
         told(pki)
     with pytest.raises(PkiError, match="There is no store"):
         export_text(pki.place, ".json")
     assert not pki.exists
+
+
+# -- noting what many Macs were seen with
+
+
+def seen_with(host: str, sha1: str = "", **more: Any) -> dict[str, Any]:
+    """As the module takes it."""
+    uuid = f"UUID-{sha1[:8]}"
+    shown = {"serial_number": f"C02{host}", "macos_version": "15.5", "profile_uuid": uuid, "shown_uuid": uuid}
+    installed = {"host": host, "identifier": "com.example.vpn", "status": "installed", "certificate_sha1": sha1}
+    return installed | shown | {"gateway_roots": ["BB" * 20, "AA" * 20]} | more
+
+
+def note(pki: Pki, *macs: dict[str, Any], check: bool = False, **more: Any) -> dict[str, Any]:
+    how = {name: more.pop(name) for name in ("strategy", "task_vars") if name in more}
+    args = {"pki": pki.option, "state": "noted", "macs": list(macs), **more}
+    return run_action("ledger", args, check=check, **how)
+
+
+def test_what_many_macs_were_seen_with_is_one_transaction(rooted: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = rooted.issue("mac-01", "mac-02", "mac-03").entries
+    macs = [seen_with(name, entry.sha1) for name, entry in entries.items()]
+    begun: list[str] = []
+    for name in ("reading", "writing"):
+        real = getattr(deliveries, name)
+        monkeypatch.setattr(deliveries, name, lambda *given, r=real, n=name: begun.append(n) or r(*given))
+    before = rooted.content()
+    foreseen = note(rooted, *macs, check=True)
+    assert (foreseen["changed"], foreseen["noted"], rooted.content()) == (False, [], before)
+    done = note(rooted, *macs)
+    assert (done["changed"], done["noted"]) == (False, ["mac-01", "mac-02", "mac-03"])
+    assert begun == ["reading", "writing"]
+    assert rooted.sql("SELECT host, serial_number, status, certificate_sha1, gateway_roots FROM deliveries") == [
+        (name, f"C02{name}", "installed", entry.sha1, f"{'AA' * 20} {'BB' * 20}") for name, entry in entries.items()
+    ]
+    written = rooted.content()
+    assert note(rooted, *macs)["noted"] == []
+    assert rooted.content() == written
+    assert note(rooted, macs[0], macs[1] | {"macos_version": "26.1"}, macs[2])["noted"] == ["mac-02"]
+
+
+def test_what_is_no_news(rooted: Pki) -> None:
+    sha1 = issued(rooted)
+    never = [seen_with(f"mac-{status}", status=status, profile_uuid="") for status in ("removed", "key_wanted")]
+    assert note(rooted, *never)["noted"] == []
+    note(rooted, seen_with("mac-01", sha1))
+    gone = seen_with("mac-01", status="removed", profile_uuid="", shown_uuid="")
+    assert note(rooted, gone)["noted"] == ["mac-01"]
+    assert note(rooted, gone)["noted"] == []
+
+
+def test_a_certificate_of_another_ca_is_left_out(rooted: Pki) -> None:
+    assert note(rooted, seen_with("mac-01", "AB" * 20))["noted"] == ["mac-01"]
+    assert rooted.sql("SELECT certificate_sha1 FROM deliveries") == [("",)]
+    assert note(rooted, seen_with("mac-01", "AB" * 20))["noted"] == []
+
+
+def test_macs_that_share_an_identity_are_told_once(rooted: Pki) -> None:
+    entries = rooted.issue(*(f"mac-{number}" for number in range(6))).entries
+    macs = [seen_with(f"{name}-{twin}", e.sha1) for name, e in entries.items() for twin in "ab"]
+    (warning,) = note(rooted, *macs[:2], macs[3])["warnings"]
+    assert "mac-0 on C02mac-0-a (mac-0-a), C02mac-0-b (mac-0-b). None of them is renewed" in warning
+    (warning,) = note(rooted, *macs)["warnings"]
+    assert warning.count("(mac-") == 6 and "; and 2 more. None" in warning
+    assert "warnings" not in note(rooted, *macs)
+    assert "warnings" not in note(rooted, seen_with("mac-9", ""))
+
+
+def test_serial_numbers_that_macs_tell_reach_the_manifest(rooted: Pki, tmp_path: Path) -> None:
+    path = tmp_path / "manifest.json"
+    update(path, {"mac-01": {"serial_number": "C02OLD"}, "mac-02": {}})
+    macs = [seen_with("mac-01"), seen_with("mac-02", serial_number=""), seen_with("mac-03")]
+    before = path.read_bytes()
+    note(rooted, *macs, manifest=str(path), check=True)
+    assert path.read_bytes() == before
+    note(rooted, *macs, manifest=str(path))
+    entries = json.loads(path.read_text())["profiles"]
+    assert {host: entry["serial_number"] for host, entry in entries.items()} == {"mac-01": "C02mac-01", "mac-02": None}
+
+
+def test_where_run_once_is_ignored_each_mac_is_noted_by_its_own_task(rooted: Pki) -> None:
+    macs = [seen_with("mac-01"), seen_with("mac-02")]
+    play = {"inventory_hostname": "mac-02", "ansible_play_hosts_all": ["mac-01", "mac-02"]}
+    assert note(rooted, *macs, strategy="free", task_vars=play)["noted"] == ["mac-02"]
+    assert note(rooted, *macs, task_vars=play)["noted"] == ["mac-01"]
 
 
 def test_nothing_is_left_to_do_in_azure_once_it_was_seen_to_refuse(rooted: Pki) -> None:

@@ -69,8 +69,10 @@ def test_what_is_issued_comes_back_and_a_second_tool_agrees(filled: Place, reque
         assert [store.texts(c.sha1) for c in found] == [(i.pem, b"") for i in wanted]
         assert store.root_key(found[0].sha1) == wanted[0].private
         assert [store.identity(c.sha1) for c in found[1:]] == [i.private for i in wanted[1:]]
-        assert store.sha1_of(found[1].sha256) == found[1].sha1
-        assert store.sha1_of("00" * 32) == ""
+        assert store.known([found[1].sha1, "00" * 20]) == {found[1].sha1}
+        assert store.current(["mac-02", "mac-01", "mac-03", "P2SRootCert"]) == found[1:]
+        assert store.texts_of(c.sha1 for c in found[:2]) == {c.sha1: store.texts(c.sha1) for c in found[:2]}
+        assert store.identities([c.sha1 for c in found]) == {c.sha1: store.identity(c.sha1) for c in found[1:]}
         assert [(e.time, e.client, e.what, e.reason, e.who) for e in store.events()] == [
             ("2026-11-22T12:00:00Z", name, "issued", "missing", "anna") for name in ("", "mac-01", "mac-02")
         ]
@@ -159,7 +161,7 @@ def test_the_database_refuses_two_current_certificates(filled: Place, request: p
 @pytest.mark.parametrize("table", ["events", "deliveries"])
 def test_events_and_deliveries_are_only_added(filled: Place, table: str, request: pytest.FixtureRequest) -> None:
     with writing(filled, NOW) as store:
-        store.note_delivery(delivery("mac-01", "AB" * 20))
+        store.note_deliveries([delivery("mac-01", "AB" * 20)])
     changes = [f"DELETE FROM {table}", f"UPDATE {table} SET time = 'now'"]
     for change in changes if isinstance(filled, SqliteFile) else [*changes, f"TRUNCATE {table}"]:
         with pytest.raises(Exception, match="only added"):
@@ -168,20 +170,26 @@ def test_events_and_deliveries_are_only_added(filled: Place, table: str, request
 
 def test_what_macs_were_seen_with_and_what_they_are_to_have(filled: Place) -> None:
     with writing(filled, NOW) as store:
-        store.note_delivery(delivery("mac-01", "AB" * 20, gateway_roots=("AA", "BB")))
-        store.note_delivery(delivery("mac-02", serial_number="", status="removed"))
+        store.note_deliveries([delivery("renamed", serial_number="C02mac-01"), delivery("mac-02", serial_number="")])
+        store.note_deliveries(
+            [
+                delivery("mac-01", "AB" * 20, gateway_roots=("AA", "BB")),
+                delivery("mac-02", serial_number="", status="removed"),
+                delivery("mac-03", serial_number=""),
+                delivery("mac-01", identifier="another"),
+            ]
+        )
         store.set_profiles([Profile("mac-01", "com.example.vpn", "", "UUID-1", "AA" * 32, "AB" * 20, ("AA", "BB"))])
         store.note_refusals({"CD" * 20: "lost.revoked-CDCDCDCD"})
     with writing(filled, NOW + DAY) as store:
         store.set_profiles([Profile("mac-01", "com.example.vpn", "", "UUID-2", "BB" * 32)])
         store.note_refusals({"CD" * 20: "another name", "EF" * 20: ""})
     with reading(filled) as store:
-        first, second = store.deliveries()
+        first = store.deliveries()[2]
         assert (first.time, first.gateway_roots) == ("2026-11-22T12:00:00Z", ("AA", "BB"))
-        assert store.last_delivery(delivery("renamed", serial_number="C02mac-01")) == first
-        assert store.last_delivery(delivery("mac-02", serial_number="")) == second
-        assert store.last_delivery(delivery("mac-03", serial_number="")) is None
-        assert store.last_delivery(delivery("mac-01", identifier="another")) is None
+        assert store.last_deliveries() == store.deliveries()[2:]
+        assert store.profiles_of(["mac-01", "mac-02"]) == store.profiles()
+        assert store.profiles_of(["mac-02"]) == []
         assert store.profiles() == [Profile("mac-01", "com.example.vpn", "2026-11-23T12:00:00Z", "UUID-2", "BB" * 32)]
         assert store.refusals() == [
             Refusal("CD" * 20, "lost.revoked-CDCDCDCD", "2026-11-22T12:00:00Z"),

@@ -417,7 +417,7 @@ def test_columns_of_sqlite_hold_anything(file: Place, value: str) -> None:
 
 def test_a_failing_commit_never_looks_like_success(served: Place) -> None:
     with pytest.raises(AssertionError, match="ended with ROLLBACK"), writing(served, NOW) as store:
-        store.note_delivery(delivery("mac-01"))
+        store.note_deliveries([delivery("mac-01")])
         with contextlib.suppress(Exception):
             store._sql.execute("SELECT 1 / 0")
     assert read(served) == 2
@@ -723,7 +723,7 @@ def test_names_that_hold_anything_come_back_or_are_refused_in_a_sentence(place: 
     for text in ("Zoë's Mac; DROP TABLE x -- %s ?", "\N{GRINNING FACE}", "a\nb", "\0", "\ud800"):
         try:
             with writing(place, NOW) as store:
-                store.note_delivery(delivery(text, macos_version=urllib.parse.quote(text, errors="replace")))
+                store.note_deliveries([delivery(text, macos_version=urllib.parse.quote(text, errors="replace"))])
         except UserVpnError:
             continue
         with reading(place) as store:

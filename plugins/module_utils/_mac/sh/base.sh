@@ -43,6 +43,9 @@ console_user() {
   printf '%s' "$seated"
 }
 
+# For what goes on in the background: it holds on to nothing of this connection, not even in the shell in between.
+detach() { exec > /dev/null 2>&1 3<&-; }
+
 # Run a command as a user, with that user's HOME.
 as_user() {
   wanted=$1

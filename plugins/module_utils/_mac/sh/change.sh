@@ -30,8 +30,8 @@ import_commands() {
   while read -r kind password text label; do
     # shellcheck disable=SC2016 # that user's HOME
     file=$(printf '%s' "$text" | as_user "$owner" sh -c '
-      umask 077 && cd "$HOME" && mkdir -p "./$1/profiles" && base64 -D > "./$1/profiles/$2" &&
-      printf "%s" "$PWD/$1/profiles/$2"' sh "$cache" "$number.$kind") || return 1
+      umask 077 && cd "$HOME" && mkdir -p "./$1" && base64 -D > "./$1/$2" && printf "%s" "$PWD/$1/$2"' sh \
+      "$cache/$mark" "$number.$kind") || return 1
     access=
     [ "$kind" = cer ] || access=" -P $password -x $programs"
     printf 'import "%s" -k "%s"%s\n' "$file" "$keychain" "$access"

@@ -6,12 +6,14 @@
 # What one real Mac can say to the open points of docs/fidelity.md, without changing anything on it.
 #
 #   minutes   of the log
+#   left      the process that an exec before, over a connection that has ended, has left running (see linger.sh)
+#   run       the mark of that exec
 #
 # The answer: first hide=NAME lines (what the controller takes out of all that follows), then for each command a line
 # "? topic", "$ command", its output behind "| ", and "= exit status". What profiles hold never leaves the Mac: it is
 # counted here.
 
-: "${minutes:?}"
+: "${minutes:?}" "${left:?}" "${run:?}"
 library=/Library
 system=$library/Keychains/System.keychain
 extension=/System/Library/Frameworks/NetworkExtension.framework/PlugIns/NEIKEv2Provider.appex
@@ -48,6 +50,7 @@ act() {
   see 'reaching the Mac: /bin/sh' '/bin/sh --version'
   see 'reaching the Mac: sshd' 'sshd -T | grep -i "^max"'
   see 'reaching the Mac: become' 'id -u'
+  see 'reaching the Mac: processes that outlive their connection' 'ps -ww -o args= -p "$left" | grep -c " mark=$run "'
   see 'tools' 'for tool in awk base64 ifconfig ioreg launchctl log mktemp open profiles ps scutil sed security stat sudo; do command -v "$tool" > /dev/null || echo "$tool is missing"; done'
   see 'tools: base64 -D' 'printf "YQ==" | base64 -D'
   see 'tools: head -c' 'printf abc | head -c 2'

@@ -16,3 +16,11 @@ drop_key() {
   rm -f "$key" "$key.new" "$key.pem"
   rmdir "$keys" 2> /dev/null || :
 }
+
+# Once the profile with this UUID is installed the keychain has the key.
+served() {
+  if [ -e "$key" ] && read_profiles | grep -q "^profile=[^$tab]*$tab$1$tab"; then
+    drop_key
+    say dropped 1
+  fi
+}

@@ -2,17 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2034,SC2154,SC2329 # joined with others: see ../shell.py, and the head of base.sh
-# Open the profile that comes on stdin for the person at the screen, and wait until it is installed.
+# Open the profile that comes on stdin for the person at the screen. Nobody is waited for.
 #
 #   uuid    of the profile
 #   pane    what `open` is given beside it
-#   wait    seconds for the person
-#   settle  seconds that the file stays in any case, for the pane's copy
+#   settle  seconds that the file stays, for the pane's copy
 #   token   not empty: the profile is completed here, with the private key that lies here; see complete_profile() and
 #           module_utils/_mobileconfig/completing.py
 #   name    of the identity, for that
 
-: "${uuid:?}" "${pane:?}" "${wait:?}" "${settle:?}" "${token?}" "${name?}"
+: "${uuid:?}" "${pane:?}" "${settle:?}" "${token?}" "${name?}"
 
 # A certificate and a profile have come; the profile goes out with the PKCS#12 and its password in the places that
 # the token marks. Key and password never are an argument: shells print and pipe by themselves.
@@ -41,12 +40,10 @@ complete_profile() {
 put_profile() {
   # shellcheck disable=SC2016 # that user's HOME
   as_user "$console" sh -c '
-    umask 077 && cd "$HOME" && rm -rf "./$1/profiles" && mkdir -p "./$1/profiles" &&
-    cat > "./$1/profiles/$2.mobileconfig" && printf "%s" "$PWD/$1/profiles/$2.mobileconfig" &&
-    { [ "$(($(wc -c < "./$1/profiles/$2.mobileconfig")))" = "$3" ] || exit 3; }' sh "$cache" "$identifier" "$1"
+    umask 077 && cd "$HOME" && mkdir -p "./$1" && cat > "./$1/$2.mobileconfig" &&
+    printf "%s" "$PWD/$1/$2.mobileconfig" &&
+    { [ "$(($(wc -c < "./$1/$2.mobileconfig")))" = "$3" ] || exit 3; }' sh "$cache/$mark" "$identifier" "$1"
 }
-
-installed() { read_profiles | grep -q "^profile=[^$tab]*$tab$uuid$tab"; }
 
 stage() {
   if [ -z "$console" ]; then
@@ -91,23 +88,13 @@ stage() {
     return
   }
   say stage opened
-  now=$(date +%s)
-  settled=$((now + settle)) end=$((now + wait))
-  while :; do
-    # Writing now and then is how a lost connection is noticed.
-    say waiting "$((end - now))"
-    if installed; then break; fi
-    now=$(date +%s)
-    if [ "$now" -ge "$end" ] && [ "$now" -ge "$settled" ]; then break; fi
-    sleep 1
-  done
-  release
-  # From here on the keychain has the key.
-  if [ -n "$token" ] && installed; then drop_key; fi
+  say offered_to "$console"
+  release_later "$settle"
 }
 
 act() {
   console=$(console_user)
   stage
   know
+  served "$uuid" # after that: whoever approves in between must not be told as installed beside a key that stays
 }

@@ -38,10 +38,9 @@ order() {
         say stage no_shortcut
         return 1
       fi
-      # In the background: a shortcut may stop to ask the person something, and is left to her then. Redirected by
-      # exec, so that not even the shell in between holds on to the connection.
+      # In the background: a shortcut may stop to ask the person something, and is left to her then.
       (
-        exec > /dev/null 2>&1 3<&-
+        detach
         in_session "$console" shortcuts run "$name"
       ) &
       ;;

@@ -1,0 +1,61 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: which Macs of a run a play concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .._errors import UserVpnError
+from .conclusion import failures, stopped
+from .connections import KEYCHAIN, connected, is_to_connect, refused
+from .rounds import is_waiting
+from .run import Run, is_looked_at
+from .settings import number
+
+
+def chosen(run: Run, which: str) -> list[str]:
+    """The Macs, in the order of the inventory. `which` is one of WAYS."""
+    if which not in WAYS:
+        raise UserVpnError(f"Macs can be chosen by {', '.join(WAYS)}, not by {which}.")
+    return WAYS[which](run)
+
+
+def _to_deliver(run: Run) -> list[str]:
+    """One without a profile, too: its own task says why."""
+    return [h for h in run.hosts if run.entry(h) and is_looked_at(run.entry(h))]
+
+
+def _by_keychain(run: Run) -> list[str]:
+    return [h for h in run.hosts if run.setting(h, "certificates_by") == KEYCHAIN]
+
+
+def _without_key(run: Run) -> list[str]:
+    return [h for h in run.hosts if run.of(h, "configure_client_result").get("status") == "key_wanted"]
+
+
+def _waiting(run: Run) -> list[str]:
+    """Nobody, where the run waits for nobody."""
+    waits = not run.check and any(number(run.setting(h, "wait"), "wait") for h in run.hosts[:1])
+    return [h for h in run.hosts if waits and is_waiting(run.of(h, "configure_client_result"))]
+
+
+def _to_connect(run: Run) -> list[str]:
+    return [h for h in run.hosts if is_to_connect(run, h)]
+
+
+WAYS: dict[str, Callable[[Run], list[str]]] = {
+    "fleet": lambda run: run.hosts,
+    "deliver": _to_deliver,
+    "keychain": _by_keychain,
+    "make_key": _without_key,
+    "wait": _waiting,
+    "connect": _to_connect,
+    "refused": refused,
+    "connected": lambda run: list(connected(run)),
+    "due": lambda run: list(run.of_fleet("certificates_due") or ()),
+    "revoked": lambda run: list(run.of_fleet("revoke_macs") or ()),
+    "fail": failures,
+    "stop": stopped,
+}

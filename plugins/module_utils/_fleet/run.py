@@ -1,0 +1,84 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what a run has found out so far about the Macs of its play.
+
+The roles register it: what concerns the fleet is the same for every Mac, and any of them that has it will do, since
+the one that the task ran for may have been left out by then (`--limit`, another play). What one Mac said is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .settings import HostVars, client_of, own, truth
+
+Result = Mapping[str, Any]
+NOTHING: Result = {}
+
+
+class Run:
+    """The results of a run by host: of these hosts, or of those that the play site has named its fleet.
+
+    `play` holds variables that the play itself or the command line sets. In check mode nobody was offered anything.
+    """
+
+    def __init__(
+        self,
+        hostvars: HostVars,
+        hosts: Iterable[str] | None = None,
+        play: Mapping[str, Any] | None = None,
+        *,
+        check: bool = False,
+    ) -> None:
+        self._hostvars = hostvars
+        self._play = dict(play or {})
+        self.check = check
+        self.hosts: list[str] = list(hosts if hosts is not None else self.of_fleet("user_vpn_fleet") or ())
+        self._told = {host: hostvars[host] for host in self.hosts}
+
+    def of_fleet(self, name: str) -> Any:
+        """What a task registered that ran once for all."""
+        return next((value for value in (self._hostvars[host].get(name) for host in self._hostvars) if value), None)
+
+    def with_result(self, name: str) -> list[str]:
+        """The Macs that have what a task registered for them or for all."""
+        return [host for host in self._hostvars if self._hostvars[host].get(name) is not None]
+
+    def entry(self, host: str) -> Result:
+        """What mobileconfig returned for one Mac; empty where that has no profile."""
+        results = (self.of(host, f"configure_client_{name}") for name in ("alone", "rendered"))
+        found = next((macs[host] for macs in (each.get("macs", {}) for each in results) if host in macs), NOTHING)
+        return found if isinstance(found, Mapping) else NOTHING
+
+    def of(self, host: str, name: str) -> Result:
+        """What a task registered for one Mac; empty where it did not run."""
+        result = (self._told[host] if host in self._told else self._hostvars[host]).get(name)
+        return result if isinstance(result, Mapping) and not result.get("skipped") else NOTHING
+
+    def is_revoked(self, host: str) -> bool:
+        """Whether the Mac got no certificate since its client was revoked."""
+        client = client_of(host, self._hostvars[host])
+        issued = self.of(host, "certificates_issued").get("clients", {}).get(client, NOTHING)
+        return bool(issued.get("failed")) and issued.get("reason") == "revoked"
+
+    def setting(self, host: str, name: str) -> Any:
+        """A setting of one Mac: what the play says, or else its own."""
+        return self._play[f"user_vpn_{name}"] if f"user_vpn_{name}" in self._play else own(self._told[host], name)
+
+    def switch(self, host: str, name: str) -> bool:
+        return truth(self.setting(host, name), name)
+
+    def delivered(self, host: str) -> Result:
+        """What the Mac's own task said: of its profile, or of the certificates in its keychain."""
+        return self.of(host, "configure_client_result") or self.of(host, "install_certificates_result")
+
+
+def has_failed(result: Result) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
+
+
+def is_looked_at(entry: Result) -> bool:
+    """Whether the Mac of this profile is asked; one without a profile has a task that says why."""
+    return bool(entry.get("failed")) or entry.get("delivery") != "export"

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: which value of a setting counts for which Mac, in a task that runs once for all.
+
+Such a task sees the variables of one Mac as Ansible lays them over each other, and of the others only what `hostvars`
+shows: inventory, facts and extra variables. So per Mac count these, and what a play or a role sets counts for the whole
+play. It is known by being another value than inventory and default give for the Mac that the task runs for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .._errors import UserVpnError, shown
+
+LARGEST = 1_000_000_000  # seconds: thirty years
+HostVars = Mapping[str, Mapping[str, Any]]
+
+#: The settings that may differ from Mac to Mac, each `user_vpn_` and this name, and what counts where nobody sets it.
+#: Those that a profile has are named as the options of mobileconfig.
+DEFAULTS: dict[str, Any] = {
+    "identifier": "vwan.user-vpn",
+    "connection_name": "Azure User VPN",
+    "organization": "",
+    "scope": "System",
+    "authentication": "certificate",
+    "algorithms": "",
+    "ipsec_policy": {},
+    "azure_ipsec_policies": {},
+    "on_demand": {},
+    "dns": {},
+    "routing": "split",
+    "sign_with": {},
+    "delivery": "approve",
+    "verify": True,
+    "mac_key": "controller",
+    "certificates_by": "profile",
+    "pkcs12_path": "",
+    "pkcs12_password": "",
+    "client_chain": [],
+    "connect_via": "auto",
+    "shortcut": "",
+    "probe": "",
+    "address_pools": [],
+    "wait": 300,
+    "require_installed": False,
+    "require_connected": False,
+    "max_fail_percentage": 100,
+}
+
+
+#: What a setting can be, where it is not a text that only its module can judge.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "scope": ("System", "User"),
+    "authentication": ("certificate", "eap_tls"),
+    "routing": ("split", "full"),
+    "delivery": ("approve", "export"),
+    "mac_key": ("controller", "on_mac"),
+    "certificates_by": ("profile", "keychain"),
+    "keychain": ("System", "login"),
+    "connect_via": ("auto", "on_demand", "vpnutil", "shortcut"),
+}
+NUMBERS = ("wait", "connect_timeout", "max_fail_percentage")
+WHOLE_NUMBERS = ("root_generation", "client_key_size", "renew_before_days", "renew_batch")
+SWITCHES = (
+    "verify", "require_installed", "require_connected", "new_root", "publish_root", "remove_expired_roots",
+    "revoke_superseded", "withdraw_old_roots", "withdraw_force", "add_hub_roots", "keep_gateway_roots",
+)  # fmt: skip
+LISTS = ("readmit", "client_chain", "address_pools")
+DICTIONARIES = ("on_demand", "dns", "sign_with")
+
+
+def check(name: str, value: Any) -> None:
+    """UserVpnError where a setting has a value that it cannot have."""
+    if name in CHOICES and value not in CHOICES[name]:
+        *others, last = CHOICES[name]
+        raise UserVpnError(f"user_vpn_{name} is {shown(repr(value))}: set it to {', '.join(others)} or {last}.")
+    if name in NUMBERS:
+        number(value, name)
+    if name in WHOLE_NUMBERS and number(value, name) % 1:
+        raise UserVpnError(f"user_vpn_{name} is {shown(repr(value))}: set it to a whole number.")
+    if name in SWITCHES:
+        truth(value, name)
+    if name in LISTS and not isinstance(value, list | tuple | str):
+        raise UserVpnError(f"user_vpn_{name} is no list: set it to one.")
+    if name in DICTIONARIES and value != "" and not isinstance(value, Mapping):
+        raise UserVpnError(f"user_vpn_{name} holds no names with their values: set it to a dictionary.")
+
+
+def per_mac(hosts: Iterable[str], hostvars: HostVars, first: str, seen: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The value of each setting in `seen`, by host. `seen` is what a task has found that runs for the host `first`."""
+    play = {name: value for name, value in seen.items() if value != own(hostvars[first], name)}
+    found = {}
+    for host in hosts:
+        told = hostvars[host]
+        found[host] = {name: play[name] if name in play else own(told, name) for name in seen}
+    return found
+
+
+def own(told: Mapping[str, Any], name: str) -> Any:
+    """What inventory, facts and extra variables say of one Mac, or else the default."""
+    value = told.get(f"user_vpn_{name}")
+    return DEFAULTS[name] if value is None else value
+
+
+def truth(value: Any, name: str) -> bool:
+    """A truth value, also as text from a command line; UserVpnError for anything else."""
+    text = str(value).strip().lower()
+    if text in ("true", "yes", "on", "1", "y", "t", "1.0"):
+        return True
+    if text in ("false", "no", "off", "0", "n", "f", "0.0"):
+        return False
+    raise UserVpnError(f"user_vpn_{name} is {shown(repr(value))}: set it to true or false.")
+
+
+def number(value: Any, name: str) -> float:
+    """A number that is not negative, also as text; UserVpnError for anything else."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = -1.0
+    if isinstance(value, bool) or not 0 <= found < LARGEST:
+        raise UserVpnError(f"user_vpn_{name} is {shown(repr(value))}: set it to a number from 0 on.")
+    return found
+
+
+def client_of(host: str, told: Mapping[str, Any]) -> str:
+    """The name of a Mac's client."""
+    return str(told.get("user_vpn_client_name") or host)

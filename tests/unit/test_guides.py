@@ -1,0 +1,49 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the guides give to be pasted can be read, and names what there is."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^( *)```yaml\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+VARIABLE = re.compile(r"\buser_vpn_[a-z0-9_]+\b")
+PLAYBOOK = re.compile(r"vwan\.user_vpn\.(site|renew|revoke|report|evidence|demo)\b")
+BLOCKS = [
+    pytest.param(textwrap.dedent(found[2]), id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, found in enumerate(BLOCK.finditer(page.read_text()))
+]
+
+
+@pytest.mark.parametrize("text", BLOCKS)
+def test_a_block_of_yaml_is_yaml(text: str) -> None:
+    assert yaml.safe_load(text)
+
+
+def test_every_variable_that_a_page_names_is_read_somewhere() -> None:
+    sources = [path for part in ("roles", "playbooks", "plugins") for path in (ROOT / part).rglob("*.[yp]*")]
+    known = set(VARIABLE.findall("\n".join(path.read_text() for path in sources if path.suffix in (".yml", ".py"))))
+    known |= {f"user_vpn_{name}" for name in settings()}
+    named = {name for page in PAGES for name in VARIABLE.findall(page.read_text())}
+    assert named - known == set()
+
+
+def settings() -> list[str]:
+    from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.settings import DEFAULTS
+
+    return list(DEFAULTS)
+
+
+def test_every_playbook_that_a_page_names_is_there() -> None:
+    named = {name for page in PAGES for name in PLAYBOOK.findall(page.read_text())}
+    assert named
+    assert {name for name in named if not (ROOT / f"playbooks/{name}.yml").exists()} == set()
