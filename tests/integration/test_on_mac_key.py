@@ -50,8 +50,7 @@ def ours(mac: Mac) -> list[str]:
 
 
 def assert_clean(mac: Mac) -> None:
-    until(lambda: ours(mac) == [])
-    assert not list(mac.disk.rglob("vwan.user_vpn"))
+    until(lambda: ours(mac) == [] and not list(mac.disk.rglob("vwan.user_vpn")))
     assert mac.refusals == []
     assert mac.ingestion_errors == []
     assert mac.faults == []

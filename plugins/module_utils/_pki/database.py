@@ -33,7 +33,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from .._files import PRIVATE_FILE, check_folder_for, make_folder, tighten, too_open
 from . import _faults
@@ -393,5 +393,5 @@ def _postgres_schema(url: str) -> PostgresSchema:
     return PostgresSchema({name: str(value) for name, value in options.items()}, schemas[0])
 
 
-Transaction = SqliteTransaction | PostgresTransaction
-Place = SqliteFile | PostgresSchema
+Transaction: TypeAlias = "SqliteTransaction | PostgresTransaction"
+Place: TypeAlias = "SqliteFile | PostgresSchema"

@@ -563,8 +563,8 @@ def _belongs_to(kind: str, sha1: str) -> str:
 
 
 def _exactly(kind: type, value: Any) -> Any:
-    """SQLite itself does not care what a column holds."""
-    if type(value) is not kind:
+    """SQLite itself does not care what a column holds. A truth value is no number here."""
+    if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"{value!r} is no {kind.__name__}")
     return value
 
