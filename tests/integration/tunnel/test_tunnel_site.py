@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -217,6 +219,57 @@ def test_renewing_a_certificate_while_connected(site: Site, azure: AzureLab, mac
     mark = gateway.log_size()
     start(stolen)
     assert settled(stolen) == "Disconnected"
+    refusal = gateway.refusal_since(mark)
+    assert refusal
+    assert refusal.cause == "revoked"
+
+
+@pytest.mark.soak
+def test_an_old_backup_is_restored(site: Site, azure: AzureLab, macs: Lab, gateway: Gateway) -> None:
+    """The gateway judges: whoever was renewed since is let in again, whoever was stolen is not, the rest never was out."""
+    anna, ben, chris = (macs.add_mac(name, vpnutil=True) for name in ("mac-anna", "mac-ben", "mac-chris"))
+    site.variables |= {
+        "user_vpn_resource_group": WHERE["resource_group"],
+        "user_vpn_virtual_wan": "wan1",
+        "user_vpn_server_configuration": "macs",
+        "user_vpn_revoke_superseded": True,
+    }
+
+    def connect(*those: Mac) -> dict[str, str]:
+        """SHA-1 of the certificate that each is let in with, by a tunnel of its own."""
+        for mac in those:
+            if settled(mac) == "Connected":
+                say(mac, f"/opt/homebrew/bin/vpnutil stop '{NAME}'")
+                assert settled(mac) == "Disconnected"
+            start(mac)
+            settled(mac)
+        names = {mac.name for mac in those}
+        return {c.identity: c.certificate_sha1 for c in gateway.list_clients() if c.identity in names}
+
+    play(site, azure)
+    first = connect(anna, ben, chris)
+    assert set(first) == {"mac-anna", "mac-ben", "mac-chris"}
+    shutil.copy(site.pki, site.folder / "backup.db")
+
+    renewal = {"certificates_client_valid_days": 366, "user_vpn_renew_before_days": 365}
+    play(site, azure, "vwan.user_vpn.site", "-e", json.dumps(renewal | {"user_vpn_hosts": "mac-anna"}))
+    between = connect(anna)["mac-anna"]
+    assert between != first["mac-anna"]
+    stolen = ben.profiles[0].raw
+    play(site, azure, "vwan.user_vpn.revoke", "-e", json.dumps({"user_vpn_revoke": "mac-ben"}))
+    assert set(gateway.description.revoked) == {first["mac-anna"], first["mac-ben"]}
+
+    shutil.copy(site.folder / "backup.db", site.pki)
+    healed = site.play(env=azure.environment())
+    assert {host for host, count in healed.count("failed").items() if count} == {"mac-ben"}, healed.output
+    after = connect(anna, chris)
+    assert after["mac-chris"] == first["mac-chris"]
+    assert after["mac-anna"] not in {first["mac-anna"], between}
+
+    thief = macs.add_mac("mac-of-a-thief", vpnutil=True)
+    thief.push_profile(stolen)
+    mark = gateway.log_size()
+    assert connect(thief) == {}
     refusal = gateway.refusal_since(mark)
     assert refusal
     assert refusal.cause == "revoked"
