@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Jobs in containers that forget: each in a folder of its own that is empty at first, sharing PostgreSQL alone.
 
-Second tools: psql, openssl.
+ansible-runner runs them, as it does in AWX. Second tools: psql, openssl.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,15 @@ class Container(AzureSite):
             (path / "hosts.yml").write_text(yaml.safe_dump(hosts))
         return path
 
+    def runner(self, **variables: str) -> list[str]:
+        """The command that runs the job in its folder, which gets the form of ansible-runner's private data."""
+        for name in ("project", "env"):
+            (self.folder / name).mkdir()
+        (self.folder / "env/extravars").write_text(json.dumps(variables))
+        program = str(Path(sys.executable).parent / "ansible-runner")
+        options = ["--playbook", "vwan.user_vpn.site", "--inventory", str(self.inventory())]
+        return [program, "run", *options, str(self.folder)]
+
 
 @pytest.fixture
 def store(cluster: postgresql.Cluster, schema: str) -> PostgresStore:
@@ -62,14 +72,14 @@ def container(folder: Path, shared: AzureSite, store: PostgresStore, names: tupl
 
 
 def together(jobs: list[tuple[Container, list[str]]]) -> list[Run]:
-    """ansible-playbook for each job at the same time, on its slice of the Macs."""
+    """ansible-runner for each job at the same time, on its slice of the Macs."""
     started = []
     for job, slice_ in jobs:
         record = job.folder / "run.jsonl"
         record.touch()
         with record.with_suffix(".txt").open("w") as output:
             run = subprocess.Popen(
-                job.command("-e", json.dumps({"user_vpn_hosts": ",".join(slice_)})),
+                job.runner(user_vpn_hosts=",".join(slice_)),
                 cwd=job.folder,
                 env=job.environment({}, record),
                 stdin=subprocess.DEVNULL,
