@@ -43,7 +43,8 @@ def test_the_staged_file_goes_whatever_happens(site: Site) -> None:
     assert run.recap["mac-ben"]["ok"] == run.recap["mac-carl"]["ok"] == 0
     assert staged(carl)
 
-    # Somebody else is at the screen as soon as the pane has its copy. Nothing is left of the one that was killed, and that is said.
+    # Somebody else is at the screen as soon as the pane has its copy. Nothing is left of the one that was killed, and
+    # that is said.
     until(lambda: carl.pending)
     carl.console_user = "admin"
     looked = offer(site, offered_to="anna")

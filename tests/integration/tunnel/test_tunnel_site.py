@@ -226,7 +226,7 @@ def test_renewing_a_certificate_while_connected(site: Site, azure: AzureLab, mac
 
 @pytest.mark.soak
 def test_an_old_backup_is_restored(site: Site, azure: AzureLab, macs: Lab, gateway: Gateway) -> None:
-    """The gateway judges: whoever was renewed since is let in again, whoever was stolen is not, the rest never was out."""
+    """The gateway judges: who was renewed since is let in again, who was stolen is not, the others never were out."""
     anna, ben, chris = (macs.add_mac(name, vpnutil=True) for name in ("mac-anna", "mac-ben", "mac-chris"))
     site.variables |= {
         "user_vpn_resource_group": WHERE["resource_group"],
