@@ -313,6 +313,18 @@ def test_a_root_without_its_key_issues_nothing(pki: Pki, enterprise: Enterprise)
         pki.root(source=Source(enterprise.root, enterprise.root.with_suffix(".key"), "ca"))
 
 
+def test_who_cannot_be_served_is_not_let_in_again(rooted: Pki, enterprise: Enterprise) -> None:
+    rooted.issue("mac-01")
+    rooted.end("mac-01")
+    rooted.now = real_now()
+    assert rooted.root(source=Source(enterprise.root), generation=2, passphrase=None).changed
+    rooted.azure["AB" * 20] = "of somebody else"  # so that the call has something to note
+    outcome = rooted.issue("mac-01", readmit=frozenset({"mac-01"}))
+    assert rooted.sql("SELECT thumbprint FROM refusals") == [("AB" * 20,)]
+    assert "without the key" in outcome.entries["mac-01"].msg
+    assert rooted.sql("SELECT client FROM events WHERE what = 'readmitted'") == []
+
+
 @pytest.mark.parametrize(
     ("case", "words"),
     [
