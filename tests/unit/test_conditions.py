@@ -184,3 +184,54 @@ def test_evidence_is_that_of_one_mac(macs: list[str], good: bool) -> None:
     task = task_in("playbooks/evidence.yml: Ask one Mac only")
     that = task.keys["ansible.builtin.assert"]["that"]
     assert holds(that, around(task, None, ansible_play_hosts_all=macs)) == good
+
+
+NOT_UP: dict[str, Any] = {"connected": False, "how": "", "msg": "Nothing can start it."}
+
+
+@pytest.mark.parametrize(
+    ("result", "check", "stops"),
+    [
+        (NOT_UP, False, True),
+        (NOT_UP, True, True),  # a real run could not start it either
+        (NOT_UP | {"how": "vpnutil"}, False, True),
+        (NOT_UP | {"how": "vpnutil"}, True, False),
+        (NOT_UP | {"connected": True}, False, False),
+        (ENDS["skipped"], False, False),
+        (None, False, False),
+    ],
+)
+def test_a_mac_has_to_be_connected_where_that_is_required(result: Any, check: bool, stops: bool) -> None:
+    task = task_in("roles/connect/tasks/main.yml: Stop for a Mac that is not connected")
+    for required in (True, False):
+        variables = around(task, None, ansible_check_mode=check, connect_require=required)
+        variables |= {} if result is None else {"connect_result": result}
+        assert all(holds(condition, variables) for condition in task.when) == (stops and required)
+
+
+@pytest.mark.parametrize(
+    ("answered", "stops"), [({"msg": "No."}, True), ({"addresses": []}, False), (ENDS["skipped"], False), (None, False)]
+)
+def test_azure_has_to_say_who_is_connected_where_that_is_required(answered: Any, stops: bool) -> None:
+    task = task_in("roles/connect/tasks/main.yml: Stop where Azure did not say who is connected")
+    for required in (True, False):
+        variables = around(task, None, connect_require=required)
+        variables |= {} if answered is None else {"connect_health": answered}
+        assert all(holds(condition, variables) for condition in task.when) == (stops and required)
+
+
+@pytest.mark.parametrize(
+    ("result", "check", "stops"),
+    [
+        ({"status": "offered"}, False, True),
+        ({"status": "offered"}, True, False),
+        ({"status": "installed"}, False, False),
+        ({}, False, False),  # its own task has failed already
+    ],
+)
+def test_a_profile_has_to_be_installed_where_that_is_required(result: Any, check: bool, stops: bool) -> None:
+    task = task_in("roles/configure_client/tasks/main.yml: Stop for a Mac that has not got its profile")
+    for required in (True, False):
+        variables = around(task, None, ansible_check_mode=check, configure_client_require_installed=required)
+        variables |= {"configure_client_result": result}
+        assert all(holds(condition, variables) for condition in task.when) == (stops and required)

@@ -94,6 +94,23 @@ def test_what_one_mac_does_ends_no_play_for_the_others() -> None:
             assert play["ignore_unreachable"] is True
 
 
+def test_only_plays_in_which_each_mac_stands_for_itself_go_by_batches() -> None:
+    """docs/scale.md: user_vpn_serial. What people are waited for, or signed and rendered for, goes for all at once."""
+    batches = {play.values[0]["name"]: play.values[0]["serial"] for play in PLAYS if "serial" in play.values[0]}
+    assert set(batches) == {"Configure the native client", "Install the certificates", "Connect"}
+    assert set(batches.values()) == {"{{ user_vpn_serial | default('100%') }}"}
+
+
+def test_settings_and_failures_are_judged_whatever_tags_are_given() -> None:
+    always = [
+        task["name"]
+        for play in load(ROOT / "playbooks/site.yml")
+        for task in flat(play["tasks"])
+        if "always" in task["tags"]  # each has some, or a step by itself would run the others
+    ]
+    assert always == ["See whether these Macs can be served together", "Stop for this Mac"]
+
+
 def test_no_line_is_printed_for_each_mac_of_a_list() -> None:
     paths = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
     tasks = [task for path in paths for entry in load(path) for task in flat([entry, *flat(entry.get("tasks"))])]

@@ -248,6 +248,18 @@ def test_advice_by_code_then_by_status() -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (700016, "client_id"), (7000215, "not its id"), (7000222, "expired"), (700027, "x509_certificate_path"),
+        (90002, "tenant"), (900023, "tenant"), (50034, "tenant"), (500011, "cloud_environment"), (53003, "policy"),
+    ],
+)  # fmt: skip
+def test_what_to_do_when_entra_refuses(number: int, advice: str) -> None:
+    """Numbers of "Microsoft Entra authentication and authorization error codes"."""
+    assert advice in str(errors.refused("sign in", f"AADSTS{number}", "")).partition("What to do: ")[2]
+
+
+@pytest.mark.parametrize(
     ("code", "status", "busy", "unclear"),
     [
         ("", 409, True, False),

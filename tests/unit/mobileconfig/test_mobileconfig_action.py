@@ -265,7 +265,7 @@ def test_odd_names_that_are_names(task: Task, folder: Path, host: str) -> None:
 def test_a_folder_of_profiles_is_closed_to_others(task: Task, folder: Path, mode: int) -> None:
     profiles = folder / "profiles"
     profiles.mkdir()
-    for content in ((), ("mac-09.mobileconfig",)):
+    for content in ((), ("mac-09.mobileconfig", ".DS_Store")):
         for name in content:
             (profiles / name).touch()
         profiles.chmod(mode)

@@ -213,9 +213,9 @@ def test_what_does_not_open(content: bytes, password: str | None, words: str) ->
 
 def test_what_holds_no_identity() -> None:
     (FOLDER / "client.pem").write_bytes(CLIENT)
-    alone = openssl(f"pkcs12 -export -nokeys -in {FOLDER / 'client.pem'} -passout pass:{PASSWORD}")
-    with pytest.raises(X509Error, match="does not hold a private key together with its certificate"):
-        read(alone)
+    for half in (f"-nokeys -in {FOLDER / 'client.pem'}", f"-nocerts -inkey {key()}"):
+        with pytest.raises(X509Error, match="does not hold a private key together with its certificate"):
+            read(openssl(f"pkcs12 -export {half} -passout pass:{PASSWORD}"))
 
 
 def test_what_we_pack_is_what_every_mac_opens() -> None:
