@@ -216,6 +216,7 @@ def _transport(wait: Wait, clock: Clock) -> Any:
         def send(self, request: Any, **options: Any) -> Any:
             for name, seconds in (("connection_timeout", CONNECT_TIMEOUT), ("read_timeout", READ_TIMEOUT)):
                 options[name] = wait.within(options.get(name, seconds))
+            options.setdefault("proxies", proxies.for_requests())
             try:
                 response = super().send(request, **options)
                 clock.compare(response.headers.get("Date"))

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .._package.archive import PACKAGE_LIMIT
+from . import proxies
 from .errors import AzureError
 from .operations import Wait
 from .sdk import load
@@ -43,7 +44,9 @@ def fetch(url: str, wait: Wait) -> bytes:
     A lost connection, a cut body, a server's fault and a blob that is not there yet are tried again.
     """
     host = _host(url)
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=_trust()), _NoRedirect())
+    opener = urllib.request.build_opener(
+        proxies.handler(), urllib.request.HTTPSHandler(context=_trust()), _NoRedirect()
+    )
     attempt = 0
     while True:
         attempt += 1

@@ -5,11 +5,15 @@
 
 A `#` or `/` that is not percent-encoded ends the part of a URL with user, password and host (RFC 3986, 3.2): libraries
 then take the beginning of the password for the host, and their errors name it. So a URL is looked at before it is used.
+
+And nothing but the environment is asked. Where it names no proxy, Python asks macOS for the one of System Settings, and
+that aborts in a process that was forked, as every task of Ansible is: "A worker was found in a dead state".
 """
 
 from __future__ import annotations
 
 import re
+import urllib.request
 from collections.abc import Mapping
 
 from .._errors import UserVpnError
@@ -35,3 +39,13 @@ def check(environment: Mapping[str, str]) -> None:
                 f"{name} is no URL of the form http://user:password@host:port; in user and password, special "
                 "characters must be percent-encoded: # as %23, / as %2F, ? as %3F, @ as %40, % as %25."
             )
+
+
+def handler() -> urllib.request.ProxyHandler:
+    """For urllib: the proxies of the environment, or none."""
+    return urllib.request.ProxyHandler(urllib.request.getproxies_environment())
+
+
+def for_requests() -> dict[str, str]:
+    """For one request of `requests`, that reads the environment itself: where that says nothing, nobody is asked."""
+    return {} if urllib.request.getproxies_environment() else {"no_proxy": "*"}
