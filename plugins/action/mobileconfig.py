@@ -62,6 +62,9 @@ PROFILE: dict[str, Any] = {
     "dns": {
         "type": "dict",
         "options": {
+            "protocol": {"type": "str", "choices": ["Cleartext", "HTTPS", "TLS"], "default": "Cleartext"},
+            "server_url": {"type": "str"},
+            "server_name": {"type": "str"},
             "servers": _TEXTS,
             "search_domains": _TEXTS,
             "match_domains": _TEXTS,
@@ -69,6 +72,7 @@ PROFILE: dict[str, Any] = {
             "domain_name": {"type": "str"},
         },
     },
+    "proxies": {"type": "dict"},
     "ikev2": {"type": "dict"},
     "client_chain": {"type": "list", "elements": "path"},
     "macos": {"type": "str"},

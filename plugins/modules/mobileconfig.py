@@ -121,8 +121,8 @@ options:
   authentication:
     description:
       - V(certificate) is plain IKEv2 certificate authentication.
-      - V(eap_tls) uses the same certificate in EAP-TLS 1.2. The gateway's name is then checked more strictly; see
-        O(server_certificate_common_name).
+      - V(eap_tls) uses the same certificate in EAP-TLS, of TLS 1.2 unless O(ikev2) sets C(TLSMinimumVersion) to
+        V(1.3). The gateway's name is then checked more strictly; see O(server_certificate_common_name).
     type: str
     choices: [certificate, eap_tls]
     default: certificate
@@ -250,6 +250,20 @@ options:
       what the gateway says applies.
     type: dict
     suboptions: &dns
+      protocol:
+        description:
+          - How the servers are asked, in Apple's words. V(HTTPS) wants O(dns.server_url), V(TLS) wants
+            O(dns.server_name).
+          - By these the Mac knows a server's certificate. It still wants O(dns.servers).
+        type: str
+        choices: [Cleartext, HTTPS, TLS]
+        default: Cleartext
+      server_url:
+        description: The URI template of a server for DNS over HTTPS (RFC 8484), which begins with C(https://).
+        type: str
+      server_name:
+        description: The host name in the certificate of a server for DNS over TLS (RFC 7858).
+        type: str
       servers:
         description: Defaults to the C(dns_servers) of O(settings). Apple wants at least one as soon as anything else
           is set.
@@ -270,10 +284,20 @@ options:
       domain_name:
         description: The primary domain of the tunnel.
         type: str
+  proxies:
+    description:
+      - Web proxies that apply while connected, as Apple's dictionary C(Proxies) by Apple's names, for instance
+        C(ProxyAutoConfigEnable) and C(ProxyAutoConfigURLString) for a PAC file, or C(HTTPSEnable), C(HTTPSProxy) and
+        C(HTTPSPort).
+      - They are checked against Apple's schema. A user name and a password for a proxy are refused, for whoever sees
+        the profile would have them.
+    type: dict
   ikev2:
     description:
-      - Further keys of Apple's IKEv2 dictionary by Apple's names, for instance C(MTU) or C(DisconnectOnIdle).
-      - They are checked as the others are, and may not replace a key that has an option of its own.
+      - Further keys of Apple's IKEv2 dictionary by Apple's names, for instance C(MTU), C(DisableMOBIKE),
+        C(DisconnectOnIdle) or, with O(authentication=eap_tls), C(TLSMaximumVersion).
+      - They are checked as the others are, and may not replace a key that has an option of its own. A flag may be a
+        boolean; it is written as Apple's schema has it, V(0) or V(1).
     type: dict
   client_chain:
     description:
@@ -440,6 +464,9 @@ options:
         description: As O(dns), for this Mac.
         type: dict
         suboptions: *dns
+      proxies:
+        description: As O(proxies), for this Mac.
+        type: dict
       ikev2:
         description: As O(ikev2), for this Mac.
         type: dict

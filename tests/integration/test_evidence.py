@@ -39,8 +39,8 @@ def state_of(mac: Mac) -> tuple[object, ...]:
     )
 
 
-@pytest.mark.parametrize("version", ["12.7", "14.4", "15.5", "26.1"])
-@pytest.mark.soak("12.7", "14.4", "26.1")
+@pytest.mark.parametrize("version", ["12.7", "14.4", "15.5", "26.1", "27.0"])
+@pytest.mark.soak("12.7", "14.4", "26.1", "27.0")
 def test_evidence_of_a_mac_in_use(site: Site, version: str) -> None:
     mac = site.lab.add_mac("mac-anna", macos=version, mdm=True)
     assert site.play().returncode == 0

@@ -17,7 +17,7 @@ from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import
 from ansible_collections.vwan.user_vpn.tests.integration.second_tools import read_identity
 from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER, Run, Site, nothing_staged
 
-RELEASES = {"mac-12": "12.7", "mac-14": "14.4", "mac-15": "15.5", "mac-26": "26.1"}
+RELEASES = {"mac-12": "12.7", "mac-15": "15.5", "mac-26": "26.1", "mac-27": "27.0"}
 
 
 def files(site: Site) -> dict[str, bytes]:

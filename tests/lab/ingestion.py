@@ -4,8 +4,9 @@
 """What macOS does with a configuration profile: reads it, checks it, and takes it in or says why not.
 
 Written from Apple's schema (apple/device-management, mdm/profiles: TopLevel, CommonPayloadKeys, com.apple.vpn.managed,
-com.apple.security.*), edition of macOS 26, and from public reports of what fails at install. It shares no code with
-the collection: plists are read with plistlib, CMS and PKCS#12 with asn1crypto, keys are opened with cryptography.
+com.apple.security.*), edition of macOS 26, Apple's reference of macOS 27, and from public reports of what fails at
+install. It shares no code with the collection: plists are read with plistlib, CMS and PKCS#12 with asn1crypto, keys are
+opened with cryptography.
 
 Unknown keys do not stop macOS. They are put into `mac.refusals`, because a key outside the schema is a mistake here.
 """
@@ -71,6 +72,10 @@ def _flags(*names: str, since: tuple[int, int] = (0, 0)) -> dict[str, Key]:
     return {name: Key("flag", since=since) for name in names}
 
 
+def _booleans(*names: str) -> dict[str, Key]:
+    return {name: Key("boolean") for name in names}
+
+
 TOP = {
     "PayloadType": Key("string", True, ("Configuration",)),
     "PayloadVersion": Key("integer", True, (1,)),
@@ -81,7 +86,7 @@ TOP = {
     "PayloadDescription": Key("string"),
     "PayloadOrganization": Key("string"),
     "PayloadScope": Key("string", values=("System", "User")),
-    "PayloadRemovalDisallowed": Key("flag"),
+    **_booleans("PayloadRemovalDisallowed"),
     "RemovalDate": Key("date"),
     "DurationUntilRemoval": Key("real"),
     "PayloadExpirationDate": Key("date"),
@@ -102,8 +107,7 @@ PAYLOADS: dict[str, dict[str, Key]] = {
     PKCS12: {
         **CERTIFICATE,
         "Password": Key("string"),
-        "AllowAllAppsAccess": Key("flag"),
-        "KeyIsExtractable": Key("flag"),
+        **_booleans("AllowAllAppsAccess", "KeyIsExtractable"),
     },
     **dict.fromkeys(ROOTS, CERTIFICATE),
     **{name: {"PayloadContent": Key("dictionary", True)} for name in ENROLLED[:1]},
@@ -112,12 +116,12 @@ PAYLOADS: dict[str, dict[str, Key]] = {
         "ClientIdentifier": Key("string", True),
         "KeyType": Key("string", True, ("RSA", "ECSECPrimeRandom")),
         "KeySize": Key("integer", True),
-        "HardwareBound": Key("flag", True),
+        "HardwareBound": Key("boolean", True),
         "Subject": Key("array", True),
         "SubjectAltName": Key("dictionary"),
         "UsageFlags": Key("integer"),
         "ExtendedKeyUsage": Key("array"),
-        **_flags("Attest", "KeyIsExtractable", "AllowAllAppsAccess"),
+        **_booleans("Attest", "KeyIsExtractable", "AllowAllAppsAccess"),
     },
     VPN: {
         "VPNType": Key("string", True, ("VPN", "L2TP", "IPSec", "IKEv2", "AlwaysOn", "TransparentProxy")),
@@ -143,8 +147,8 @@ IKEV2 = {
     "AuthPassword": Key("string"),
     "SharedSecret": Key("string"),
     "Password": Key("string"),
-    "TLSMinimumVersion": Key("string", values=("1.0", "1.1", "1.2")),
-    "TLSMaximumVersion": Key("string", values=("1.0", "1.1", "1.2")),
+    "TLSMinimumVersion": Key("string", values=("1.0", "1.1", "1.2", "1.3")),
+    "TLSMaximumVersion": Key("string", values=("1.0", "1.1", "1.2", "1.3")),
     "OnDemandRules": Key("array"),
     "DeadPeerDetectionRate": Key("string", values=("None", "Low", "Medium", "High")),
     "DisconnectOnIdleTimer": Key("integer", low=0),
@@ -209,18 +213,18 @@ PARAMETER = {
 PROXIES = {
     "ProxyAutoConfigURLString": Key("string"),
     "HTTPProxy": Key("string"),
-    "HTTPPort": Key("integer"),
+    "HTTPPort": Key("integer", low=0, high=65535),
     "HTTPProxyUsername": Key("string"),
     "HTTPProxyPassword": Key("string"),
     "HTTPSProxy": Key("string"),
-    "HTTPSPort": Key("integer"),
+    "HTTPSPort": Key("integer", low=0, high=65535),
     "SupplementalMatchDomains": Key("array"),
     **_flags("ProxyAutoConfigEnable", "ProxyAutoDiscoveryEnable", "HTTPEnable", "HTTPSEnable"),
 }
 
 
 def _is(value: Any, kind: str) -> bool:
-    if kind == "flag":  # both forms are in use in working profiles
+    if kind in ("flag", "boolean"):  # both forms are in use in working profiles
         return isinstance(value, bool) or value in (0, 1)
     if kind == "integer":  # trailofbits/algo writes <real>1</real> for a version
         return not isinstance(value, bool) and isinstance(value, int | float) and value == int(value)
@@ -243,6 +247,8 @@ class _Check:
                 continue
             if key.since <= self.mac.release.number:
                 self._value(found[name], key, f"{where}: {name}", shown)
+            if key.kind in ("flag", "boolean") and isinstance(found[name], bool) != (key.kind == "boolean"):
+                self.mac.refused(["profile", where, name], "Apple's schema has this flag in the other type")
         for name in found.keys() - table.keys():
             self.mac.refused(["profile", where, name], "this key is not in Apple's schema")
 
@@ -487,7 +493,7 @@ def _vpn(mac: Mac, content: dict[str, Any], payload: dict[str, Any], identities:
     if "DNS" in payload:
         _dns(check, payload["DNS"])
     if "Proxies" in payload:
-        check.keys(payload["Proxies"], PROXIES, "Proxies", NO_VPN)
+        _proxies(check, payload["Proxies"])
     if "IPv4" in payload:
         check.keys(payload["IPv4"], _flags("OverridePrimary"), "IPv4", NO_VPN)
 
@@ -501,6 +507,9 @@ def _association(mac: Mac, found: dict[str, Any], where: str) -> None:
 
 def _authentication(mac: Mac, ikev2: dict[str, Any], identities: set[str]) -> None:
     eap = bool(ikev2.get("ExtendedAuthEnabled"))
+    versions = {ikev2.get(name) for name in ("TLSMinimumVersion", "TLSMaximumVersion")}
+    if "1.3" in versions and not mac.release.eap_tls_1_3:
+        raise IngestionError(NO_VPN, "TLS 1.3 is in no schema before macOS 27")
     reference = ikev2.get("PayloadCertificateUUID")
     if reference is not None and reference not in identities:
         raise IngestionError(NO_VPN, "PayloadCertificateUUID names no identity of this profile (trailofbits/algo 168)")
@@ -548,3 +557,12 @@ def _dns(check: _Check, dns: dict[str, Any]) -> None:
     wanted = {"HTTPS": "ServerURL", "TLS": "ServerName"}.get(dns["DNSProtocol"])
     if wanted and wanted not in dns:
         raise IngestionError(NO_VPN, f"DNSProtocol {dns['DNSProtocol']} needs {wanted}")
+    if not dns.get("ServerURL", "https://").startswith("https://"):
+        raise IngestionError(NO_VPN, "ServerURL needs the scheme https")
+
+
+def _proxies(check: _Check, proxies: dict[str, Any]) -> None:
+    check.keys(proxies, PROXIES, "Proxies", NO_VPN)
+    for name in ("HTTP", "HTTPS"):
+        if f"{name}Proxy" in proxies and f"{name}Port" not in proxies:
+            raise IngestionError(NO_VPN, f"{name}Proxy needs {name}Port")

@@ -16,7 +16,8 @@ class Release:
     """One release of macOS.
 
     Sources: version and build numbers are Apple's (support.apple.com/100100); the rules for PKCS#12 and trust are read
-    from apple-oss-distributions/Security (tags 59754 for 11 up to 61901 for 26) and authd in the same repository.
+    from apple-oss-distributions/Security (tags 59754 for 11 up to 61901 for 26) and authd in the same repository. Of 27
+    Apple has published the schema of profiles; builds are from public reports; all else is as in 26 (assumed).
     """
 
     version: str
@@ -70,6 +71,11 @@ class Release:
         return self.number >= (26, 0)
 
     @property
+    def eap_tls_1_3(self) -> bool:
+        """TLS 1.3 for EAP-TLS: in Apple's reference of VPN.IKEv2 of 2026, not in the schema's edition of macOS 26."""
+        return self.number >= (27, 0)
+
+    @property
     def jq(self) -> bool:
         """/usr/bin/jq came with macOS 15."""
         return self.number >= (15, 0)
@@ -84,6 +90,7 @@ RELEASES: dict[str, Release] = {
         Release("14.4", "23E214", "23.4.0", "3.3.6", "System Settings", False),
         Release("15.5", "24F74", "24.5.0", "3.3.6", "System Settings", False),
         Release("26.1", "25B78", "25.1.0", "3.3.6", "System Settings", False),
+        Release("27.0", "26A428", "27.0.0", "3.3.6", "System Settings", False),
     )
 }
 

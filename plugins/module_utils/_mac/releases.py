@@ -18,7 +18,8 @@ class Release:
     shortcuts       whether there is the command `shortcuts`
 
     Sources: for the panes the instructions of Addigy and of hwdsl2/setup-ipsec-vpn (docs/ikev2-howto.md); for the
-    command Apple's Shortcuts User Guide, "Run shortcuts from the command line".
+    command Apple's Shortcuts User Guide, "Run shortcuts from the command line". No page tells of 27 in these; nothing
+    says that it differs from 26.
     """
 
     major: int
@@ -38,6 +39,7 @@ RELEASES = (
     Release(14, _BY_URL, "System Settings > Privacy & Security > Profiles", "System Settings > VPN", shortcuts=True),
     Release(15, _BY_URL, "System Settings > General > Device Management", "System Settings > VPN", shortcuts=True),
     Release(26, _BY_URL, "System Settings > General > Device Management", "System Settings > VPN", shortcuts=True),
+    Release(27, _BY_URL, "System Settings > General > Device Management", "System Settings > VPN", shortcuts=True),
 )
 
 

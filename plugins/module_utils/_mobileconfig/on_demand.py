@@ -19,6 +19,8 @@ from .errors import ProfileError
 Rule = dict[str, Any]
 
 INTERFACES = {"ethernet": "Ethernet", "wifi": "WiFi"}
+# An SSID says nothing of a network of another kind.
+_ON_WIFI = {"InterfaceTypeMatch": INTERFACES["wifi"]}
 OTHERWISE = {"disconnect": "Disconnect", "ignore": "Ignore"}
 
 
@@ -60,14 +62,14 @@ def _check_domains(connect: str, given: Mapping[str, Any]) -> None:
 
 
 def _rules(connect: str, wish: Mapping[str, Any], otherwise: str) -> Iterator[Rule]:
-    trust = {
-        "SSIDMatch": wish.get("trusted_ssids"),
-        "DNSDomainMatch": wish.get("trusted_domains"),
-        "DNSServerAddressMatch": wish.get("trusted_dns_servers"),
-    }
-    for key, values in trust.items():
+    trust: list[tuple[str, Any, Rule]] = [
+        ("SSIDMatch", wish.get("trusted_ssids"), _ON_WIFI),
+        ("DNSDomainMatch", wish.get("trusted_domains"), {}),
+        ("DNSServerAddressMatch", wish.get("trusted_dns_servers"), {}),
+    ]
+    for key, values, network in trust:
         if values:
-            yield {"Action": "Disconnect", key: list(values)}
+            yield {"Action": "Disconnect", key: list(values)} | network
     action = _connect_rule(connect, wish)
     matches = list(_matches(wish))
     for match in matches:
@@ -88,7 +90,7 @@ def _matches(wish: Mapping[str, Any]) -> Iterator[Rule]:
         if not (ssids and name == "wifi"):
             yield {"InterfaceTypeMatch": INTERFACES[name]} | probe
     if ssids:
-        yield {"InterfaceTypeMatch": "WiFi", "SSIDMatch": ssids} | probe
+        yield {"SSIDMatch": ssids} | _ON_WIFI | probe
 
 
 def _connect_rule(connect: str, wish: Mapping[str, Any]) -> Rule:

@@ -24,6 +24,8 @@ CA = "com.apple.security.pkcs1"
 IDENTITY = "com.apple.security.pkcs12"
 VPN = "com.apple.vpn.managed"
 
+CLEARTEXT = "Cleartext"
+
 
 def common(kind: str, identifier: str, display_name: str) -> Payload:
     """What every payload has; its UUID is made from its identifier, so the two move together."""
@@ -57,10 +59,10 @@ def client_identity(identifier: str, identity: Identity) -> Payload:
     }
 
 
-def vpn(identifier: str, name: str, ikev2: Payload, dns: Payload | None) -> Payload:
+def vpn(identifier: str, name: str, ikev2: Payload, dns: Payload | None, proxies: Payload) -> Payload:
     """The connection as System Settings shows it. Its names never move, so that it is updated in place."""
     payload = common(VPN, identifier, name) | {"VPNType": "IKEv2", "UserDefinedName": name, "IKEv2": ikev2}
-    return payload | {"DNS": dns} if dns else payload
+    return payload | {key: value for key, value in (("DNS", dns), ("Proxies", proxies)) if value}
 
 
 def ikev2_addresses(address: str, remote_identifier: str, local_identifier: str) -> Payload:
@@ -129,12 +131,16 @@ def ikev2_on_demand(on_demand: OnDemand) -> Payload:
 
 def dns(wish: Mapping[str, Any], gateway_servers: list[str]) -> Payload | None:
     """The DNS dictionary, or None when nothing is wished for; ServerAddresses is mandatory in it (Apple schema)."""
-    given = {key: value for key, value in wish.items() if value not in (None, [], "", False)}
+    given = {key: value for key, value in wish.items() if value not in (None, [], "", False, CLEARTEXT)}
     if not given:
         return None
-    keys: Payload = {"DNSProtocol": "Cleartext", "ServerAddresses": list(given.get("servers") or gateway_servers)}
-    if given.get("domain_name"):
-        keys["DomainName"] = given["domain_name"]
+    keys: Payload = {
+        "DNSProtocol": given.get("protocol", CLEARTEXT),
+        "ServerAddresses": list(given.get("servers") or gateway_servers),
+    }
+    for option, key in (("domain_name", "DomainName"), ("server_url", "ServerURL"), ("server_name", "ServerName")):
+        if option in given:
+            keys[key] = given[option]
     if given.get("search_domains"):
         keys["SearchDomains"] = list(given["search_domains"])
     if given.get("match_domains"):

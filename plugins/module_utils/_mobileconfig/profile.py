@@ -22,14 +22,43 @@ from .errors import ProfileError
 from .identity import Identity
 from .names import check_identifier, is_host_name, uuid_of
 from .on_demand import OnDemand, build
-from .schema import validate
+from .schema import IKEV2, PROXIES, Key, in_its_types, validate
 
 _A_ROOT = "A gateway root of the settings"
 
 DEAD_PEER_DETECTION = {"none": "None", "low": "Low", "medium": "Medium", "high": "High"}
 
-# Keys of the IKEv2 dictionary that a user may not add: they hold a secret, or belong to another kind of VPN.
-_NOT_TO_ADD = {"SharedSecret", "Password", "AuthName", "AuthPassword", "PPK", "PPKIdentifier", "PPKMandatory"}
+# Keys that a user may not add to a dictionary, and what to do instead.
+_BY_CERTIFICATE = "this VPN signs in by certificate"
+_NO_PPK = "a User VPN configuration of Azure has no place for one"
+NOT_IN_IKEV2 = {
+    "RemoteAddress": "use server_address",
+    "RemoteIdentifier": "use remote_identifier",
+    "LocalIdentifier": "use local_identifier",
+    "AuthenticationMethod": "use authentication",
+    "ExtendedAuthEnabled": "use authentication",
+    "PayloadCertificateUUID": "use macs[].identity",
+    "ServerCertificateCommonName": "use server_certificate_common_name",
+    "ServerCertificateIssuerCommonName": "use server_certificate_issuer_common_name",
+    "IKESecurityAssociationParameters": "use algorithms or ipsec_policy",
+    "ChildSecurityAssociationParameters": "use algorithms or ipsec_policy",
+    "EnablePFS": "use algorithms or ipsec_policy",
+    "IncludeAllNetworks": "use routing",
+    "EnforceRoutes": "use enforce_routes",
+    "ExcludeLocalNetworks": "use exclude_local_networks",
+    "OnDemandEnabled": "use on_demand",
+    "OnDemandRules": "use on_demand",
+    "DeadPeerDetectionRate": "use dead_peer_detection",
+    "AuthName": _BY_CERTIFICATE,
+    "AuthPassword": _BY_CERTIFICATE,
+    "Password": _BY_CERTIFICATE,
+    "SharedSecret": _BY_CERTIFICATE,
+    "PPK": _NO_PPK,
+    "PPKIdentifier": _NO_PPK,
+    "PPKMandatory": _NO_PPK,
+}
+_IN_EVERY_HAND = "whoever sees the profile would have it"
+NOT_IN_PROXIES = {"HTTPProxyUsername": _IN_EVERY_HAND, "HTTPProxyPassword": _IN_EVERY_HAND}
 
 
 @dataclass(frozen=True)
@@ -62,6 +91,7 @@ class Request:
     exclude_local_networks: bool = False
     on_demand: Mapping[str, Any] | None = None
     dns: Mapping[str, Any] | None = None
+    proxies: Mapping[str, Any] | None = None
     ikev2: Mapping[str, Any] | None = None
     client_chain: tuple[bytes, ...] = ()
     macos: str | None = None
@@ -113,6 +143,8 @@ class Draft:
         self.dns = payloads.dns(request.dns or {}, _texts(settings, "dns_servers"))
         if self.dns is not None and not self.dns["ServerAddresses"]:
             raise ProfileError("dns needs servers: a Mac takes no DNS settings without them, and the package has none.")
+        self.proxies = _in_apples_words("proxies", request.proxies, PROXIES, NOT_IN_PROXIES)
+        self.further = _in_apples_words("ikev2", request.ikev2, IKEV2, NOT_IN_IKEV2)
         self.warnings = [*self.algorithms.warnings, *_expired(self.roots), *self._routing_warnings()]
 
     def profile(self, identity: Identity) -> Profile:
@@ -140,6 +172,7 @@ class Draft:
                 request.connection_name,
                 self._ikev2(identity.local_identifier(request.local_identifier), client["PayloadUUID"]),
                 self.dns,
+                self.proxies,
             ),
         ]
         document = {
@@ -159,7 +192,7 @@ class Draft:
 
     def _ikev2(self, local_identifier: str, identity_uuid: str) -> dict[str, Any]:
         request = self.request
-        keys = {
+        return {
             **payloads.ikev2_addresses(self.address, request.remote_identifier or self.server, local_identifier),
             **payloads.ikev2_authentication(
                 request.authentication,
@@ -171,12 +204,8 @@ class Draft:
             **payloads.ikev2_routing(request.routing, request.enforce_routes, request.exclude_local_networks),
             **payloads.ikev2_on_demand(self.on_demand),
             "DeadPeerDetectionRate": DEAD_PEER_DETECTION[request.dead_peer_detection],
+            **self.further,
         }
-        further = dict(request.ikev2 or {})
-        taken = sorted(str(name) for name in set(further) & (set(keys) | _NOT_TO_ADD | {"OnDemandRules"}))
-        if taken:
-            raise ProfileError(f"ikev2 may not set {', '.join(taken)}: use the option made for it, where there is one.")
-        return keys | further
 
     def _chain_of(self, identity: Identity) -> Iterable[Certificate]:
         """CA certificates of the client, each once, and none that stands among the roots already."""
@@ -191,6 +220,17 @@ class Draft:
             "routing is full, but the package lists no default route: traffic to the internet is lost unless the hub "
             "advertises 0.0.0.0/0 to its point-to-site users."
         ]
+
+
+def _in_apples_words(
+    option: str, wish: Mapping[str, Any] | None, table: Mapping[str, Key], refused: Mapping[str, str]
+) -> dict[str, Any]:
+    """Keys that the user gives by Apple's names. ProfileError for one that has its place elsewhere, or none."""
+    given = in_its_types(wish or {}, table)
+    taken = [f"{name} ({reason})" for name, reason in refused.items() if name in given]
+    if taken:
+        raise ProfileError(f"{option} may not set {', '.join(taken)}.")
+    return given
 
 
 def _canonical(document: Mapping[str, Any], certificate_sha256: str) -> str:

@@ -5,8 +5,8 @@
 
 The tables say, for every key this collection may write, what Apple's schema allows (apple/device-management,
 mdm/profiles: TopLevel, CommonPayloadKeys, com.apple.security.root, .pkcs1, .pkcs12, com.apple.vpn.managed; edition of
-macOS 26). A key that is not in a table is an error: a Mac would ignore it without a word. Below the tables stand the
-combinations that no table can express.
+macOS 26, and Apple's reference of macOS 27 for what has come since). A key that is not in a table is an error: a Mac
+would ignore it without a word. Below the tables stand the combinations that no table can express.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ LONGEST_TEXT = 4000
 class Key:
     """What one key may hold.
 
-    `since`: first macOS that reads it. `gone`: values that were legal once, with the first macOS without them.
-    `keys`: the table of a dictionary. `items`: what each element of an array is. `lines`: a text that may have several.
+    `since`: first macOS that reads it. `gone`: values that were legal once, with the first macOS without them; `new`:
+    those that became legal, with the macOS in whose edition of the schema they first stand. `keys`: the table of a
+    dictionary. `items`: what each element of an array is. `lines`: a text that may have several.
     """
 
     kind: type
@@ -39,6 +40,7 @@ class Key:
     high: int | None = None
     since: str = ""
     gone: Mapping[Any, str] = field(default_factory=dict)
+    new: Mapping[Any, str] = field(default_factory=dict)
     keys: Mapping[str, Key] | None = None
     items: Key | None = None
     lines: bool = False
@@ -59,7 +61,9 @@ class Problem:
 TEXT = Key(str)
 TEXTS = Key(list, items=TEXT)
 FLAG = Key(int, values=(0, 1))
+PORT = Key(int, low=0, high=65535)
 _LARGEST = 2**31 - 1
+_TLS_VERSION = Key(str, values=("1.0", "1.1", "1.2", "1.3"), new={"1.3": "27.0"})
 
 # --- every payload (CommonPayloadKeys) ---------------------------------------------------------------------------
 COMMON: dict[str, Key] = {
@@ -143,8 +147,8 @@ IKEV2: dict[str, Key] = {
     "AuthName": TEXT,
     "AuthPassword": TEXT,
     "SharedSecret": TEXT,
-    "TLSMinimumVersion": Key(str, values=("1.0", "1.1", "1.2")),
-    "TLSMaximumVersion": Key(str, values=("1.0", "1.1", "1.2")),
+    "TLSMinimumVersion": _TLS_VERSION,
+    "TLSMaximumVersion": _TLS_VERSION,
     "EnableCertificateRevocationCheck": FLAG,
     "OnDemandEnabled": FLAG,
     "OnDemandRules": Key(list, items=Key(dict, keys=ON_DEMAND_RULE)),
@@ -173,12 +177,28 @@ IKEV2: dict[str, Key] = {
     "ChildSecurityAssociationParameters": Key(dict, keys=SECURITY_ASSOCIATION),
 }
 DNS: dict[str, Key] = {
-    "DNSProtocol": Key(str, required=True, values=("Cleartext",), since="11.0"),
+    "DNSProtocol": Key(str, required=True, values=("Cleartext", "HTTPS", "TLS"), since="11.0"),
+    "ServerURL": Key(str, since="11.0"),
+    "ServerName": Key(str, since="11.0"),
     "ServerAddresses": Key(list, required=True, items=TEXT),
     "SearchDomains": TEXTS,
     "DomainName": TEXT,
     "SupplementalMatchDomains": TEXTS,
     "SupplementalMatchDomainsNoSearch": FLAG,
+}
+PROXIES: dict[str, Key] = {
+    "ProxyAutoConfigEnable": FLAG,
+    "ProxyAutoConfigURLString": TEXT,
+    "ProxyAutoDiscoveryEnable": FLAG,
+    "HTTPEnable": FLAG,
+    "HTTPProxy": TEXT,
+    "HTTPPort": PORT,
+    "HTTPProxyUsername": TEXT,
+    "HTTPProxyPassword": TEXT,
+    "HTTPSEnable": FLAG,
+    "HTTPSProxy": TEXT,
+    "HTTPSPort": PORT,
+    "SupplementalMatchDomains": TEXTS,
 }
 VPN: dict[str, Key] = COMMON | {
     "VPNType": Key(str, required=True, values=("IKEv2",)),
@@ -186,6 +206,7 @@ VPN: dict[str, Key] = COMMON | {
     "UserDefinedName": Key(str, required=True),
     "IKEv2": Key(dict, required=True, keys=IKEV2),
     "DNS": Key(dict, keys=DNS),
+    "Proxies": Key(dict, keys=PROXIES),
 }
 
 PAYLOADS: dict[str, dict[str, Key]] = {
@@ -195,6 +216,22 @@ PAYLOADS: dict[str, dict[str, Key]] = {
     "com.apple.vpn.managed": VPN,
 }
 IDENTITY_TYPES = ("com.apple.security.pkcs12", "com.apple.security.scep", "com.apple.security.acme")
+
+
+def in_its_types(values: Mapping[str, Any], table: Mapping[str, Key]) -> dict[str, Any]:
+    """Values as people and templates write them, as Apple's schema has them: flags and numbers are whole numbers."""
+    return {
+        name: _number(value) if name in table and table[name].kind is int else value for name, value in values.items()
+    }
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or (isinstance(value, str) and _DIGITS.fullmatch(value)):
+        return int(value)
+    return value
+
+
+_DIGITS = re.compile("[0-9]{1,9}")
 
 
 def validate(document: Any, macos: str | None = None) -> list[Problem]:
@@ -227,8 +264,10 @@ def _document(document: Any, macos: tuple[int, ...] | None) -> Iterator[Problem]
         yield from _check(payload, Key(dict, keys=table), where, macos)
         if table is IDENTITY:
             yield from _identity(payload, where)
-        if table is VPN and isinstance(payload.get("IKEv2"), Mapping):
-            yield from _ikev2(payload["IKEv2"], f"{where}.IKEv2", payloads)
+        if table is VPN:
+            for name, rules in (("IKEv2", _ikev2), ("DNS", _dns), ("Proxies", _proxies)):
+                if isinstance(payload.get(name), Mapping):
+                    yield from rules(payload[name], f"{where}.{name}", payloads)
     yield from _unique([document, *payloads])
 
 
@@ -272,6 +311,9 @@ def _check_value(value: Any, key: Key, where: str, macos: tuple[int, ...] | None
             yield Problem("warning", where, f"{_shown(value)} is gone in macOS {gone}")
         else:
             yield Problem("error", where, f"{_shown(value)} is gone in macOS {gone}")
+    new = key.new.get(value) if isinstance(value, str | int) else None
+    if new and (macos is None or macos < _version(new)):
+        yield Problem("warning", where, f"{_shown(value)} stands in Apple's schema from macOS {new} on only")
     size = len(value) if isinstance(value, list) else value
     if key.low is not None and size < key.low:
         yield Problem("error", where, f"{_shown(value)} is less than {key.low}")
@@ -294,8 +336,7 @@ def _check_text(value: str, where: str, refused: re.Pattern[str]) -> Iterator[Pr
 
 def _is_a(value: Any, key: Key) -> bool:
     if key.kind is int:
-        # Macs read a boolean as a 0/1 flag too, but a number that is no flag must be a number.
-        return isinstance(value, int) and (not isinstance(value, bool) or key.values == FLAG.values)
+        return isinstance(value, int) and not isinstance(value, bool)
     if key.kind is dict:
         return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
     return isinstance(value, key.kind)
@@ -362,8 +403,11 @@ def _authentication(ikev2: Mapping[str, Any], where: str, payloads: list[Mapping
     for name in sorted({"SharedSecret", "AuthName", "AuthPassword"} & set(ikev2)):
         yield Problem("error", f"{where}.{name}", "has no place beside a certificate")
     if ikev2.get("ExtendedAuthEnabled"):
-        if ikev2.get("TLSMinimumVersion") != "1.2":
-            yield Problem("error", f"{where}.TLSMinimumVersion", "must be 1.2 with EAP-TLS")
+        lowest, highest = ikev2.get("TLSMinimumVersion"), ikev2.get("TLSMaximumVersion", "1.2")
+        if lowest not in ("1.2", "1.3"):
+            yield Problem("error", f"{where}.TLSMinimumVersion", "must be 1.2 or 1.3 with EAP-TLS")
+        elif isinstance(highest, str) and highest < lowest:
+            yield Problem("error", f"{where}.TLSMaximumVersion", f"is {highest} and less than TLSMinimumVersion")
     else:
         for name in sorted({"TLSMinimumVersion", "TLSMaximumVersion"} & set(ikev2)):
             yield Problem("error", f"{where}.{name}", "is for EAP-TLS, which is off")
@@ -391,6 +435,8 @@ def _on_demand(ikev2: Mapping[str, Any], where: str) -> Iterator[Problem]:
             yield Problem("warning", here, "matches every network, so the rules behind it are never read")
         if (rule.get("Action") == "EvaluateConnection") != ("ActionParameters" in rule):
             yield Problem("error", here, "must have ActionParameters with EvaluateConnection, and only then")
+        if "SSIDMatch" in rule and rule.get("InterfaceTypeMatch", "WiFi") != "WiFi":
+            yield Problem("warning", here, "names Wi-Fi networks on an interface that is none, so it never matches")
         parameters = rule.get("ActionParameters")
         for parameter in parameters if isinstance(parameters, list) else []:
             if (
@@ -430,6 +476,36 @@ def _routing(ikev2: Mapping[str, Any], where: str) -> Iterator[Problem]:
         )
     if everything and routes:
         yield Problem("warning", f"{where}.EnforceRoutes", "is ignored beside IncludeAllNetworks")
+
+
+# Which key each protocol needs, and no other one reads.
+_ENCRYPTED_DNS = {"HTTPS": "ServerURL", "TLS": "ServerName"}
+
+
+def _dns(dns: Mapping[str, Any], where: str, _payloads: list[Mapping[str, Any]]) -> Iterator[Problem]:
+    for protocol, name in _ENCRYPTED_DNS.items():
+        if (dns.get("DNSProtocol") == protocol) != (name in dns):
+            yield Problem("error", f"{where}.{name}", f"goes with DNSProtocol {protocol}, and only with that")
+    url = dns.get("ServerURL")
+    if isinstance(url, str) and not url.startswith("https://"):
+        yield Problem("error", f"{where}.ServerURL", "must begin with https://")
+
+
+# A proxy, what it needs beside it, and what makes a Mac use it.
+_PROXIES = (
+    ("ProxyAutoConfigURLString", (), "ProxyAutoConfigEnable"),
+    ("HTTPProxy", ("HTTPPort",), "HTTPEnable"),
+    ("HTTPSProxy", ("HTTPSPort",), "HTTPSEnable"),
+)
+
+
+def _proxies(proxies: Mapping[str, Any], where: str, _payloads: list[Mapping[str, Any]]) -> Iterator[Problem]:
+    for name, beside, switch in _PROXIES:
+        for other in beside:
+            if (name in proxies) != (other in proxies):
+                yield Problem("error", f"{where}.{name}", f"and {other} come together or not at all")
+        if (name in proxies) != (proxies.get(switch) == 1):
+            yield Problem("error", f"{where}.{name}", f"goes with {switch} 1, and only with that")
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -51,7 +51,7 @@ def test_who_and_where(mac: Mac, say: Say) -> None:
 
 
 def test_releases_tell_their_versions(new_mac: NewMac, say: Say) -> None:
-    for version, build in (("11.7", "20G817"), ("26.1", "25B78")):
+    for version, build in (("11.7", "20G817"), ("26.1", "25B78"), ("27.0", "26A428")):
         mac = new_mac(macos=version)
         assert (
             say(mac, "sw_vers").out

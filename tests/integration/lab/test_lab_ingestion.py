@@ -17,7 +17,7 @@ from ansible_collections.vwan.user_vpn.tests.lab import Mac, ingestion
 
 NewMac = Callable[..., Mac]
 Change = Callable[[dict[str, Any]], Any]
-ALL = ("11.7", "12.7", "13.6", "14.4", "15.5", "26.1")
+ALL = ("11.7", "12.7", "13.6", "14.4", "15.5", "26.1", "27.0")
 
 
 @pytest.fixture

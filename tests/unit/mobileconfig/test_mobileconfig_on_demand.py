@@ -39,7 +39,7 @@ def test_trusted_networks_come_first_each_kind_by_itself() -> None:
         "trusted_dns_servers": ["10.1.*"],
     }
     assert build(wish).rules == (
-        {"Action": "Disconnect", "SSIDMatch": ["Office"]},
+        {"Action": "Disconnect", "InterfaceTypeMatch": "WiFi", "SSIDMatch": ["Office"]},
         {"Action": "Disconnect", "DNSDomainMatch": ["office.example.com"]},
         {"Action": "Disconnect", "DNSServerAddressMatch": ["10.1.*"]},
         {"Action": "Connect"},

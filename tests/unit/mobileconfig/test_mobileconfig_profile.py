@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import plistlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,15 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import names
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import names, schema
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.errors import ProfileError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.identity import Identity, load
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profile import Profile
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profile import NOT_IN_IKEV2, Profile
+from ansible_collections.vwan.user_vpn.plugins.modules import mobileconfig
 from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import DAY, PASSWORD, Pki, pem, root_entry
 
 Render = Callable[..., Profile]
@@ -208,7 +211,10 @@ def test_full_routing_wants_a_default_route(
 def test_on_demand_and_dead_peer_detection(render: Render) -> None:
     keys = ikev2(render(on_demand={"connect": "always", "trusted_ssids": ["Office"]}, dead_peer_detection="high"))
     assert keys["OnDemandEnabled"] == 1
-    assert keys["OnDemandRules"] == [{"Action": "Disconnect", "SSIDMatch": ["Office"]}, {"Action": "Connect"}]
+    assert keys["OnDemandRules"] == [
+        {"Action": "Disconnect", "InterfaceTypeMatch": "WiFi", "SSIDMatch": ["Office"]},
+        {"Action": "Connect"},
+    ]
     assert keys["DeadPeerDetectionRate"] == "High"
 
 
@@ -248,10 +254,57 @@ def test_dns_without_any_server(render: Render, settings: dict[str, Any]) -> Non
         render(settings={**settings, "dns_servers": []}, dns={"search_domains": ["a.example.com"]})
 
 
+def test_each_option_that_a_message_names_is_one() -> None:
+    options = yaml.safe_load(mobileconfig.DOCUMENTATION)["options"]
+    named = {word for reason in NOT_IN_IKEV2.values() for word in re.findall(r"use (\w+)| or (\w+)", reason)}
+    assert {name for pair in named for name in pair if name} <= options.keys()
+    assert NOT_IN_IKEV2.keys() - {"Password"} <= schema.IKEV2.keys()
+
+
+@pytest.mark.parametrize("wish", ["1.2", "1.3"])
+def test_the_tls_of_eap_tls_may_be_newer(render: Render, wish: str) -> None:
+    versions = {"TLSMinimumVersion": wish, "TLSMaximumVersion": "1.3"}
+    profile = render(authentication="eap_tls", ikev2=versions)
+    assert {name: ikev2(profile)[name] for name in versions} == versions
+    assert any("from macOS 27.0 on only" in warning for warning in profile.warnings)
+    assert not render(authentication="eap_tls", ikev2=versions, macos="27.1").warnings
+
+
+def test_proxies(render: Render) -> None:
+    pac = {"ProxyAutoConfigEnable": True, "ProxyAutoConfigURLString": "https://pac.example.com/proxy.pac"}
+    found = parts(render(proxies=pac))["managed"][0]["Proxies"]
+    assert found == pac
+    assert found["ProxyAutoConfigEnable"] is not True  # Apple's schema has a number
+    assert "Proxies" not in parts(render(proxies={}))["managed"][0]
+    with pytest.raises(ProfileError, match="HTTPEnable 1, and only with that"):
+        render(proxies={"HTTPProxy": "proxy", "HTTPPort": 3128})
+    with pytest.raises(ProfileError, match=r"proxies may not set HTTPProxyPassword \(whoever") as refused:
+        render(proxies={"HTTPProxyPassword": "hunter2"})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_encrypted_dns(render: Render) -> None:
+    wish = {"protocol": "TLS", "server_name": "dns.example.com", "servers": ["10.0.0.53"]}
+    expected = {"DNSProtocol": "TLS", "ServerName": "dns.example.com", "ServerAddresses": ["10.0.0.53"]}
+    assert parts(render(dns=wish))["managed"][0]["DNS"] == expected
+    assert parts(render(dns=wish | {"server_name": None, "protocol": "Cleartext"}))["managed"][0]["DNS"] == {
+        "DNSProtocol": "Cleartext", "ServerAddresses": ["10.0.0.53"],
+    }  # fmt: skip
+    with pytest.raises(ProfileError, match="ServerURL: goes with DNSProtocol HTTPS"):
+        render(dns={"protocol": "HTTPS"})
+
+
 def test_further_keys(render: Render) -> None:
     assert ikev2(render(ikev2={"MTU": 1400, "DisconnectOnIdle": 1}))["MTU"] == 1400
-    for key in ("RemoteAddress", "OnDemandRules", "SharedSecret", "PPK"):
-        with pytest.raises(ProfileError, match=f"may not set {key}"):
+    taken = {
+        "RemoteAddress": "use server_address",
+        "OnDemandRules": "use on_demand",
+        "EnforceRoutes": "use enforce_routes",
+        "SharedSecret": "this VPN signs in by certificate",
+        "PPK": "a User VPN configuration of Azure has no place for one",
+    }
+    for key, reason in taken.items():
+        with pytest.raises(ProfileError, match=rf"ikev2 may not set {key} \({reason}\)\."):
             render(ikev2={key: "x"})
     with pytest.raises(ProfileError, match="MTU: 1500 is more than 1400"):
         render(ikev2={"MTU": 1500})

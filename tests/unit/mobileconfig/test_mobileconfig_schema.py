@@ -121,6 +121,10 @@ def test_the_good_one(good: dict[str, Any]) -> None:
     assert validate(good, "11") == []
 
 
+def dns(protocol: str, **values: Any) -> dict[str, Any]:
+    return {"DNSProtocol": protocol, "ServerAddresses": ["10.0.0.4"]} | values
+
+
 V = ("PayloadContent", VPN)
 RULE = {"Action": "Connect"}
 PARAMETER = {"Domains": ["a"], "DomainAction": "NeverConnect"}
@@ -157,6 +161,7 @@ PARAMETER = {"Domains": ["a"], "DomainAction": "NeverConnect"}
         (without(*V, "IKEv2", "LocalIdentifier"), "IKEv2.LocalIdentifier", "is required"),
         (ikev2(DeadPeerDetectionRate=10), "IKEv2.DeadPeerDetectionRate", "a string"),
         (ikev2(DeadPeerDetectionRate="Often"), "IKEv2.DeadPeerDetectionRate", "not one of"),
+        (ikev2(EnablePFS=True), "IKEv2.EnablePFS", "whole number"),
         (ikev2(EnablePFS=2), "IKEv2.EnablePFS", "not one of"),
         (ikev2(MTU=1279), "IKEv2.MTU", "less than 1280"),
         (ikev2(MTU=True), "IKEv2.MTU", "whole number"),
@@ -192,8 +197,14 @@ PARAMETER = {"Domains": ["a"], "DomainAction": "NeverConnect"}
         (ikev2(SharedSecret="s"), "SharedSecret", "no place"),
         (ikev2(AuthName="n", AuthPassword="p"), "AuthPassword", "no place"),
         (ikev2(TLSMinimumVersion="1.2"), "TLSMinimumVersion", "EAP-TLS"),
-        (ikev2(ExtendedAuthEnabled=1), "TLSMinimumVersion", "1.2 with EAP-TLS"),
-        (ikev2(ExtendedAuthEnabled=1, TLSMinimumVersion="1.0"), "TLSMinimumVersion", "1.2 with EAP-TLS"),
+        (ikev2(ExtendedAuthEnabled=1), "TLSMinimumVersion", "1.2 or 1.3 with EAP-TLS"),
+        (ikev2(ExtendedAuthEnabled=1, TLSMinimumVersion="1.0"), "TLSMinimumVersion", "1.2 or 1.3 with EAP-TLS"),
+        (ikev2(ExtendedAuthEnabled=1, TLSMinimumVersion="1.3"), "TLSMaximumVersion", "is 1.2 and less"),
+        (
+            ikev2(ExtendedAuthEnabled=1, TLSMinimumVersion="1.2", TLSMaximumVersion="1.4"),
+            "TLSMaximumVersion",
+            "not one of",
+        ),
         # On Demand
         (without(*V, "IKEv2", "OnDemandRules"), "OnDemandEnabled", "without OnDemandRules"),
         (without(*V, "IKEv2", "OnDemandEnabled"), "OnDemandRules", "need OnDemandEnabled"),
@@ -232,6 +243,20 @@ PARAMETER = {"Domains": ["a"], "DomainAction": "NeverConnect"}
         (ikev2(PPK=b"x"), "PPK", "come together"),
         (payload(VPN, DNS={"SearchDomains": ["a"]}), "DNS.ServerAddresses", "is required"),
         (payload(VPN, DNS={"ServerAddresses": ["a"]}), "DNS.DNSProtocol", "is required"),
+        (payload(VPN, DNS=dns("QUIC")), "DNS.DNSProtocol", "not one of"),
+        (payload(VPN, DNS=dns("HTTPS")), "DNS.ServerURL", "goes with DNSProtocol HTTPS"),
+        (payload(VPN, DNS=dns("HTTPS", ServerURL="http://a")), "DNS.ServerURL", "https://"),
+        (payload(VPN, DNS=dns("TLS")), "DNS.ServerName", "goes with DNSProtocol TLS"),
+        (payload(VPN, DNS=dns("TLS", ServerName="a", ServerURL="https://a")), "DNS.ServerURL", "only with that"),
+        (payload(VPN, DNS=dns("Cleartext", ServerName="a")), "DNS.ServerName", "only with that"),
+        (payload(VPN, Proxies={"HTTPPort": 1}), "Proxies.HTTPProxy", "come together"),
+        (payload(VPN, Proxies={"HTTPSEnable": 1, "HTTPSProxy": "a"}), "Proxies.HTTPSProxy", "HTTPSPort come together"),
+        (payload(VPN, Proxies={"HTTPProxy": "a", "HTTPPort": 1}), "Proxies.HTTPProxy", "HTTPEnable 1"),
+        (payload(VPN, Proxies={"HTTPEnable": 0, "HTTPProxy": "a", "HTTPPort": 1}), "HTTPProxy", "HTTPEnable 1"),
+        (payload(VPN, Proxies={"ProxyAutoConfigEnable": 1}), "ProxyAutoConfigURLString", "ProxyAutoConfigEnable 1"),
+        (payload(VPN, Proxies={"HTTPPort": 65536}), "Proxies.HTTPPort", "more than 65535"),
+        (payload(VPN, Proxies={"HTTPEnable": True}), "Proxies.HTTPEnable", "whole number"),
+        (payload(VPN, Proxies={"FTPProxy": "a"}), "Proxies.FTPProxy", "no key"),
     ],
 )
 def test_errors(good: dict[str, Any], change: Change, where: str, text: str) -> None:
@@ -252,6 +277,13 @@ def test_errors(good: dict[str, Any], change: Change, where: str, text: str) -> 
         (ikev2(ExcludeDeviceCommunication=0), "14.3.1", "ExcludeDeviceCommunication"),
         (association("IKE", PostQuantumKeyExchangeMethods=[36]), "15.6", "PostQuantumKeyExchangeMethods"),
         (association("IKE", EncryptionAlgorithm="3DES"), "15.6", "EncryptionAlgorithm"),
+        (ikev2(ExtendedAuthEnabled=1, TLSMinimumVersion="1.2", TLSMaximumVersion="1.3"), None, "TLSMaximumVersion"),
+        (ikev2(ExtendedAuthEnabled=1, TLSMinimumVersion="1.2", TLSMaximumVersion="1.3"), "26.9", "TLSMaximumVersion"),
+        (
+            ikev2(OnDemandRules=[RULE | {"SSIDMatch": ["a"], "InterfaceTypeMatch": "Ethernet"}, RULE]),
+            None,
+            "OnDemandRules[0]",
+        ),
     ],
 )
 def test_warnings(good: dict[str, Any], change: Change, macos: str | None, where: str) -> None:
@@ -266,9 +298,14 @@ def test_warnings(good: dict[str, Any], change: Change, macos: str | None, where
         (ikev2(EnforceStrictAlgorithmSelection=1), "15.5"),
         (association("IKE", PostQuantumKeyExchangeMethods=[36, 37]), "26"),
         (ikev2(OnDemandEnabled=0), None),
-        (ikev2(EnablePFS=True, MTU=1400, IncludeAllNetworks=1, ExcludeLocalNetworks=1), None),
+        (ikev2(EnablePFS=1, MTU=1400, IncludeAllNetworks=1, ExcludeLocalNetworks=1), None),
         (ikev2(ExtendedAuthEnabled=1, TLSMinimumVersion="1.2", TLSMaximumVersion="1.2"), None),
         (ikev2(CertificateType="RSA", ServerCertificateIssuerCommonName="Root"), None),
+        (ikev2(ExtendedAuthEnabled=1, TLSMinimumVersion="1.2", TLSMaximumVersion="1.3"), "27.0"),
+        (payload(VPN, DNS=dns("HTTPS", ServerURL="https://a/{?dns}")), None),
+        (payload(VPN, DNS=dns("TLS", ServerName="a")), None),
+        (payload(VPN, Proxies={"ProxyAutoConfigEnable": 1, "ProxyAutoConfigURLString": "http://a"}), None),
+        (payload(VPN, Proxies={"HTTPSEnable": 1, "HTTPSProxy": "a", "HTTPSPort": 3128, "HTTPEnable": 0}), None),
     ],
 )
 def test_what_is_fine(good: dict[str, Any], change: Change, macos: str | None) -> None:
