@@ -142,6 +142,12 @@ profile:
     verification_state: unsigned
     connection_names: [Contoso VPN]
     on_demand: false
+other_users:
+  description: With O(scope=User), and read as root, other accounts of the Mac that have a profile with O(identifier).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 certificates:
   description: SHA-1 of every certificate in the keychain of the scope.
   returned: success

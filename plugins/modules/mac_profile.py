@@ -214,6 +214,14 @@ missing_certificates:
   type: list
   elements: str
   sample: []
+missing_services:
+  description: >-
+    VPNs of an installed profile that macOS does not have, by name. Only a Mac with C(vpnutil) tells, so it is empty
+    elsewhere.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 macos_version:
   description: The version of macOS.
   returned: success
@@ -294,6 +302,12 @@ profile:
     verification_state: unsigned
     connection_names: [Contoso VPN]
     on_demand: false
+other_users:
+  description: With O(scope=User), and read as root, other accounts of the Mac that have a profile with O(identifier).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 certificates:
   description: SHA-1 of every certificate in the keychain of the scope.
   returned: success

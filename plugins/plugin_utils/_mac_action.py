@@ -50,7 +50,9 @@ class MacAction(UserVpnAction):
         if self.check_mode:
             fate = "is still there; a real run removes it."
         elif state.stuck:
-            fate = f"could not be removed: delete Library/Caches/vwan.user_vpn in the home of {state.leftover}."
+            reason = state.stuck_by or "no reason was given"
+            folder = f"Library/Caches/vwan.user_vpn in the home of {state.leftover}"
+            fate = f"could not be removed ({reason}): delete {folder}."
         else:
             fate = "was removed."
         self.warn(f"What an interrupted run had staged for {state.leftover} {fate}")

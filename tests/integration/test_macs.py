@@ -235,6 +235,31 @@ def test_mac_info_tells_all_in_one_exec(site: Site) -> None:
     assert len(seen["identities"]) == 1
 
 
+def test_a_shared_mac_whose_vpn_macos_loses(site: Site) -> None:
+    """Two accounts have the profile of the scope User; revoke takes it from both, with nobody at the screen."""
+    mac = site.lab.add_mac("mac-anna", users=("anna", "ben"), vpnutil=True)
+    site.variables |= {"user_vpn_scope": "User", "user_vpn_require_installed": False}
+    site.play()
+    mac.log_in("ben")
+    of_ben = site.play()
+    assert of_ben.returncode == 0, of_ben.output
+    assert of_ben.of("mac_profile")["other_users"] == ["anna"]
+    assert "1 Mac: 1 current." in of_ben.stdout
+
+    mac.dropped_services.add("Contoso VPN")
+    lost = site.play()
+    assert lost.returncode == 0, lost.output
+    assert lost.of("mac_profile")["missing_services"] == ["Contoso VPN"]
+    assert "'Contoso VPN' is shown as installed, but macOS has no VPN 'Contoso VPN'" in lost.said
+    assert "1 Mac: 1 behind." in lost.stdout
+
+    mac.log_out()
+    revoked = site.play("-e", "user_vpn_revoke=mac-anna", playbook="vwan.user_vpn.revoke")
+    assert revoked.returncode == 0, revoked.output
+    assert (mac.installed_profiles(), mac.refusals) == ([], [])
+    assert revoked.of("mac_profile")["msg"].endswith(" is in no account of this Mac.")
+
+
 @pytest.mark.soak
 def test_a_profile_that_macos_refuses_is_not_called_installed(site: Site) -> None:
     """The lab's Mac judges for itself: a profile spoilt after rendering never counts as installed."""

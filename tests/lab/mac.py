@@ -222,6 +222,9 @@ class Mac:
         # The IKEv2 service of a Mac whose native client is a real one (Lab(tunnel=...)); None: the doubles play it.
         self.service: VpnService | None = None
         self._tunnel: dict[str, Any] | None = None
+        # IKEv2 services that macOS has lost, while it still shows the profile (fleetdm/fleet pull request 50587 saw it
+        # of declarations). A new installation makes them again.
+        self.dropped_services: set[str] = set()
         # The tunnel of another IKEv2 VPN of the native client: interface and address.
         self.foreign_tunnel: dict[str, Any] | None = None
         # Shortcuts of the console user: name -> what running one does.
@@ -415,7 +418,8 @@ class Mac:
     def vpn_services(self) -> list[str]:
         """Names of the IKEv2 services that installed profiles made."""
         payloads = [payload for profile in self.profiles for payload in profile.content["PayloadContent"]]
-        return [payload["UserDefinedName"] for payload in payloads if payload["PayloadType"] == ingestion.VPN]
+        names = [payload["UserDefinedName"] for payload in payloads if payload["PayloadType"] == ingestion.VPN]
+        return [name for name in names if name not in self.dropped_services]
 
     def vpn_status(self, name: str) -> str:
         """Connected or Disconnected; of a real service also Connecting."""
@@ -508,6 +512,7 @@ class Mac:
                     self.trusted.setdefault(owner or "admin", set()).add(item.sha256)
             now = datetime.datetime.now(datetime.UTC)
             self.profiles.append(Profile(content, owner, now, verification, source, raw))
+            self.dropped_services -= {payload.get("UserDefinedName") for payload in content["PayloadContent"]}
             self.save()
 
     def _stale_identities(self, old: Profile, content: dict[str, Any]) -> dict[tuple[str, str], Item]:

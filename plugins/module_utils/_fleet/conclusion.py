@@ -107,10 +107,10 @@ def _standing(run: Run, host: str) -> Standing:
 def _status(known: Result, entry: Result) -> tuple[str, str]:
     if entry.get("failed"):
         return FAILED, _sentence(entry)
-    if known.get("unreachable"):
-        return UNREACHABLE, _sentence(known)
-    if known.get("failed"):
-        return FAILED, _sentence(known)
+    if known.get("unreachable") or known.get("failed"):
+        return UNREACHABLE if known.get("unreachable") else FAILED, _sentence(known)
+    if known.get("missing_certificates") or known.get("missing_services"):
+        return BEHIND, _sentence(known)  # the profile is there, and what it should have brought is not
     if known:
         return _BY_RESULT.get(str(known.get("status", "installed")), FAILED), _sentence(known)
     if entry and not is_looked_at(entry):

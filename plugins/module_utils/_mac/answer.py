@@ -10,6 +10,7 @@ Mac, or names an account on it, may try to make the controller believe something
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -43,18 +44,20 @@ KEYS: dict[str, re.Pattern[str]] = {
     "build": _TEXT,
     "serial_number": _TEXT,
     "enrollment": _TEXT,
-    "profile": _TEXT,  # scope, UUID, date, state; name and On Demand switch of each VPN; between tabs
+    "profile": _TEXT,  # whose, UUID, date, state; name and On Demand switch of each VPN; between tabs
     "profiles_error": _TEXT,
     "certificate": _HASH,  # SHA-1
     "fingerprint": _HASH,  # SHA-256
     "identity": _HASH,  # SHA-1
     "vpnutil": _NUMBER,  # 1: it is there
+    "services": re.compile(r".{0,65536}"),  # know; what vpnutil says of all VPNs, in one line
     "tunnel": re.compile(r"ipsec[0-9]{1,5}\t[0-9.]{7,15}"),
     "key": _NUMBER,  # 1: a private key lies on the disk
     "dropped": _NUMBER,  # 1: one that lay there was taken away, for the keychain has it now
     # of those that stage something
     "leftover": _TEXT,
     "stuck": _NUMBER,  # 1: the leftover could not be removed
+    "stuck_by": _TEXT,  # why, in the tool's words
     # of those that do something
     "stage": re.compile(r"[a-z_]{1,30}"),  # how far it came
     "offered_to": _TEXT,  # in whose session a profile was opened
@@ -87,6 +90,7 @@ class InstalledProfile:
     install_date: str
     verification_state: str
     connections: tuple[tuple[str, bool], ...] = ()  # the name of each VPN in it, and whether it has On Demand
+    user: str = ""  # whose it is; empty: the computer's
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -112,14 +116,17 @@ class MacState:
     enrolled_by_mdm: bool
     mdm_user_approved: bool
     enrolled_by_dep: bool
-    profiles: tuple[InstalledProfile, ...]
+    profiles: tuple[InstalledProfile, ...]  # the computer's, or of whom this was about: who is at the screen
+    elsewhere: tuple[InstalledProfile, ...]  # of other accounts
     certificates: frozenset[str]  # SHA-1, upper-case hex
     fingerprints: frozenset[str]  # SHA-256 of the same certificates
     identities: frozenset[str]
     tunnels: tuple[tuple[str, str], ...]  # interface, address
     vpnutil: bool  # the third-party command of that name is there
+    services: frozenset[str] | None  # the VPNs that it sees; None where it was not asked, or did not say
     leftover: str  # the user in whose folder an earlier run left a staged profile
     stuck: bool  # and it could not be removed
+    stuck_by: str  # why
     has_key: bool  # a private key lies on the disk, for a profile that is not installed yet
     dropped: bool  # one that lay there was taken away, for the keychain has it now
     csr: str  # PEM; read by the verbs about that key only
@@ -134,6 +141,11 @@ class MacState:
     def swept(self) -> bool:
         """Whether what an earlier run left is removed, or would be in a real run."""
         return bool(self.leftover) and not self.stuck
+
+    @property
+    def reason(self) -> str:
+        """Why it came no further, for the end of a sentence without its full stop."""
+        return self.message.rstrip(".") or "the Mac gave no reason"
 
     @property
     def privileged(self) -> bool:
@@ -202,6 +214,9 @@ def read_answer(stdout: str, mark: str) -> MacState:
     if one("profiles_error"):
         raise MacError(f"`profiles show` failed on the Mac: {one('profiles_error')}")
     enrolment = dict(line.partition(": ")[::2] for line in answer["enrollment"])
+    # Of a user's profiles that of the user at the screen counts; who is not root sees own ones alone.
+    whose = ("", one("console_user") if one("uid") == "0" else one("user"))
+    profiles = tuple(_profiles(answer["profile"]))
     return MacState(
         macos_version=one("macos_version"),
         build=one("build"),
@@ -212,14 +227,17 @@ def read_answer(stdout: str, mark: str) -> MacState:
         enrolled_by_mdm=enrolment.get("MDM enrollment", "").startswith("Yes"),
         mdm_user_approved="User Approved" in enrolment.get("MDM enrollment", ""),
         enrolled_by_dep=enrolment.get("Enrolled via DEP", "").startswith("Yes"),
-        profiles=tuple(_profiles(answer["profile"])),
+        profiles=tuple(each for each in profiles if each.user in whose),
+        elsewhere=tuple(each for each in profiles if each.user not in whose),
         certificates=frozenset(answer["certificate"]),
         fingerprints=frozenset(answer["fingerprint"]),
         identities=frozenset(answer["identity"]),
         tunnels=tuple(_tunnels(answer["tunnel"])),
         vpnutil=one("vpnutil") == "1",
+        services=_services("".join(answer["services"][:1])),
         leftover=one("leftover"),
         stuck=one("stuck") == "1",
+        stuck_by=one("stuck_by"),
         has_key=one("key") == "1" and one("dropped") != "1",
         dropped=one("dropped") == "1",
         csr="".join(f"{line}\n" for line in answer["csr"]),
@@ -240,9 +258,27 @@ def _profiles(lines: Iterable[str]) -> Iterable[InstalledProfile]:
     for line in lines:
         fields = [_shown(_unescape(field)) for field in line.split("\t")[: 4 + 2 * CONNECTIONS_LIMIT]]
         if len(fields) >= 4 and fields[1]:
-            scope = SYSTEM if fields[0] == COMPUTER_LEVEL else USER
+            user = "" if fields[0] == COMPUTER_LEVEL else fields[0]
             connections = tuple((name, switch == "1") for name, switch in zip(fields[4::2], fields[5::2], strict=False))
-            yield InstalledProfile(fields[1].upper(), scope, fields[2], fields[3], connections)
+            scope = USER if user else SYSTEM
+            yield InstalledProfile(fields[1].upper(), scope, fields[2], fields[3], connections, user)
+
+
+_NAME = re.compile(r'"name" *: *("(?:[^"\\]|\\.)*")')
+
+
+def _services(said: str) -> frozenset[str] | None:
+    """The names in what `vpnutil list` says (Timac/VPNStatus, vpnutil/main.m).
+
+    It prints `{"VPNs": [{"name": ..., "status": ...}]}`, and an empty dictionary whether there is none or it could not
+    look: only "Could not find any VPN" on standard error tells the two apart.
+    """
+    try:
+        names = frozenset(map(json.loads, _NAME.findall(said)))
+    except ValueError:
+        return None
+    none = "Could not find any VPN" in said and "Failed to load" not in said
+    return names if names or none else None
 
 
 _ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6}));")
@@ -287,6 +323,7 @@ def facts(state: MacState) -> dict[str, Any]:
             "dep": state.enrolled_by_dep,
         },
         "profile": profile.as_dict() if profile else {},
+        "other_users": sorted({each.user for each in state.elsewhere}),
         "certificates": sorted(state.certificates),
         "identities": sorted(state.identities),
         "vpnutil": state.vpnutil,
@@ -323,13 +360,16 @@ def _recalled(known: Mapping[str, Any]) -> MacState:
         mdm_user_approved=bool(enrolment["user_approved"]),
         enrolled_by_dep=bool(enrolment["dep"]),
         profiles=(_installed(profile),) if profile else (),
+        elsewhere=tuple(InstalledProfile("", USER, "", "", (), _string(user)) for user in known["other_users"]),
         certificates=frozenset(known["certificates"]),
         fingerprints=frozenset(),
         identities=frozenset(known["identities"]),
         tunnels=tuple((_string(each["interface"]), str(ipaddress.ip_address(each["address"]))) for each in found),
         vpnutil=bool(known["vpnutil"]),
+        services=None,
         leftover="",
         stuck=False,
+        stuck_by="",
         has_key=bool(known.get("key_on_disk")),
         dropped=False,
         csr="",

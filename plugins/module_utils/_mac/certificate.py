@@ -138,6 +138,10 @@ class Wish:
         further = self.identity.intermediates if self.identity else ()
         return plan_present(state, [*self.roots, *further], self.identity)
 
+    def of(self, state: MacState) -> str:
+        """Whose keychain that is, in words."""
+        return f"login keychain of {state.console_user}" if self.scope == USER else f"{self.keychain} keychain"
+
     def reaches(self, state: MacState) -> bool:
         """Whether there is such a keychain: a login keychain is that of whoever sits at the screen."""
         return self.scope == SYSTEM or bool(state.console_user)
@@ -168,7 +172,7 @@ def change(wish: Wish, plan: Plan, state: MacState, keychain_password: str) -> E
 def require_changed(wish: Wish, plan: Plan, after: MacState) -> None:
     """UserVpnError unless the Mac has done what it was told; `after` is what it said to `change`."""
     if after.stage == "cannot_write":
-        raise UserVpnError("The certificates could not be staged on the Mac: is its disk full? Nothing was left on it.")
+        raise UserVpnError(f"The certificates could not be staged on the Mac: {after.reason}. Nothing was left on it.")
     missing = plan_present(after, plan.roots, wish.identity if wish.present else None)
     if missing.roots or missing.identity:
         raise UserVpnError(_refusal(wish, after, "take all of them"))
@@ -183,8 +187,7 @@ def _refusal(wish: Wish, after: MacState, what: str) -> str:
             f"The login keychain of {after.console_user} is locked for ssh: set keychain_password to the password of "
             "that keychain, or use the System keychain. What was there is still there."
         )
-    reason = after.message.rstrip(".") or "it gave no reason"
-    return f"The {wish.keychain} keychain did not {what}: {reason}. What was there is still there."
+    return f"The {wish.of(after)} did not {what}: {after.reason}. What was there is still there."
 
 
 def told(wish: Wish, plan: Plan, before: MacState, after: MacState | None) -> dict[str, Any]:
@@ -224,7 +227,9 @@ def _kind(state: MacState, sha1: str) -> str:
 def _advice(wish: Wish, status: str, state: MacState, untrusted: list[str], *, predicted: bool) -> str:
     """One or two sentences for the person who reads the recap. `predicted`: check mode, and it is not so yet."""
     if status == "removed":
-        return "A real run would remove them." if predicted else "None of these certificates is in the keychain."
+        return (
+            "A real run would remove them." if predicted else f"None of these certificates is in the {wish.of(state)}."
+        )
     if status == NO_KEYCHAIN:
         return (
             "Nobody is at the screen of this Mac, so there is no login keychain to write; run again when somebody is."

@@ -88,7 +88,7 @@ def made(before: MacState, done: Exec | None, after: MacState | None, bits: int)
         return _result(before, MADE, "", "(new)", changed=True)
     new = public_key(after, bits)
     if not new or new == old:
-        raise MacError(f"The Mac could not make a private key: {after.message or 'openssl gave no reason.'}")
+        raise MacError(f"The Mac could not make a private key: {after.reason}.")
     return _result(after, MADE, after.csr, new, changed=True)
 
 

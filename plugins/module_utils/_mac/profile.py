@@ -191,17 +191,21 @@ def offered(wanted: Wanted, before: MacState, after: MacState, *, asked: bool) -
     if after.stage == "no_console_user":
         return NOBODY
     if after.stage == "cannot_complete":
-        if asked:
+        other_key = not after.has_key or not after.message or "matches private key" in after.message
+        if other_key and asked:
             return KEY_WANTED
-        raise MacError(
-            "The Mac could not complete the profile: the private key there is not the one of this certificate; run "
-            "mac_key and client_certificates again."
+        reason = (
+            "the private key there is not the one of this certificate; run mac_key and client_certificates again"
+            if other_key
+            else after.reason
         )
+        raise MacError(f"The Mac could not complete the profile: {reason}.")
     if after.stage != "opened":
-        problem = {"cannot_write": "written to", "cannot_open": "opened in"}.get(after.stage, "brought into")
+        problem = {"cannot_write": "written to the home", "cannot_open": "opened in the session"}.get(
+            after.stage, "brought into the session"
+        )
         raise MacError(
-            f"The profile could not be {problem} the session of {before.console_user}: "
-            f"{after.message or 'is the disk full?'} Nothing was left on the Mac."
+            f"The profile could not be {problem} of {before.console_user}: {after.reason}. Nothing was left on the Mac."
         )
     return PENDING
 
@@ -215,31 +219,47 @@ def told(
     """
     state = after or before
     missing = sorted(wanted.certificates - state.fingerprints) if status == INSTALLED else []
+    lost = _lost(state, wanted.scope) if status == INSTALLED else []
     opened = offers and (after is None or after.stage == "opened")
     # A key that still lies there once the profile is installed: a real run has taken it away by now. Where the profile
     # was offered by an earlier task of this run, that has counted as the change.
     spent = not (offered_to and not offers) and (before.dropped or (status == INSTALLED and before.has_key))
     changed = before.swept or opened or spent
-    result = _result(state, wanted.identifier, status, _advice(wanted, status, state, offered_to, missing)) | {
+    flaw = _flaw(wanted, missing, lost)
+    result = _result(state, wanted.identifier, status, flaw or _advice(wanted, status, state, offered_to)) | {
         "changed": changed,
         "profile_uuid": wanted.uuid,
         "missing_certificates": missing,
+        "missing_services": lost,
         "offered_to": offered_to if status == PENDING else "",
     }
-    warning = result["msg"] if missing else ""
-    return Outcome(result, _version(before, wanted.scope), wanted.uuid or "(not rendered yet)", warning)
+    return Outcome(result, _version(before, wanted.scope), wanted.uuid or "(not rendered yet)", flaw)
 
 
-def _advice(wanted: Wanted, status: str, state: MacState, offered_to: str, missing: list[str]) -> str:
+def _lost(state: MacState, scope: str) -> list[str]:
+    """The VPNs of the installed profile that macOS does not have, as far as the Mac tells of either."""
+    profile = state.profile(scope)
+    if profile is None or state.services is None:
+        return []
+    return [name for name, _on_demand in profile.connections if name not in state.services]
+
+
+def _flaw(wanted: Wanted, missing: list[str], lost: list[str]) -> str:
+    """What an installed profile should have brought, and is not there."""
+    lack = ""
+    if lost:
+        lack = f"macOS has no VPN {' and '.join(map(repr, lost))}, for vpnutil does not see it"
+    if missing:
+        lack = f"{len(missing)} of its certificates are not in the keychain ({', '.join(missing)})"
+    again = "remove the profile (state: absent) and run again"
+    return f"'{wanted.display_name}' is shown as installed, but {lack}: {again}." if lack else ""
+
+
+def _advice(wanted: Wanted, status: str, state: MacState, offered_to: str) -> str:
     """One sentence for the person who reads the recap."""
     name = f"'{wanted.display_name}'"
     if status not in (INSTALLED, KEY_WANTED) and not wanted.uuid:
         return "The profile is not rendered yet; a real run renders it first."
-    if missing:
-        return (
-            f"{name} is shown as installed, but {len(missing)} of its certificates are not in the keychain "
-            f"({', '.join(missing)}): remove the profile (state: absent) and run again."
-        )
     return {
         INSTALLED: f"{name} is installed{_with(wanted)}.",
         PENDING: f"{name} waits for {offered_to} to approve it in {state.release.profiles_place}; run again "
@@ -263,25 +283,47 @@ def _with(wanted: Wanted) -> str:
 def removal(identifier: str, scope: str, state: MacState) -> Exec | None:
     """What a real run does for a profile that is to be gone, and with it a key that lies there for it."""
     place: Arguments = {"identifier": identifier, "scope": scope}
-    if state.profile(scope):
+    if state.profile(scope) or _holders(state, scope):
         return Exec("remove", place)
     return Exec("drop_key", place) if state.has_key else None
 
 
 def removed(identifier: str, scope: str, before: MacState, done: Exec | None, after: MacState | None) -> Outcome:
     """What has come of it. `after` is what the Mac said to `done`; None where that was not run: in check mode."""
-    if after and after.profile(scope):
+    if after and (after.profile(scope) or _holders(after, scope)):
         raise MacError(
-            f"macOS kept the profile {identifier}: {after.message or 'no reason was given'} A profile that an MDM "
+            f"macOS kept the profile {identifier}{_of(_holders(after, scope))}: {after.reason}. A profile that an MDM "
             "installed can be removed by that MDM only."
         )
-    msg = f"The profile {identifier} is not on this Mac."
+    msg = f"{_where(identifier, scope, before)}."
+    if done and not after:
+        msg = f"A real run would remove the profile {identifier}{_of(_holders(before, scope))}."
     result = _result(after or before, identifier, REMOVED, msg)
     return Outcome(result | {"changed": before.swept or done is not None}, _version(before, scope), "")
 
 
+def _holders(state: MacState, scope: str) -> list[str]:
+    """The accounts that have it, of the scope User."""
+    mine = state.profile(USER)
+    return sorted({each.user for each in (*([mine] if mine else []), *state.elsewhere)}) if scope == USER else []
+
+
+def _of(users: list[str]) -> str:
+    return f" of {' and '.join(users)}" if users else ""
+
+
+def _where(identifier: str, scope: str, state: MacState) -> str:
+    """That it is gone, and where that was looked for."""
+    if scope == SYSTEM:
+        return f"The profile {identifier} is not among the System profiles of this Mac"
+    if state.privileged:
+        return f"The profile {identifier} is in no account of this Mac"
+    looked = "the only one that can be looked at without become: true"
+    return f"The profile {identifier} is not in the account {state.user}, {looked}"
+
+
 def _version(state: MacState, scope: str) -> str:
-    profile = state.profile(scope)
+    profile = state.profile(scope) or (next(iter(state.elsewhere), None) if scope == USER else None)
     return profile.uuid if profile else ""
 
 
@@ -291,6 +333,7 @@ def _result(state: MacState, identifier: str, status: str, msg: str) -> dict[str
         "identifier": identifier,
         "profile_uuid": "",
         "missing_certificates": [],
+        "missing_services": [],
         "offered_to": "",
         "key_on_disk": state.has_key,
         "status": status,

@@ -298,6 +298,7 @@ _RETURNS = " On Demand will connect it again as soon as its rules say so."
 _STAGES = {
     "no_console_user": "A Shortcut needs a person's desktop, and nobody is logged in at the screen of this Mac.",
     "no_shortcut": "The person at the screen has no Shortcut '{name}': make one with the action Set VPN.",
+    "no_shortcuts": "The Shortcuts of the person at the screen cannot be listed: {message}",
     "refused": "vpnutil refused: {message}",
 }
 

@@ -80,10 +80,17 @@ def test_a_key_that_cannot_be_made_is_said_and_the_old_one_stays(shell: Shell) -
     before = shell.run("make_key").state.csr
     shell.mac.fail("openssl", 1, err="Generating RSA private key\nopenssl: no room\n")
     answer = shell.run("make_key")
-    assert answer.one("message") == "openssl: no room"
+    assert answer.state.message == "openssl: no room"
     assert [path.name for path in key_of(shell).parent.iterdir()] == [key_of(shell).name]
     shell.mac._failures.clear()
     assert shell.run("csr").state.csr == before
+
+
+def test_why_there_is_no_request_is_said(shell: Shell) -> None:
+    shell.run("make_key")
+    shell.mac.fail("openssl", 1, err="unable to load Private Key\nmore\n")
+    state = shell.run("csr").state
+    assert (state.csr, state.message) == ("", "unable to load Private Key")
 
 
 def test_a_folder_that_cannot_be_made_is_said(shell: Shell) -> None:

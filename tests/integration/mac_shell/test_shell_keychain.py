@@ -220,6 +220,7 @@ def test_a_folder_that_cannot_be_written(shell: Shell, owner: str) -> None:
     (shell.mac.home(shell.mac.accounts[owner]) / "Library").write_text("a file where the folder should be")
     answer = shell.run("change", coming(), scope="User", new=sha1(LEAF))
     assert answer.one("stage") == "cannot_write"
+    assert "Library" in answer.one("message") and "Not a directory" in answer.one("message")
     assert names(shell, "anna") == []
     assert not shell.starts("security", "-i")
     assert not shell.left()
@@ -228,7 +229,7 @@ def test_a_folder_that_cannot_be_written(shell: Shell, owner: str) -> None:
 def test_a_file_that_cannot_be_decoded_stops_all(shell: Shell) -> None:
     shell.mac.fail("base64", 1, err="base64: no\n")
     answer = shell.run("change", coming(), new=sha1(LEAF))
-    assert answer.one("stage") == "cannot_write"
+    assert (answer.one("stage"), answer.one("message")) == ("cannot_write", "base64: no")
     assert not shell.starts("security", "-i")
     assert not shell.left()
 

@@ -78,8 +78,7 @@ def test_nobody_sits_at_the_login_window(new_shell: NewShell, seated: str | None
     answer = shell.run("know", scope="User")
     assert answer.one("console_user") == ""
     assert answer.state.console_user == ""
-    # There is no user whose profiles and keychain could be looked at.
-    assert not shell.starts("profiles", "show")
+    # There is no user whose keychain could be looked at.
     assert not shell.starts("security")
 
 
@@ -88,7 +87,7 @@ def test_the_scope_of_the_user_is_asked_as_that_user(shell: Shell) -> None:
     shell.mac.download(samples.packed(samples.profile(PayloadScope="User")), "anna")
     shell.mac.approve()
     answer = shell.run("know", scope="User")
-    assert [start.argv[4:6] for start in shell.starts("profiles", "show")] == [["-user", "anna"]]
+    assert [start.argv[4:] for start in shell.starts("profiles", "show")] == [["-all", "-output", "stdout-xml"]]
     asked = shell.starts("security")
     assert {(start.user, start.home, start.argv[-1]) for start in asked} == {
         ("anna", shell.home("anna"), "login.keychain-db")
@@ -169,6 +168,22 @@ def test_vpnutil_is_looked_for_where_homebrew_puts_it(shell: Shell, place: str, 
     (folder / "vpnutil").chmod(mode)
     answer = shell.run("know")
     assert "".join(answer.all("vpnutil")) == found
+
+
+@pytest.mark.parametrize("seated", ["anna", None])
+def test_a_vpn_that_macos_has_lost_is_seen_where_vpnutil_is(new_shell: NewShell, seated: str | None) -> None:
+    shell = new_shell(vpnutil=True, console_user=seated)
+    shell.mac.push_profile(samples.packed(samples.profile()))
+    uuid = samples.profile()["PayloadUUID"]
+    assert shell.run("know", uuid=uuid).state.services == {"User VPN"}
+    anna = shell.mac.accounts["anna"].uid if seated else None
+    assert [(start.user, start.session) for start in shell.starts("vpnutil")] == [(seated or "root", anna)]
+    shell.mac.dropped_services.add("User VPN")
+    state = shell.run("know", uuid=uuid).state
+    assert (state.services, bool(state.profiles)) == (frozenset(), True)
+    # It takes a second: not for whoever has no profile in mind.
+    assert shell.run("know").state.services is None
+    assert len(shell.starts("vpnutil")) == 2
 
 
 def test_an_interface_without_an_ipv4_address_and_another_programs_tunnel_are_none_of_ours(shell: Shell) -> None:
@@ -285,6 +300,7 @@ def test_what_cannot_be_removed_is_said(shell: Shell) -> None:
     stage_by_hand(shell, f"gone\n{2**22 + 1}\n")
     state = shell.run("know").state
     assert (state.leftover, state.stuck, state.swept) == ("gone", True, False)
+    assert "gone" in state.stuck_by
     assert shell.run("know").state.stuck
 
 

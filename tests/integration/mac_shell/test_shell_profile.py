@@ -116,6 +116,7 @@ def test_a_folder_that_cannot_be_written(shell: Shell, owner: str) -> None:
     (shell.mac.home(shell.mac.accounts[owner]) / "Library").write_text("a file where the folder should be")
     answer = shell.run("stage", RAW, uuid=UUID)
     assert answer.one("stage") == "cannot_write"
+    assert "Library" in answer.one("message") and "Not a directory" in answer.one("message")
     assert not shell.starts("open")
     assert not shell.left()
 
@@ -125,6 +126,7 @@ def test_a_note_that_cannot_be_written_leaves_nothing(shell: Shell) -> None:
     note.mkdir(parents=True)  # a folder in its place
     answer = shell.run("stage", RAW, uuid=UUID)
     assert answer.one("stage") == "cannot_write"
+    assert answer.one("message").lower().endswith(f"{MARK}.staged: is a directory")
     assert not [path for path, _content in shell.mac.files() if "mobileconfig" in path]
 
 
@@ -417,6 +419,8 @@ def test_a_profile_that_cannot_be_completed_is_not_opened(shell: Shell, how: str
         shell.mac.fail("openssl", 1, err="openssl: no\n")
     answer = complete(shell)
     assert answer.one("stage") == "cannot_complete"
+    said = {"another key": "matches private key", "no key": ".key.pem: ", "openssl fails": "openssl: no"}
+    assert said[how] in answer.one("message")
     assert not shell.starts("open")
     assert [path for path in shell.left() if not path.endswith((f"{samples.IDENTIFIER}.key", "vwan.user_vpn"))] == []
 
@@ -468,10 +472,58 @@ def test_with_the_profile_goes_a_key_that_lies_there_and_only_with_it(shell: She
     assert not shell.left()
 
 
+def install_for(shell: Shell, *users: str, **more: Any) -> None:
+    """As a person approves it in each of these accounts."""
+    shell.mac.person = "ignores"
+    for user in users:
+        shell.mac.download(samples.packed(samples.profile(PayloadScope="User", **more)), user)
+        shell.mac.approve()
+
+
+@pytest.mark.parametrize("seated", ["anna", "cleo", None])
+def test_a_users_profile_goes_from_each_account_that_has_it(new_shell: NewShell, seated: str | None) -> None:
+    shell = new_shell(users=("anna", "ben", "cleo"), console_user=seated)
+    install_for(shell, "anna", "ben")
+    shell.mac.push_profile(RAW)
+    state = shell.run("know", scope="User").state
+    assert [each.user for each in state.elsewhere] == ["ben"] if seated == "anna" else ["anna", "ben"]
+    answer = shell.run("remove", scope="User")
+    assert (answer.all("message"), answer.state.profiles, answer.state.elsewhere) == ([], (), ())
+    assert [profile["scope"] for profile in shell.mac.installed_profiles()] == ["System"]
+
+
+def test_without_root_only_ones_own_profile_goes(new_shell: NewShell) -> None:
+    shell = new_shell(users=("anna", "ben"))
+    install_for(shell, "anna", "ben")
+    shell.run("remove", scope="User", user="anna")
+    assert [profile["user"] for profile in shell.mac.installed_profiles()] == ["ben"]
+
+
+def test_one_account_that_keeps_it_is_said(new_shell: NewShell) -> None:
+    shell = new_shell(users=("anna", "ben"))
+    install_for(shell, "anna")
+    install_for(shell, "ben", PayloadRemovalDisallowed=True)
+    answer = shell.run("remove", scope="User")
+    assert answer.one("message") == f"profiles: the profile '{samples.IDENTIFIER}' is not removable"
+    assert [each.user for each in answer.state.elsewhere] == ["ben"]
+
+
+@pytest.mark.parametrize("scope", ["System", "User"])
+def test_a_removal_that_fails_without_a_word_has_its_status_for_a_reason(shell: Shell, scope: str) -> None:
+    install_for(shell, "anna")
+
+    def fail(call: Call) -> None:
+        shell.mac.when("profiles", lambda call: shell.mac.fail("profiles", 7))
+
+    if scope == "User":
+        shell.mac.when("profiles", fail)
+    else:
+        shell.mac.fail("profiles", 7)
+    assert shell.run("remove", scope=scope).one("message") == "exit status 7"
+
+
 def test_the_reason_of_a_refused_removal_is_passed_on(shell: Shell) -> None:
     shell.mac.push_profile(RAW)
-    answer = shell.run("remove", scope="User")
-    assert answer.one("message") == f"profiles: the profile '{samples.IDENTIFIER}' could not be found"
     answer = shell.run("remove")
     assert answer.one("message") == f"profiles: the profile '{samples.IDENTIFIER}' is not removable"
     assert answer.state.profile("System")

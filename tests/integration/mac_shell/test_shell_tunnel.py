@@ -103,6 +103,12 @@ def test_a_shortcut_needs_somebody(new_shell: NewShell) -> None:
     assert not shell.starts("shortcuts")
 
 
+def test_why_shortcuts_cannot_be_listed_is_said(shell: Shell) -> None:
+    shell.mac.fail("shortcuts", 1, err="Error: The helper is not running.\nmore\n")
+    answer = shell.run("connect", how="shortcut", name="VPN on", limit=60)
+    assert (answer.one("stage"), answer.one("message")) == ("no_shortcuts", "Error: The helper is not running.")
+
+
 @pytest.mark.parametrize("name", ["VPN", "VPN on at work", "VPN o.", "-v"])
 def test_a_shortcut_goes_by_its_whole_name(shell: Shell, name: str) -> None:
     shell.mac.shortcuts["VPN on"] = lambda mac: mac.connect(VPN)

@@ -46,6 +46,7 @@ def test_everything_that_a_mac_says() -> None:
             "connection_names": ["A & B", "Plain"],
             "on_demand": True,
         },
+        "other_users": [],
         "certificates": ["AB" * 20, "CD" * 20],
         "identities": ["EF" * 20],
         "vpnutil": True,

@@ -132,9 +132,12 @@ def test_who_may(args: dict[str, Any], keychain: str, user: str, refused: bool) 
 @pytest.mark.parametrize(
     ("after", "words"),
     [
-        ({"stage": "cannot_write"}, "could not be staged on the Mac: is its disk full?"),
+        (
+            {"stage": "cannot_write", "message": "No space left"},
+            "could not be staged on the Mac: No space left. Nothing",
+        ),
         ({"message": "SecKeychainItemImport: One."}, "did not take all of them: SecKeychainItemImport: One. What was"),
-        (holding(ROOT), "did not take all of them: it gave no reason. What was there is still there."),
+        (holding(ROOT), "did not take all of them: the Mac gave no reason. What was there is still there."),
         (holding(CLIENT, keys=[CLIENT]), "did not take all of them"),
         (holding(ROOT, CLIENT), "did not take all of them"),
         (holding(ROOT, CLIENT, OLDER, keys=[CLIENT, OLDER]), f"did not let go of {OLD}"),
@@ -173,7 +176,7 @@ def test_what_is_unwanted_goes(args: dict[str, Any]) -> None:
     going = {TOP: "certificate", NEW: "identity", OLD: "certificate"}
     assert mac.asked[1].arguments == {"new": "", "going": " ".join(f"{going[each]}:{each}" for each in sorted(going))}
     assert (result["changed"], result["status"], result["removed"]) == (True, "removed", sorted(going))
-    assert result["msg"] == "None of these certificates is in the keychain."
+    assert result["msg"] == "None of these certificates is in the System keychain."
     assert result["diff"] == predicted["diff"]
     assert result["diff"]["before"] == "".join(f"{going[each]} {each}\n" for each in sorted(going))
     again = mac.run("mac_certificate", args)

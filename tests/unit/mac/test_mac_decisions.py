@@ -128,6 +128,13 @@ def test_what_is_sent() -> None:
         # The person has left between the two execs: nothing was offered.
         (HERE, mac(stage="no_console_user", console_user=""), True, "no_console_user", False),
         (HERE, mac(stage="cannot_complete"), True, "key_wanted", False),
+        (
+            HERE,
+            mac(stage="cannot_complete", has_key=True, message="No certificate matches private key"),
+            True,
+            "key_wanted",
+            False,
+        ),
         (with_profile(NEW, dropped=True), None, False, "installed", True),
         (with_profile(NEW, has_key=True), None, False, "installed", True),  # check mode
         (with_profile(NEW), None, False, "installed", False),
@@ -150,6 +157,12 @@ def test_what_has_come_of_it(
     assert outcome.result["missing_certificates"] == (["AB"] if lacking else [])
     assert bool(outcome.warning) is lacking
     assert (outcome.before, outcome.after) == (NEW if before.profiles else "", NEW)
+
+
+def test_why_a_profile_could_not_be_completed() -> None:
+    after = mac(stage="cannot_complete", has_key=True, message="sed: /var/root: No space left on device")
+    with pytest.raises(MacError, match=r"not complete the profile: sed: /var/root: No space left on device\.$"):
+        profile.offered(WANTED, HERE, after, asked=True)
 
 
 def test_a_removal() -> None:

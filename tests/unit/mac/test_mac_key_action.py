@@ -80,7 +80,7 @@ def test_a_key_that_must_not_be_used_is_replaced(there: Key, args: dict[str, Any
     assert other["status"] == "kept"
 
 
-@pytest.mark.parametrize(("said", "reason"), [({"message": "no space"}, "no space"), ({}, "openssl gave no reason.")])
+@pytest.mark.parametrize(("said", "reason"), [({"message": "no space"}, "no space."), ({}, "the Mac gave no reason.")])
 @pytest.mark.parametrize("there", [NO_KEY, FIRST.said])
 def test_a_mac_that_makes_none(said: dict[str, Any], reason: str, there: dict[str, Any]) -> None:
     mac = AnsweringMac({"make_key": said}, **there)

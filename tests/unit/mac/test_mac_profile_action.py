@@ -203,7 +203,12 @@ def test_check_mode_offers_nothing_cleans_nothing_and_reads_no_file(rendered: Re
     ("said", "changed", "words"),
     [
         ({}, True, "staged for anna was removed."),
-        ({"stuck": "1"}, False, "could not be removed: delete Library/Caches/vwan.user_vpn in the home of anna"),
+        (
+            {"stuck": "1"},
+            False,
+            "removed (no reason was given): delete Library/Caches/vwan.user_vpn in the home of anna",
+        ),
+        ({"stuck": "1", "stuck_by": "rm: Read-only file system"}, False, "removed (rm: Read-only file system): delete"),
     ],
 )
 @pytest.mark.parametrize("state", ["present", "absent"])
@@ -237,8 +242,12 @@ def test_who_may_do_it(rendered: Rendered, state: str, scope: str, user: str, re
 @pytest.mark.parametrize(
     ("stage", "message", "words"),
     [
-        ("cannot_write", "", "could not be written to the session of anna: is the disk full? Nothing was left"),
-        ("cannot_write", "No space left", "could not be written to the session of anna: No space left"),
+        ("cannot_write", "", "could not be written to the home of anna: the Mac gave no reason. Nothing was left"),
+        (
+            "cannot_write",
+            "mkdir: Library: Read-only file system",
+            "to the home of anna: mkdir: Library: Read-only file",
+        ),
         ("cannot_open", "LSOpen failed", "could not be opened in the session of anna: LSOpen failed"),
         ("", "", "could not be brought into the session of anna"),
     ],
@@ -438,6 +447,41 @@ def test_what_macos_says_is_installed_may_lack_certificates(rendered: Rendered) 
     assert waiting["missing_certificates"] == [] and "warnings" not in waiting
 
 
+LISTED = '{   "VPNs" : [     {       "name" : "Contoso \\/ \\u00dc",       "status" : "Connected"     }   ] }'
+NONE_FOUND = "2026-11-20 09:14:38.000 vpnutil[512:4711] Could not find any VPN {  }"
+
+
+@pytest.mark.parametrize(
+    ("said", "name", "lost"),
+    [
+        (LISTED, "Contoso / \u00dc", False),
+        (LISTED, "Contoso VPN", True),
+        (NONE_FOUND, "Contoso VPN", True),
+        # it was not asked, or does not say
+        (None, "Contoso VPN", False),
+        ("{  }", "Contoso VPN", False),
+        ("", "Contoso VPN", False),
+        (f"Failed to load the configurations - (null) {NONE_FOUND}", "Contoso VPN", False),
+        ("[" * 60_000 + '{"VPNs": "name"}', "Contoso VPN", False),
+        ('{"VPNs" : [{"name" : "\\x"}]}', "Contoso VPN", False),
+    ],
+)
+def test_what_macos_says_is_installed_may_have_lost_its_vpn(
+    rendered: Rendered, said: str | None, name: str, lost: bool
+) -> None:
+    services = {} if said is None else {"services": said}
+    mac = AnsweringMac(profile=[installed(UUID, (name, 0))], fingerprint=[CLIENT, ROOT], vpnutil="1", **services)
+    result = mac.run("mac_profile", rendered.args())
+    assert (result["status"], result["missing_services"]) == ("installed", [name] * lost)
+    assert ("macOS has no VPN 'Contoso VPN'" in result["msg"]) is lost
+    assert [warning.partition("] ")[2] for warning in result.get("warnings", [])] == [result["msg"]] * lost
+
+
+def test_a_profile_whose_vpns_macos_hides_has_lost_none(rendered: Rendered) -> None:
+    mac = AnsweringMac(**HAS_IT | {"profile": [installed(UUID)], "services": NONE_FOUND})
+    assert mac.run("mac_profile", rendered.args())["missing_services"] == []
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -455,6 +499,47 @@ def test_the_other_scopes_profile_is_not_ours(rendered: Rendered) -> None:
     mac = AnsweringMac(profile=[installed(UUID, scope="anna")])
     assert mac.run("mac_profile", rendered.args(), check=True)["status"] == "pending_approval"
     assert mac.run("mac_profile", ABSENT)["changed"] is False
+
+
+OF_USERS = {"profile": [installed(UUID, scope="ben"), installed(OLD, scope="cleo")]}
+
+
+def test_another_accounts_profile_is_not_that_of_who_is_at_the_screen(rendered: Rendered) -> None:
+    args = rendered.args({"PayloadScope": "User"}, scope="User")
+    result = AnsweringMac(**OF_USERS).run("mac_profile", args, check=True)
+    assert (result["status"], result["profile"], result["other_users"]) == ("pending_approval", {}, ["ben", "cleo"])
+    mine = {"profile": [*OF_USERS["profile"], installed(UUID, scope="anna")], "fingerprint": [CLIENT, ROOT]}
+    result = AnsweringMac(**mine).run("mac_profile", args)
+    assert (result["status"], result["other_users"]) == ("installed", ["ben", "cleo"])
+
+
+def test_a_users_profile_goes_from_every_account() -> None:
+    absent = ABSENT | {"scope": "User"}
+    mac = AnsweringMac({"remove": {"profile": []}}, **OF_USERS)
+    predicted = mac.run("mac_profile", absent, check=True, diff=True)
+    assert (predicted["changed"], mac.verbs) == (True, ["know"])
+    assert predicted["msg"] == f"A real run would remove the profile {IDENTIFIER} of ben and cleo."
+    result = mac.run("mac_profile", absent, diff=True)
+    assert (result["changed"], result["status"], mac.verbs) == (True, "removed", ["know", "remove"])
+    assert result["msg"] == f"The profile {IDENTIFIER} is in no account of this Mac."
+    assert result["diff"] == predicted["diff"]
+    kept = {"remove": {"profile": [installed(UUID, scope="ben")], "message": "It is not removable."}}
+    result = AnsweringMac(kept, **OF_USERS).run("mac_profile", absent)
+    assert result["failed"] and f"kept the profile {IDENTIFIER} of ben: It is not removable. A profile" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "user", "words"),
+    [
+        ("System", "root", "is not among the System profiles of this Mac."),
+        ("User", "root", "is in no account of this Mac."),
+        ("User", "anna", "is not in the account anna, the only one that can be looked at without become: true."),
+    ],
+)
+def test_where_it_was_looked_for_is_said(scope: str, user: str, words: str) -> None:
+    result = AnsweringMac(user=user, uid="0" if user == "root" else "501").run("mac_profile", ABSENT | {"scope": scope})
+    assert result["changed"] is False
+    assert result["msg"] == f"The profile {IDENTIFIER} {words}"
 
 
 def test_what_a_mac_is_called_and_says_reaches_no_terminal(rendered: Rendered) -> None:
@@ -483,7 +568,7 @@ def test_it_is_removed() -> None:
     assert "diff" not in again
 
 
-@pytest.mark.parametrize(("message", "words"), [("It is locked.", "It is locked."), ("", "no reason was given")])
+@pytest.mark.parametrize(("message", "words"), [("It is locked.", ": It is locked. A"), ("", "gave no reason. A")])
 def test_a_profile_that_macos_keeps(message: str, words: str) -> None:
     mac = AnsweringMac({"remove": {"message": message}}, profile=[installed(UUID)])
     result = mac.run("mac_profile", ABSENT)

@@ -56,13 +56,15 @@ change() {
     return
   fi
   unlock=${incoming%%"$feed"*}
-  if ! note_staged "$owner"; then
+  refusal=$(note_staged "$owner" 2>&1) || {
     say stage cannot_write
+    say message "$refusal"
     return
-  fi
+  }
   guard "$owner"
-  commands=$(printf '%s\n' "$incoming" | import_commands) || {
+  commands=$(printf '%s\n' "$incoming" | import_commands 2> /dev/null) || {
     say stage cannot_write
+    say message "$(printf '%s\n' "$incoming" | import_commands 2>&1 > /dev/null)" # the rest is secret
     return
   }
   refusal=$([ -z "$commands" ] || printf '%s\n' "$commands" | in_keychain)
@@ -70,7 +72,8 @@ change() {
     refusal="$refusal
 $(delete_commands | in_keychain)"
   fi
-  printf '%s\n' "$refusal" | sed -n -e 's/.*security: \(Sec.*\)/message=\1/p' -e 's/.*\(Unable to .*\)/message=\1/p' | head -n 1
+  printf '%s\n' "$refusal" | sed -n -e 's/.*security: \(Sec.*\)/message=\1/p' -e 's/.*\(Unable to .*\)/message=\1/p' \
+    -e 's/.*\(sudo: .*\)/message=\1/p' -e 's/.*security: \([a-z].*\)/message=\1/p' | head -n 1
   release
 }
 

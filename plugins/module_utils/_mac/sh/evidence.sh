@@ -16,6 +16,7 @@
 : "${minutes:?}" "${left:?}" "${run:?}"
 library=/Library
 system=$library/Keychains/System.keychain
+stored=$library/Preferences/com.apple.networkextension.plist
 extension=/System/Library/Frameworks/NetworkExtension.framework/PlugIns/NEIKEv2Provider.appex
 console=$(stat -f %Su /dev/console)
 
@@ -69,6 +70,7 @@ act() {
   see 'profiles: enrolment' 'profiles status -type enrollment | sed "s/\(server: \).*/\1.../"'
   see 'profiles: first lines' 'shown | head -n 3 | cut -c 1-60'
   see 'profiles: last line' 'shown | tail -n 1 | cut -c 1-60'
+  see 'profiles: of all accounts' 'profiles show -type configuration -all -output stdout-xml | grep -c "<key>ProfileIdentifier</key>"'
   see 'profiles: keys' 'shown | sed -n "s/.*<key>\(.*\)<\/key>.*/\1/p" | grep -E "^(Profile|Payload|_computerlevel)" | sort | uniq -c'
   see 'profiles: are passwords printed' 'shown | grep -c "<key>Password</key>"'
   see 'profiles: are PKCS#12 files printed' 'shown | grep -c "<data>"'
@@ -86,6 +88,7 @@ act() {
   see 'tunnel: network' 'scutil --nwi | grep -E "REACH|ipsec"'
   see 'tunnel: provider' 'pgrep -x NEIKEv2Provider'
   see 'tunnel: other ways to start it' 'command -v shortcuts; command -v vpnutil'
-  see 'tunnel: stored configuration' 'ls -l "$library/Preferences/com.apple.networkextension.plist"'
+  see 'tunnel: stored configuration' 'ls -l "$stored"'
+  see 'tunnel: profiles that it names' 'shown | sed -n "/<key>ProfileIdentifier</{n;s/.*<string>\(.*\)<\/string>.*/\1/p;}" | while read -r name; do grep -Fq "$name" "$stored" && echo named || echo "not named"; done | sort | uniq -c'
   see 'tunnel: log' "log show --last ${minutes}m --style compact --predicate 'subsystem == \"com.apple.networkextension\"' | tail -n 400"
 }

@@ -48,11 +48,12 @@ show_profiles() {
   esac
 }
 
+# Of the scope User root sees what all accounts have, whoever is at the screen; others see their own.
 read_profiles() {
   case $scope in
     User)
       if [ "$(id -u)" != 0 ]; then show_profiles
-      elif [ -n "$console" ]; then show_profiles -user "$console"; fi
+      else show_profiles -all | grep -v "^profile=_computerlevel$tab"; fi
       ;;
     *) show_profiles ;;
   esac
@@ -73,6 +74,13 @@ vpnutil_path() {
       return
     fi
   done
+}
+
+# Somebody installed it, so it runs as that user at most, never as root.
+run_vpnutil() {
+  program=$(vpnutil_path)
+  if [ -n "$console" ]; then in_session "$console" "$program" "$@"
+  else as_user "$(stat -L -f %Su "$program")" "$program" "$@"; fi
 }
 
 # The native client's tunnels: ipsecN with an address, but none of those OTHERS. Other programs have utunN.

@@ -8,8 +8,13 @@
 # The request of the key that lies here. Signing is not random: the same key makes the same request.
 csr() {
   [ -e "$key" ] || return 0
+  request=$(make_request 2> /dev/null) || say message "$(make_request 2>&1 > /dev/null)"
+  [ -z "$request" ] || printf '%s\n' "$request" | sed -n 's/^/csr=/p'
+}
+
+make_request() {
   printf '%s\n' '[req]' 'distinguished_name = name' '[name]' 'commonName = Common Name' |
-    /usr/bin/openssl req -new -sha256 -key "$key" -subj /CN=vwan.user_vpn -config /dev/stdin 2> /dev/null | sed -n 's/^/csr=/p'
+    /usr/bin/openssl req -new -sha256 -key "$key" -subj /CN=vwan.user_vpn -config /dev/stdin
 }
 
 drop_key() {

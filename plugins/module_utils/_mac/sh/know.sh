@@ -5,13 +5,20 @@
 # Everything that later decisions need.
 #
 #   check   1: what an earlier run left is only told
-#   uuid    of the profile that the Mac should have, or nothing: a private key that lies here goes once it is installed
+#   uuid    of the profile that the Mac should have, or nothing: once it is installed, a private key that lies here goes,
+#           and its VPN is looked for
 
 : "${check:?}" "${uuid?}"
+
+# What VPNs macOS has: the profile may be there without its service. Nothing on a Mac tells but vpnutil, in a second.
+services() {
+  if [ -n "$uuid" ] && [ -n "$(vpnutil_path)" ]; then say services "$(run_vpnutil list 2>&1 | tr '\n\t' '  ')"; fi
+}
 
 act() {
   leftovers "$check"
   console=$(console_user)
   know
+  services
   if [ "$check" = 0 ] && [ -n "$uuid" ]; then served "$uuid"; fi
 }

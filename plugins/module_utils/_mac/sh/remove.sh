@@ -4,11 +4,20 @@
 # shellcheck shell=sh disable=SC2034,SC2154,SC2329 # joined with others: see ../shell.py, and the head of base.sh
 # Take the profile away, and a private key that lies here for it.
 
-act() {
+# Of the scope User: from each account that has it.
+remove() {
   case $scope in
-    User) set -- -type configuration -user "$(console_user)" -identifier "$identifier" -forced ;;
-    *) set -- -identifier "$identifier" -forced ;;
+    User)
+      read_profiles | sed -n "s/^profile=\([^$tab]*\)$tab.*/\1/p" | while read -r owner; do
+        profiles remove -type configuration -user "$owner" -identifier "$identifier" -forced 2>&1 || echo "exit status $?"
+      done
+      ;;
+    *) profiles remove -identifier "$identifier" -forced 2>&1 || echo "exit status $?" ;;
   esac
-  if answer=$(profiles remove "$@" 2>&1); then drop_key; else say message "$answer"; fi
+}
+
+act() {
+  answer=$(remove)
+  case $answer in *'exit status '*) say message "$answer" ;; *) drop_key ;; esac
   know
 }

@@ -41,8 +41,8 @@ put_profile() {
   # shellcheck disable=SC2016 # that user's HOME
   as_user "$console" sh -c '
     umask 077 && cd "$HOME" && mkdir -p "./$1" && cat > "./$1/$2.mobileconfig" &&
-    printf "%s" "$PWD/$1/$2.mobileconfig" &&
-    { [ "$(($(wc -c < "./$1/$2.mobileconfig")))" = "$3" ] || exit 3; }' sh "$cache/$mark" "$identifier" "$1"
+    printf "at %s\n" "$PWD/$1/$2.mobileconfig" &&
+    { [ "$(($(wc -c < "./$1/$2.mobileconfig")))" = "$3" ] || exit 3; }' sh "$cache/$mark" "$identifier" "$1" 2>&1
 }
 
 stage() {
@@ -51,11 +51,12 @@ stage() {
     say stage no_console_user
     return
   fi
-  if ! note_staged "$console"; then
+  refusal=$(note_staged "$console" 2>&1) || {
     input > /dev/null
     say stage cannot_write
+    say message "$refusal"
     return
-  fi
+  }
   guard "$console"
   if [ -n "$token" ]; then
     incoming=$(input)
@@ -65,20 +66,22 @@ stage() {
     fi
     content=$(complete_profile 2> /dev/null) || {
       say stage cannot_complete
+      say message "$(complete_profile 2>&1 > /dev/null)" # once more, for the reason alone: the rest is secret
       return
     }
-    file=$(printf '%s\n' "$content" | put_profile "$(($(printf '%s\n' "$content" | wc -c)))")
+    answer=$(printf '%s\n' "$content" | put_profile "$(($(printf '%s\n' "$content" | wc -c)))")
   else
-    file=$(input | put_profile "$length")
+    answer=$(input | put_profile "$length")
   fi
   case $? in
-    0) ;;
+    0) file=$(printf '%s\n' "$answer" | sed -n 's/^at //p') ;;
     3)
       say stage cut_off
       return
       ;;
     *)
       say stage cannot_write
+      say message "$answer"
       return
       ;;
   esac

@@ -79,6 +79,9 @@ leftovers() {
       continue
     fi
     say leftover "$owner"
-    [ "$1" = 1 ] || unstage "$owner" "$left" || say stuck 1
+    [ "$1" = 1 ] || refusal=$(unstage "$owner" "$left" 2>&1) || {
+      say stuck 1
+      say stuck_by "$refusal"
+    }
   done
 }

@@ -16,10 +16,7 @@
 order() {
   case $how in
     vpnutil)
-      # It ends with 0 whatever came of it. Somebody installed it, so it runs as that user at most, never as root.
-      program=$(vpnutil_path)
-      if [ -n "$console" ]; then answer=$(in_session "$console" "$program" "$1" "$name" 2>&1)
-      else answer=$(as_user "$(stat -L -f %Su "$program")" "$program" "$1" "$name" 2>&1); fi
+      answer=$(run_vpnutil "$1" "$name" 2>&1) # it ends with 0 whatever came of it
       case $?$answer in
         0*'Could not find'* | [!0]*)
           say stage refused
@@ -34,7 +31,12 @@ order() {
         return 1
       fi
       # `shortcuts run` ends with 0 even for a shortcut that does not exist.
-      if ! in_session "$console" shortcuts list 2> /dev/null | grep -Fqx -- "$name"; then
+      answer=$(in_session "$console" shortcuts list 2>&1) || {
+        say stage no_shortcuts
+        say message "$answer"
+        return 1
+      }
+      if ! printf '%s\n' "$answer" | grep -Fqx -- "$name"; then
         say stage no_shortcut
         return 1
       fi
