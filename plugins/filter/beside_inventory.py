@@ -18,6 +18,8 @@ author: The vwan.user_vpn contributors (@vwan-user-vpn)
 description:
   - The path of a file or a folder beside the first inventory of the run. It is beside, and not inside, where the
     inventory is a folder, because Ansible reads everything in there as an inventory.
+  - An inventory folder and a file in it mean the same inventory. What lies in one of the two places already is used,
+    and what lies in both stops the run.
   - Without an inventory, or with hosts listed on the command line, it is where Ansible was started.
 positional: sources
 options:

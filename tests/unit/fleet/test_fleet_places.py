@@ -12,25 +12,91 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.naming import clients
-from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.places import beside_inventory
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.places import VARIABLES, beside_inventory
 
 SHOWN = "{{ 'user_vpn.db' | vwan.user_vpn.beside_inventory(ansible_inventory_sources) }}"
 
 
-@pytest.mark.parametrize("inventory", ["inventory", "inventory/hosts.yml", "hosts.yml", "a,"])
+NAMES = sorted(VARIABLES)
+
+
+def a_tree(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("all: {hosts: {a: {ansible_connection: local}}}\n")
+
+
+@pytest.mark.parametrize("inventory", ["inventory", "inventory/", "inventory/hosts.yml", "hosts.yml", "a,"])
 def test_beside_the_inventory_and_never_inside_its_folder(tmp_path: Path, inventory: str) -> None:
     """As ansible itself names its inventories."""
-    (tmp_path / "inventory").mkdir()
-    for path in (tmp_path / "inventory/hosts.yml", tmp_path / "hosts.yml"):
-        path.write_text("all: {hosts: {a: {ansible_connection: local}}}\n")
+    a_tree(tmp_path, "inventory/hosts.yml", "hosts.yml")
     command = [str(Path(sys.executable).parent / "ansible"), "-i", inventory, "a", "-m", "ansible.builtin.debug"]
     done = subprocess.run(
         [*command, "-a", json.dumps({"msg": SHOWN})], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    inside = tmp_path / "inventory" if inventory == "inventory/hosts.yml" else tmp_path
-    expected = "user_vpn.db" if inventory == "a," else str(inside / "user_vpn.db")
+    expected = "user_vpn.db" if inventory == "a," else str(tmp_path / "user_vpn.db")
     assert f'"msg": "{expected}"' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "start", "place"),
+    [
+        # a project, wherever one starts from
+        ("fleet/inventory.yml", "fleet", "fleet"),
+        ("fleet/inventory.yml", ".", "fleet"),
+        ("fleet/inventory.yml", "elsewhere", "fleet"),
+        ("fleet/hosts.yml", "fleet", "fleet"),
+        ("project/hosts.yml", ".", "project"),
+        # an inventory folder, and a file in it
+        ("fleet/inventory", "fleet", "fleet"),
+        ("fleet/inventory/hosts.yml", "fleet", "fleet"),
+        ("fleet/inventory/hosts.yml", "fleet/inventory", "fleet"),
+        ("fleet/inventories/lab", "fleet", "fleet/inventories"),
+        ("fleet/inventories/lab/hosts.yml", "fleet", "fleet/inventories"),
+        ("prod", ".", "."),
+        ("prod/hosts.yml", ".", "."),
+        # whose folder is one in which Ansible looks for something
+        ("roles/inventory", ".", "."),
+        ("group_vars/inventory/hosts.yml", ".", "."),
+        ("project/filter_plugins/hosts.yml", ".", "project"),
+    ],
+)
+def test_the_place_of_an_inventory(tmp_path: Path, source: str, start: str, place: str) -> None:
+    files = ("fleet/inventory.yml", "fleet/hosts.yml", "fleet/inventory/hosts.yml", "fleet/inventories/lab/hosts.yml")
+    a_tree(tmp_path, *files, "prod/hosts.yml", "project/hosts.yml", "project/ansible.cfg", "elsewhere/a")
+    a_tree(tmp_path, "roles/inventory/hosts", "group_vars/inventory/hosts.yml", "project/filter_plugins/hosts.yml")
+    for name in NAMES:
+        found = beside_inventory(name, [str(tmp_path / source)], tmp_path / start)
+        assert Path(found) == tmp_path / place / name
+
+
+@pytest.mark.parametrize("sources", [("inventories", "inventories/lab/hosts.yml"), ("inventories/lab", "inventories")])
+def test_never_in_another_inventory_of_the_run(tmp_path: Path, sources: tuple[str, ...]) -> None:
+    a_tree(tmp_path, "inventories/lab/hosts.yml")
+    for each in (sources, sources[::-1]):
+        found = beside_inventory("user_vpn.db", [str(tmp_path / source) for source in each], tmp_path)
+        assert Path(found).parent == tmp_path
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("folder", ["inventory", "prod", "fleet"])
+def test_a_folder_and_a_file_in_it_mean_the_same(tmp_path: Path, folder: str, name: str) -> None:
+    a_tree(tmp_path, f"{folder}/hosts.yml")
+    sources = [[str(tmp_path / folder)], [str(tmp_path / folder / "hosts.yml")]]
+    starts = [tmp_path, tmp_path / folder, Path("/")]
+    for place in (tmp_path / name, tmp_path / folder / name):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+        assert {beside_inventory(name, source, start) for source in sources for start in starts} == {str(place)}
+        place.unlink()
+    for place in (tmp_path / name, tmp_path / folder / name):
+        place.touch()
+    for source in sources:
+        with pytest.raises(UserVpnError, match=f"are both there, and one of them is meant: .* {VARIABLES[name]}\\.$"):
+            beside_inventory(name, source, tmp_path)
 
 
 @pytest.mark.parametrize("sources", [[], ["/nowhere/at/all"], [""], ["a,b"]])
