@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._errors import UserVpnError
+from .._errors import UserVpnError, shown
 from .settings import DEFAULTS, HostVars, check, client_of, own, per_mac, truth
 
 #: The settings that are options of mobileconfig under the same name: those without a default, and the others.
@@ -25,6 +25,10 @@ OPTIONS = (
     "sign_with",
     "client_chain",
 )
+
+#: What the run sets itself for each Mac, and what a profile has in common with other steps, each with its variable.
+OF_THE_RUN = ("host", "identity", "key_wanted", "problem", "settings")
+SHARED = {name: f"user_vpn_{name}" for name in (*ALWAYS, "scope", "delivery", "serial_number")}
 
 Entry = dict[str, Any]
 
@@ -52,16 +56,38 @@ def profiles(
         try:
             for name, value in [*settings.items(), *((name, own(told, name)) for name in OF_THE_CONNECTION)]:
                 check(name, value)
+            further = _passed_on(settings)
+            settings.update(further)
             entry |= _identity(host, told, settings, clients)
             entry["delivery"] = _delivery(settings)
             if settings["mac_key"] == "on_mac":
                 _require_what_a_mac_completes(entry, settings)
-            entry |= {name: settings[name] for name in OPTIONS if settings.get(name, DEFAULTS[name]) != DEFAULTS[name]}
+            entry |= _named(settings) | further
             entry["ipsec_policy"] = policy_of(settings)
         except UserVpnError as error:
             entry["problem"] = str(error)
         entries.append(entry)
     return entries
+
+
+def _named(settings: Mapping[str, Any]) -> Entry:
+    """The options with variables of their own that are not as they are by default."""
+    return {name: settings[name] for name in OPTIONS if settings.get(name, DEFAULTS[name]) != DEFAULTS[name]}
+
+
+def _passed_on(settings: Mapping[str, Any]) -> Entry:
+    """The options in user_vpn_profile, of which mobileconfig judges; UserVpnError for one that is set elsewhere."""
+    options, named = settings.get("profile") or {}, _named(settings)
+    for name in options:
+        if name in named:
+            raise UserVpnError(
+                f"{shown(str(name))} is set in user_vpn_profile and in user_vpn_{name}: keep one of the two."
+            )
+        if name in SHARED:
+            raise UserVpnError(f"{name} is set in user_vpn_profile, but other steps need it, too: set {SHARED[name]}.")
+        if name in OF_THE_RUN:
+            raise UserVpnError(f"{name} is set in user_vpn_profile, but the run itself sees to it: leave it out there.")
+    return dict(options)
 
 
 def policy_of(settings: Mapping[str, Any]) -> Any:
@@ -80,16 +106,11 @@ def _identity(host: str, told: Mapping[str, Any], settings: Mapping[str, Any], c
         return {"identity": {"pkcs12_path": path, "password": password}}
     certificate = clients.get(client, {})
     if certificate.get("failed"):
-        raise UserVpnError(with_variable(str(certificate.get("msg", ""))))
+        raise UserVpnError(str(certificate.get("msg", "")))
     identity = {"client": client}
     if certificate.get("sha1") or certificate.get("changed"):  # empty: check mode foresees another than there is
         identity["sha1"] = str(certificate.get("sha1") or "")
     return {"identity": identity, "key_wanted": bool(certificate.get("key_wanted"))}
-
-
-def with_variable(sentence: str) -> str:
-    """What a module says names its options; whoever reads it here sets variables."""
-    return f"{sentence} The variable is user_vpn_readmit." if "readmit" in sentence else sentence
 
 
 def _delivery(settings: Mapping[str, Any]) -> str:

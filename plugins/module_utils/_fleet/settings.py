@@ -33,6 +33,7 @@ DEFAULTS: dict[str, Any] = {
     "dns": {},
     "routing": "split",
     "sign_with": {},
+    "profile": {},
     "delivery": "approve",
     "verify": True,
     "mac_key": "controller",
@@ -69,7 +70,7 @@ SWITCHES = (
     "revoke_superseded", "withdraw_old_roots", "withdraw_force", "add_hub_roots", "keep_gateway_roots",
 )  # fmt: skip
 LISTS = ("readmit", "client_chain", "address_pools")
-DICTIONARIES = ("on_demand", "dns", "sign_with")
+DICTIONARIES = ("on_demand", "dns", "sign_with", "profile")
 
 
 def check(name: str, value: Any) -> None:
