@@ -46,6 +46,11 @@ class ActionModule(UserVpnAction):
         "required_by": {"export_password": ["export_dir"]},
     }
 
+    FURTHER: ClassVar[dict[str, str]] = dict.fromkeys(
+        ("common_name", "pkcs12_source", "certificate_source", "key_source"),
+        "an option of one client in the variable certificates_client_names",
+    )
+
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         clients = arguments["clients"] or []
         if arguments["state"] != "revoked" and (arguments["thumbprints"] or arguments["reason"]):

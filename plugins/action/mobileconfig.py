@@ -135,6 +135,7 @@ class ActionModule(UserVpnAction):
         ],
     }
     HOSTS = "macs"
+    FURTHER: ClassVar[dict[str, str]] = {name: f"user_vpn_profile.{name}" for name in PROFILE}
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         folder = self.local_path(arguments["dest"])

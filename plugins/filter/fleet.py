@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible.utils.display import Display
+
 from ..module_utils._fleet.fleet import fleet
+from ..module_utils._fleet.variables import unknown
 
 DOCUMENTATION = r"""
 name: fleet
@@ -18,6 +21,7 @@ author: The vwan.user_vpn contributors (@vwan-user-vpn)
 description:
   - Some settings are used once for a play, such as the store, the package and the User VPN configuration. This filter
     fails where the inventory gives two Macs different ones.
+  - It warns of variables whose names begin with C(user_vpn_) and that nothing reads.
 positional: hostvars, settings
 options:
   _input:
@@ -53,6 +57,12 @@ _value:
 """
 
 
+def together(hosts: list[str], hostvars: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> list[str]:
+    for sentence in unknown({name for host in hosts for name in hostvars[host]}):
+        Display().warning(sentence)
+    return fleet(hosts, hostvars, settings or {})
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"fleet": fleet}
+        return {"fleet": together}

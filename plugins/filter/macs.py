@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible import context as command_line
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
@@ -79,8 +80,10 @@ def macs(context: Context, hostvars: Mapping[str, Any], which: str, hosts: list[
     # Where the hosts of a play are worked out there is no host: what is known of these variables holds for the play.
     names = [] if "inventory_hostname" in context else [f"user_vpn_{name}" for name in DEFAULTS]
     play = {name: context.resolve(name) for name in names if name in context}
-    check = context.get("ansible_check_mode", False)
-    return chosen(Run(hostvars, hosts, play, check=check), which)
+    run = Run(hostvars, hosts, play, check=context.get("ansible_check_mode", False))
+    if names and command_line.CLIARGS.get("start_at_task"):
+        run.require_beginning()
+    return chosen(run, which)
 
 
 class FilterModule:

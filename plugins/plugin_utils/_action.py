@@ -10,6 +10,7 @@ task costs tens of milliseconds instead of the half second a module process take
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import os
 import re
@@ -25,8 +26,10 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._documents import plain
 from ..module_utils._errors import LONGEST, UserVpnError, shown
+from ..module_utils._fleet.variables import Task
 from ..module_utils._secrets import secrets_in
 from ..module_utils._text import cleaned
+from ._core import require_core
 
 try:  # ansible-core 2.22 and later mask registered secrets wherever they would be shown
     from ansible.module_utils.secrets import register_secret
@@ -48,6 +51,9 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     HOSTS names an option that lists dictionaries, one for each `host`. They are checked one by one: a faulty one
     reaches `perform` as its `host` and the `problem` with it, and is not the fault of all.
+
+    FURTHER says where options stand that a role takes in a dictionary. In a role, every sentence says what sets the
+    options that it names.
     """
 
     TRANSFERS_FILES = False
@@ -57,9 +63,11 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
     ARGUMENT_SPEC: ClassVar[dict[str, Any]]
     CONSTRAINTS: ClassVar[dict[str, Any]] = {}
     HOSTS: ClassVar[str] = ""
+    FURTHER: ClassVar[Mapping[str, str]] = {}
 
     host: str = ""
     who: str = ""
+    _seen: Mapping[str, Any] = {}  # the variables of the task, as they are written
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
@@ -70,26 +78,27 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        task_vars = self._seen = task_vars or {}
         try:
+            require_core()
             arguments = self._arguments()
         except UserVpnError as error:
-            return result | {"failed": True, "changed": False, "msg": str(error)}
+            return result | {"failed": True, "changed": False, "msg": self._explained(str(error), self._task.args)}
         for secret in secrets_in(arguments, self.ARGUMENT_SPEC):
             self.mask(secret)
-        task_vars = task_vars or {}
         self.host = str(task_vars.get("inventory_hostname", ""))
         self.who = _whoever_runs(task_vars)
         try:
             answer = self.perform(arguments, task_vars)
         except UserVpnError as error:
-            return result | {"failed": True, "changed": False, "msg": str(error)}
+            return result | {"failed": True, "changed": False, "msg": self._explained(str(error), arguments)}
         except AnsibleError:
             raise  # of the connection, for example
         except Exception as error:  # noqa: BLE001 - its text may quote whatever it tripped over, a secret too
             return result | {"failed": True, "changed": False, "msg": _refusal(error) or self._fault(error)}
         if "msg" in answer:
-            answer["msg"] = shown(answer["msg"], LONGEST)
-        told: dict[str, Any] = cleaned(answer)
+            answer["msg"] = self._explained(shown(answer["msg"], LONGEST), arguments)
+        told: dict[str, Any] = cleaned(self._with_entries_explained(answer, arguments))
         return result | {"failed": False, "changed": False} | told
 
     def _arguments(self) -> dict[str, Any]:
@@ -103,6 +112,28 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
         ]
         arguments = _checked(spec | {self.HOSTS: {"type": "list"}}, self.CONSTRAINTS, given | {self.HOSTS: []})
         return arguments | {self.HOSTS: hosts}
+
+    def _explained(self, sentence: str, values: Mapping[str, Any]) -> str:
+        """In a role, the sentence and what sets the options that it names; `values` are what they were given."""
+        written = self._task.get_ds()
+        given = written.get(self._task.action) if isinstance(written, Mapping) else None
+        if not isinstance(given, Mapping):
+            return sentence
+        of_a_host = self.ARGUMENT_SPEC.get(self.HOSTS, {}).get("options", {})
+        module = self._task.action.rpartition(".")[2]
+        inner = _inner_names(self.ARGUMENT_SPEC)
+        ours = getattr(self._task._role, "_role_collection", None) == "vwan.user_vpn"
+        task = Task(given, self._seen, [*self.ARGUMENT_SPEC, *of_a_host], inner, self.FURTHER, module, ours)
+        return shown(task.explained(sentence, _paths(self.ARGUMENT_SPEC, values)), LONGEST)
+
+    def _with_entries_explained(self, answer: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+        """The same for what an answer says of each host or client that got nothing."""
+        by_host = {mac["host"]: {self.HOSTS: [mac]} for mac in arguments.get(self.HOSTS) or ()} if self.HOSTS else {}
+        for entries in answer.values():
+            for name, entry in entries.items() if isinstance(entries, dict) else ():
+                if isinstance(entry, dict) and entry.get("failed") and entry.get("msg"):
+                    entry["msg"] = self._explained(entry["msg"], arguments | by_host.get(name, {}))
+        return answer
 
     def _fault(self, error: Exception) -> str:
         """A sentence about an error that nobody foresaw; with -vvv its traceback is shown, without its text."""
@@ -161,7 +192,7 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
         self._display.display(self._line(text))
 
     def warn(self, text: str) -> None:
-        self._display.warning(self._line(text))
+        self._display.warning(self._line(self._explained(text, {})))
 
     def _line(self, text: str) -> str:
         return shown(text if self._task.run_once else f"[{self.host}] {text}", LONGEST)
@@ -172,7 +203,7 @@ def _checked(spec: Mapping[str, Any], constraints: Mapping[str, Any], given: Map
     problems = list(_unusable(spec, given))
     if not problems:
         checked = ArgumentSpecValidator(spec, **constraints).validate(given)
-        problems = list(map(_text, checked.errors.errors)) if checked.error_messages else []
+        problems = [_text(error, spec) for error in checked.errors.errors] if checked.error_messages else []
     if problems:
         raise UserVpnError("; ".join(problems))
     arguments: dict[str, Any] = checked.validated_parameters
@@ -195,8 +226,8 @@ def _of_host(rules: Mapping[str, Any], given: Any, option: str, number: int) -> 
 
 
 def _without_nothing(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options without those that are null, which means "not given"; core calls them given where it counts them."""
-    kept = {name: value for name, value in values.items() if value is not None or name not in spec}
+    """The options without those that are not given, though their names are; core calls them given."""
+    kept = {name: value for name, value in values.items() if name not in spec or not _is_nothing(value, spec[name])}
     for name, rules in spec.items():
         value, inner = kept.get(name), rules.get("options")
         if inner and isinstance(value, dict):
@@ -204,6 +235,11 @@ def _without_nothing(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict
         elif inner and isinstance(value, list):
             kept[name] = [_without_nothing(inner, each) if isinstance(each, dict) else each for each in value]
     return kept
+
+
+def _is_nothing(value: Any, rules: Mapping[str, Any]) -> bool:
+    """Null; and no path, where one may be left out."""
+    return value is None or (value == "" and rules.get("type") == "path" and not rules.get("required"))
 
 
 def _unusable(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[str]:
@@ -225,6 +261,10 @@ def _unusable(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[st
                 continue
         if "path" in (rules.get("type"), rules.get("elements")) and "\0" in str(value):
             yield f"{name} cannot be used, for no path holds a null character"
+        elif (value == "" and rules.get("type") == "path") or (
+            rules.get("elements") == "path" and isinstance(value, list) and "" in value
+        ):
+            yield f"{name} is empty: give a path"
         for inner in value if isinstance(value, list) else [value]:
             if rules.get("options") and isinstance(inner, dict):
                 yield from _unusable(rules["options"], inner)
@@ -261,6 +301,29 @@ def _whoever_runs(task_vars: Mapping[str, Any]) -> str:
         return f"uid {os.getuid()}"
 
 
-def _text(error: Exception) -> str:
-    # Of an unsupported option core gives only the name.
-    return f"Unsupported option: {error}" if isinstance(error, UnsupportedError) else str(error)
+def _text(error: Exception, spec: Mapping[str, Any]) -> str:
+    if not isinstance(error, UnsupportedError):
+        return str(error)
+    name = str(error).partition(". Supported parameters")[0]  # all of them, for one inside of another
+    near = difflib.get_close_matches(name, spec, 1, 0.8)
+    return f"Unsupported option: {name}{f'; did you mean {near[0]}?' if near else ''}"
+
+
+def _inner_names(spec: Mapping[str, Any]) -> list[str]:
+    inside = [rules["options"] for rules in spec.values() if rules.get("options")]
+    return [name for each in inside for name in (*each, *_inner_names(each))]
+
+
+def _paths(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]:
+    """The places that were given, by option, also inside of others: sentences begin with them."""
+    found: dict[str, str] = {}
+    for name, rules in spec.items():
+        value = values.get(name)
+        if isinstance(value, str) and (rules.get("type") == "path" or name == "pki"):
+            found.setdefault(name, value)
+        for inner in value if isinstance(value, list) else [value]:
+            if rules.get("options") and isinstance(inner, Mapping):
+                found = _paths(rules["options"], inner) | found
+            elif isinstance(inner, str) and rules.get("elements") == "path":
+                found.setdefault(name, inner)
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from ..module_utils._azure import client, names
 from ..module_utils._azure.credentials import AUTH_SOURCES, SECRET_VARIABLES
@@ -42,6 +42,8 @@ _OF_A_GATEWAY = ("virtual_wan", "vpn_server_configuration")
 
 class AzureAction(UserVpnAction):
     """A subclass writes `ask`, which talks to Azure through `self.azure(arguments)`."""
+
+    FURTHER: ClassVar[dict[str, str]] = {name: f"user_vpn_azure.{name} in the playbooks" for name in AZURE_ARGUMENTS}
 
     def given(self) -> dict[str, Any]:
         """The options of the task. A name that is empty is none, and the gateway wins: it has one configuration."""

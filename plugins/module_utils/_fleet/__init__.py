@@ -6,6 +6,8 @@
 naming      whom people mean
 refusals    why a gateway refused a Mac
 report      where each Mac stands
+places      where files are kept
+variables   what people set, as against what a module calls it
 
 Knows nothing of Ansible.
 """

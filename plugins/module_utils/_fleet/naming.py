@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .._errors import UserVpnError, shown
 from .._x509.text import is_thumbprint
 from .settings import HostVars, client_of
 
@@ -26,6 +27,16 @@ def named(what: Any, hostvars: HostVars) -> dict[str, list[str]]:
     names = [text for text in texts if text and text not in thumbprints]
     clients = [client_of(name, hostvars[name]) if name in hostvars else name for name in names]
     return {"clients": list(dict.fromkeys(clients)), "thumbprints": list(dict.fromkeys(thumbprints))}
+
+
+def require_somebody(wanted: Any, found: Sequence[str], groups: Iterable[str]) -> None:
+    """UserVpnError where no host matches what a playbook is to act on, and it is no empty group either."""
+    if not found and wanted not in groups:
+        raise UserVpnError(
+            f"No host of the inventory matches {shown(str(wanted))}, so nothing was done: put the Macs into a "
+            "group user_vpn, or name their group with -e user_vpn_hosts=GROUP; without -i, ansible.cfg names the "
+            "inventory."
+        )
 
 
 def clients(hosts: Iterable[str], hostvars: HostVars) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .._errors import UserVpnError
 from .settings import HostVars, client_of, own, truth
 
 Result = Mapping[str, Any]
@@ -37,6 +38,14 @@ class Run:
         self.check = check
         self.hosts: list[str] = list(hosts if hosts is not None else self.of_fleet("user_vpn_fleet") or ())
         self._told = {host: hostvars[host] for host in self.hosts}
+
+    def require_beginning(self) -> None:
+        """UserVpnError where the run was begun in the middle, so that nothing is known of its Macs."""
+        if not self.with_result("user_vpn_fleet") and not self.with_result("revoke_macs"):
+            raise UserVpnError(
+                "This run was begun in the middle, with --start-at-task, so it does not know which Macs it is about: "
+                "run it without. What is done already is not done again, and --tags takes single steps."
+            )
 
     def of_fleet(self, name: str) -> Any:
         """What a task registered that ran once for all."""

@@ -24,6 +24,7 @@ from .names import check_identifier, is_host_name, uuid_of
 from .on_demand import OnDemand, build
 from .schema import IKEV2, PROXIES, Key, in_its_types, validate
 
+NO_SETTINGS = "settings is empty: give the settings that profile_package or profile_package_info has returned."
 _A_ROOT = "A gateway root of the settings"
 
 DEAD_PEER_DETECTION = {"none": "None", "low": "Low", "medium": "Medium", "high": "High"}
@@ -127,6 +128,8 @@ class Draft:
         if not request.connection_name:
             raise ProfileError("connection_name must not be empty: it is the name in System Settings > VPN.")
         settings = request.settings
+        if not settings:
+            raise ProfileError(NO_SETTINGS)
         if settings.get("ikev2") is False:
             raise ProfileError(
                 "The profile package offers no IKEv2; add IKEv2 to the tunnel types of the User VPN configuration "

@@ -33,7 +33,7 @@ from . import identity as identities
 from . import manifest, signing, stored, view
 from .errors import ProfileError
 from .identity import Identity
-from .profile import Draft, Profile, Request
+from .profile import NO_SETTINGS, Draft, Profile, Request
 from .stored import Stored
 
 # Certificates, keys and PKCS#12 files have some kilobytes.
@@ -248,7 +248,9 @@ class _Rendering:
             raise ProfileError(mac["problem"])
         if missing := next((name for name in _NAMED_FOR_ALL if options[name] is None), ""):
             raise ProfileError(f"{missing} is missing: set it for all Macs, or for this one.")
-        if not options["settings"] and self.means.check:
+        if not options["settings"]:
+            if not self.means.check:
+                raise ProfileError(NO_SETTINGS)
             entry.wait(_NO_PACKAGE)
             return None
         key_wanted = bool(mac.get("key_wanted"))

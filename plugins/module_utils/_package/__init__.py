@@ -87,6 +87,11 @@ def read_package(path: Path, *, now: datetime | None = None) -> ProfilePackage:
 
     `now` is the time against which the gateway roots' end is held.
     """
+    if not path.exists():
+        raise PackageError(
+            f"There is no profile package at {path}: download it with profile_package, or in the portal (User VPN "
+            "configurations, Download virtual WAN user VPN profile, authentication type EAPTLS), and put it there."
+        )
     try:
         if path.is_dir():
             return _read(archive.from_folder(path), now)

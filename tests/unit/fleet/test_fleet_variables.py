@@ -1,0 +1,200 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a sentence of a module says to somebody who sets variables of a role."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.variables import (
+    Task,
+    is_named,
+    known,
+    sources_of,
+    unknown,
+)
+
+ROOT = Path(__file__).resolve().parents[3]
+MODULE = "vwan.user_vpn."
+#: What differs from Mac to Mac, and is no option of the profile.
+OF_A_MAC = {"host", "identity", "key_wanted", "problem", "serial_number"}
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def tasks(entries: Any) -> Iterator[Mapping[str, Any]]:
+    for entry in entries or ():
+        yield entry
+        for part in ("block", "rescue", "always"):
+            yield from tasks(entry.get(part))
+
+
+def variables_of(role: Path) -> dict[str, Any]:
+    return {**(load(role / "defaults/main.yml") or {}), **(load(role / "vars/main.yml") or {})}
+
+
+def calls() -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:
+    """Role, module, options and variables of each task that runs a module of ours."""
+    for role in sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir()):
+        seen = variables_of(role)
+        for path in sorted((role / "tasks").glob("*.yml")):
+            for task in tasks(load(path)):
+                for key, given in task.items():
+                    if key.startswith(MODULE):
+                        yield role.name, key.removeprefix(MODULE), given, {**seen, **task.get("vars", {})}
+
+
+def action(module: str) -> Any:
+    return importlib.import_module(f"ansible_collections.vwan.user_vpn.plugins.action.{module}").ActionModule
+
+
+def explained(module: str, given: Mapping[str, Any], seen: Mapping[str, Any], sentence: str) -> str:
+    spec = action(module).ARGUMENT_SPEC
+    inner = spec.get(action(module).HOSTS, {}).get("options", {})
+    nested = [name for rules in spec.values() for name in rules.get("options", {})]
+    task = Task(given, seen, [*spec, *inner], nested, action(module).FURTHER, module, in_role=True)
+    return task.explained(sentence)
+
+
+CALLS = [pytest.param(*call, id=f"{call[0]}-{number}-{call[1]}") for number, call in enumerate(calls())]
+
+
+@pytest.mark.parametrize(("role", "module", "given", "seen"), CALLS)
+def test_each_option_that_a_role_sets_is_told_by_its_variable(
+    role: str, module: str, given: Mapping[str, Any], seen: Mapping[str, Any]
+) -> None:
+    """No sentence of a module names an option without what sets it, or that the role itself has set it."""
+    for option in given:
+        told = explained(module, given, seen, f"The sentence is about this; set {option} to another value.")
+        variable = re.search(rf" Here {option} is the variable (user_vpn_\w+|{role}_\w+)", told)
+        assert variable or f"Here {option} is set by the role itself" in told
+        assert not variable or variable[1] in known() | (load(ROOT / "roles" / role / "defaults/main.yml") or {}).keys()
+
+
+@pytest.mark.parametrize(("role", "module", "given", "seen"), CALLS)
+def test_each_option_that_a_role_does_not_set_is_told_as_such(
+    role: str, module: str, given: Mapping[str, Any], seen: Mapping[str, Any]
+) -> None:
+    for option in action(module).ARGUMENT_SPEC.keys() - given.keys():
+        told = explained(module, given, seen, f"The sentence is about this; set {option} to another value.")
+        assert f"Here {option} is " in told, (role, told)
+
+
+def test_every_option_of_a_profile_can_be_set_in_a_role() -> None:
+    role, module, given, seen = next(call for call in calls() if call[1] == "mobileconfig" and "settings" in call[2])
+    for option in action(module).ARGUMENT_SPEC["macs"]["options"].keys() - OF_A_MAC:
+        told = explained(module, given, seen, f"Set {option} to another value.")
+        by_name = rf"the variable (user_vpn|{role})_\w+"
+        assert re.search(rf"Here {option} is (user_vpn_profile\.{option}|{by_name})", told)
+
+
+BY_ENVIRONMENT = "lookup('ansible.builtin.env', 'USER_VPN_PASSPHRASE')"
+SEEN = {
+    "certificates_passphrase": f"{{{{ user_vpn_passphrase | default({BY_ENVIRONMENT}) }}}}",
+    "certificates_pki": "/somewhere/store.db",
+    "configure_client_settings": "{{ profile_package_downloaded.settings | default({}) }}",
+    "user_vpn_passphrase": "{{ vaulted }}",
+    "certificates_root": {"changed": False, "public_cert_data": "MIIC"},
+}
+GIVEN = {
+    "pki": "{{ certificates_pki }}",
+    "passphrase": "{{ omit if certificates_root_key_source else certificates_passphrase | default(omit, true) }}",
+    "settings": "{{ configure_client_settings }}",
+    "roots": [{"public_cert_data": "{{ certificates_root.public_cert_data }}"}],
+    "state": "present",
+}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "here"),
+    [
+        ("Set passphrase", "passphrase is the variable user_vpn_passphrase, or USER_VPN_PASSPHRASE in the environment"),
+        # somebody who uses the role alone has set this one
+        ("pki is empty.", "pki is the variable certificates_pki"),
+        (
+            "settings is empty.",
+            "settings is the variable configure_client_settings, by default what the role profile_package has "
+            "registered before in the same run",
+        ),
+        ("Give this client another name.", "the name of a client is the variable user_vpn_client_name of its host"),
+        ("Run client_certificates again.", "client_certificates is run by the role certificates, as by the playbook "),
+        ("Set valid_days.", "valid_days is an option of the module root_certificate that the role does not set"),
+        ("Set roots, or the state of affairs.", "roots is set by the role itself"),
+        # words that are no options
+        ("The state of the roots and their public certificates is known; present it.", ""),
+        ("Set passphrase, which user_vpn_passphrase holds.", ""),
+    ],
+)
+def test_a_sentence_and_what_it_says_here(sentence: str, here: str) -> None:
+    task = Task(GIVEN, SEEN, [*GIVEN, "valid_days"], (), {}, "root_certificate")
+    told = task.explained(sentence)
+    assert told.startswith(f"{sentence.rstrip('.')}. Here {here}") if here else told == sentence
+
+
+def test_a_value_that_a_sentence_quotes_names_its_option() -> None:
+    told = Task(GIVEN, SEEN, GIVEN).explained("/a/b cannot be read: No such file.", {"pki": "/a/b", "state": "a"})
+    assert told.endswith("No such file. Here pki is the variable certificates_pki.")
+
+
+def test_a_task_that_is_no_role_s_stays_as_it_is() -> None:
+    for given in ({"pki": "{{ my_store }}"}, {"pki": "/a/b"}, {}, {"pki": None, "macs": [1, {"a": None}]}):
+        sentence = "pki is empty; set passphrase, or run client_certificates."
+        assert Task(given, {"my_store": "{{ my_store }}"}, ["pki", "passphrase"]).explained(sentence) == sentence
+
+
+def test_variables_that_go_round_end() -> None:
+    seen = {"certificates_pki": "{{ certificates_passphrase }}", "certificates_passphrase": "{{ certificates_pki }}"}
+    assert sources_of({"pki": "{{ certificates_pki }}"}, seen)["pki"].variables
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence", "named"),
+    [
+        ("settings", "settings.vpn_server must be a host name.", True),
+        ("settings", "The settings hold no gateway root.", False),
+        ("timeout", "argument 'timeout' is of type str.", True),
+        ("clients", "missing required arguments: clients", True),
+        ("pki", "the pki/store", False),
+        ("identity", "give each Mac an identity of its own", False),
+        ("routing", "routing is full, but the package lists no default route.", True),
+        ("src", "parameters are mutually exclusive: profile|src", False),
+        ("src", "parameters are mutually exclusive: profile|src|other", True),
+    ],
+)
+def test_when_a_sentence_names_an_option(option: str, sentence: str, named: bool) -> None:
+    assert is_named(option, sentence) is named
+
+
+# -- variables that nobody reads
+
+
+def test_the_variables_that_pages_name_are_known() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    named = {name for page in pages for name in re.findall(r"`(user_vpn_[a-z0-9_]+)`", page.read_text())}
+    assert named <= known()
+    assert unknown(named) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("user_vpn_conection_name", "user_vpn_connection_name"),
+        ("user_vpn_host", "user_vpn_hosts"),
+        ("user_vpn_revok", "user_vpn_revoke"),
+        ("user_vpn_pass_phrase", "user_vpn_passphrase"),
+        ("user_vpn_xyz", ""),
+    ],
+)
+def test_a_variable_that_nothing_reads(name: str, near: str) -> None:
+    said = f"did you mean {near}?" if near else "docs/variables.md of the collection lists all that there are."
+    assert unknown([name, "another", "user_vpn_pki"]) == [f"Nothing reads the variable {name}: {said}"]
