@@ -54,9 +54,9 @@ class ActionModule(MacAction):
         present = arguments["state"] == "present"
         if present and arguments["fingerprints"]:
             raise UserVpnError("fingerprints only says what is to go: set state to absent, or leave it out.")
+        roots = self._roots(arguments)
         identity, unissued = self._identity(arguments)
         unwanted = frozenset(thumbprint(text, "fingerprints") for text in arguments["fingerprints"] or ())
-        roots = self._roots(arguments)
         wish = Wish(arguments["keychain"], roots, identity, None if present else unwanted, unissued)
         state = self.ask(certificate.look(wish, check=self.check_mode))
         certificate.require(wish, state)
@@ -75,6 +75,12 @@ class ActionModule(MacAction):
 
     def _roots(self, arguments: dict[str, Any]) -> tuple[Certificate, ...]:
         found: list[Certificate] = []
+        # In check mode there may be no package yet.
+        if arguments["gateway_roots"] == [] and arguments["state"] == "present" and not self.check_mode:
+            raise UserVpnError(
+                "gateway_roots is empty: give those of the settings that profile_package or profile_package_info has "
+                "returned, or leave the option out."
+            )
         for number, root in enumerate(arguments["gateway_roots"] or []):
             found += certificates.read(str(root.get("pem", "")).encode(), f"gateway_roots[{number}].pem")
         for name in arguments["roots"] or []:

@@ -19,6 +19,7 @@ from ..plugin_utils._mac_action import MacAction
 class ActionModule(MacAction):
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         "identifier": {"type": "str", "required": True},
+        "scope": {"type": "str", "choices": ["System"], "default": "System"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "profile_uuid": {"type": "str", "default": ""},
         "key_wanted": {"type": "bool", "default": False},

@@ -39,7 +39,7 @@ class ActionModule(MacAction):
         "known": {"type": "dict"},
     }
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
-        "mutually_exclusive": [["profile", "src"], ["profile", "identifier"]],
+        "mutually_exclusive": [["profile", "src"]],
         "required_if": [["state", "absent", ["identifier"]], ["state", "present", ["profile", "src"], True]],
     }
 
@@ -51,6 +51,8 @@ class ActionModule(MacAction):
         if outcome.warning:
             self.warn(outcome.warning)
         result = outcome.result
+        if self.check_mode and result["status"] == profiles.NOBODY:
+            self.say(result["msg"])  # nothing would change, which looks as if all was well
         if result["changed"]:
             texts = (f"ProfileUUID: {version}\n" if version else "" for version in (outcome.before, outcome.after))
             result |= self.diff(f"configuration profile {result['identifier']} on", *texts)
@@ -75,19 +77,18 @@ class ActionModule(MacAction):
         return profiles.told(wanted, status, before, None, offered_to, offers=False)
 
     def _wanted(self, arguments: dict[str, Any]) -> Wanted:
+        identifier = arguments["identifier"]
         if arguments["profile"] is not None:
-            return Wanted.of_entry(arguments["profile"], self.host)
-        path, identifier = self.local_path(arguments["src"]), arguments["identifier"]
+            wanted = Wanted.of_entry(arguments["profile"], self.host)
+            _require_same(wanted.identifier, identifier)
+            return wanted
+        path = self.local_path(arguments["src"])
         if self.check_mode and not path.exists():  # an earlier task of a real run makes it
             if identifier is None:
                 raise UserVpnError(f"{path} does not exist yet: set identifier as well, so that the Mac can be asked.")
             return Wanted(check_identifier(identifier), arguments["scope"], identifier, arguments["delivery"])
         profile, content = self._read(path)
-        if identifier not in (None, profile.identifier):
-            raise UserVpnError(
-                f"The profile's identifier is {profile.identifier}, not {identifier}: set identifier to the same value "
-                "for both, or leave it out here."
-            )
+        _require_same(profile.identifier, identifier)
         return Wanted.of_file(profile, arguments["delivery"], str(path), hashlib.sha256(content).hexdigest())
 
     def _stage(self, wanted: Wanted, state: MacState) -> Exec:
@@ -113,3 +114,11 @@ class ActionModule(MacAction):
         profiles.require(state, scope)
         self.warn_leftover(state)
         return state
+
+
+def _require_same(identifier: str, wanted: str | None) -> None:
+    if wanted not in (None, identifier):
+        raise UserVpnError(
+            f"The profile's identifier is {identifier}, not {wanted}: set identifier to the same value for both, or "
+            "leave it out here."
+        )

@@ -176,7 +176,7 @@ clients:
     mac-01:
       status: behind
       next_step: >-
-        Have the waiting profile approved on the Mac, and run the playbook site again; until 2026-12-20T12:00:00Z it
+        Have the waiting profile approved on the Mac, and look at it again; until 2026-12-20T12:00:00Z it
         connects with the certificate that is on it.
       sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
       serial: 08BCA6D1A05886EAAF2738D879B970D3

@@ -36,9 +36,14 @@ attributes:
     details: A key on the disk is kept until it has served, and none is made while the Mac has its profile.
 options:
   identifier:
-    description: The identifier of the profile that the key is for, a reverse DNS name. Its scope is C(System).
+    description: The identifier of the profile that the key is for, a reverse DNS name.
     type: str
     required: true
+  scope:
+    description: Where that profile lives. No other can have a key that is made on the Mac.
+    type: str
+    choices: [System]
+    default: System
   state:
     description: V(absent) removes a key that lies on the disk. What the keychain has goes with the profile.
     type: str

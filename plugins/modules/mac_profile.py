@@ -66,7 +66,7 @@ options:
   identifier:
     description:
       - The identifier of the profile. Needed with O(state=absent), and in check mode as long as O(src) does not exist.
-      - With O(src) it must be the one in the profile.
+      - With O(profile) or O(src) it must be the one in the profile.
     type: str
   scope:
     description: >-

@@ -145,15 +145,24 @@ class Site:
             **env,
         }
 
-    def command(self, *options: str, playbook: str = "vwan.user_vpn.site") -> list[str]:
-        return [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.inventory()), playbook, *options]
+    def command(self, *options: str, playbook: str = "vwan.user_vpn.site", inventory: Path | None = None) -> list[str]:
+        """By default with the whole inventory folder; `inventory` is what is in it, or elsewhere."""
+        folder = self.inventory()
+        program = str(Path(sys.executable).parent / "ansible-playbook")
+        return [program, "-i", str(inventory or folder), playbook, *options]
 
-    def play(self, *options: str, playbook: str = "vwan.user_vpn.site", env: dict[str, str] | None = None) -> Run:
+    def play(
+        self,
+        *options: str,
+        playbook: str = "vwan.user_vpn.site",
+        env: dict[str, str] | None = None,
+        inventory: Path | None = None,
+    ) -> Run:
         self.runs += 1
         record = self.folder / f"run-{self.runs}.jsonl"
         record.touch()
         done = subprocess.run(
-            self.command(*options, playbook=playbook),
+            self.command(*options, playbook=playbook, inventory=inventory),
             cwd=self.folder,
             env=self.environment(env or {}, record),
             stdin=subprocess.DEVNULL,

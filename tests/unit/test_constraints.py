@@ -121,7 +121,6 @@ CASES: list[Case] = [
     ("mac_info", {}, ("identifier",), "missing required arguments: identifier"),
     ("mac_key", {}, ("identifier",), "missing required arguments: identifier"),
     ("mac_profile", {"src": "x"}, (), "parameters are mutually exclusive: profile|src"),
-    ("mac_profile", {"identifier": "com.example.vpn"}, (), "parameters are mutually exclusive: profile|identifier"),
     ("mac_profile", {}, ("profile",), "state is present but any of the following are missing: profile, src"),
     (
         "mac_profile",

@@ -17,6 +17,8 @@ COLUMNS = (
     "status", "sha1", "not_after", "days_left", "generation", "host", "serial_number", "macos_version", "delivery",
     "seen", "verified", "profile_uuid", "mac_sha1", "mac_not_after", "mac_days_left", "next_step",
 )  # fmt: skip
+#: What a playbook sees to; ledger_info itself knows of none.
+BY_PLAYBOOK = ("expired", "expiring", "old_root", "behind", "never_delivered", "removed_from_mac")
 _ROW = "{:28} {:16} {:>6} {:>6} {:>6} {:>8} {:>5} {:10}  {}"
 _HEAD = ("client", "status", "days", "on Mac", "macOS", "profile", "roots", "seen", "next step")
 
@@ -53,6 +55,8 @@ def _lines(told: Told) -> Iterator[str]:
             client["seen"][:10] or "-",
             client["next_step"],
         ).rstrip()
+    if any(client["status"] in BY_PLAYBOOK for client in told["clients"].values()):
+        yield "Run the playbook vwan.user_vpn.renew for what is to be renewed, brought onto a Mac or looked at again."
     for root in told["roots"]:
         yield (
             f"root {root['common_name']}, generation {root['generation']} ({root['state']}), until "

@@ -31,8 +31,8 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 NEVER_DELIVERED = (
-    "Bring the profile onto the Mac with the playbook site, and have it approved; a Mac with its certificates in a "
-    "keychain has no profile and needs nothing."
+    "Bring the profile onto the Mac, and have it approved; a Mac with its certificates in a keychain has no profile "
+    "and needs nothing."
 )
 
 Events = Mapping[tuple[str, str], Event]
@@ -206,13 +206,13 @@ class _Standing:
 
     def _behind(self, mac: OnMac, held: Certificate | None) -> tuple[str, str]:
         if mac.last.status == "removed":
-            return "removed_from_mac", "Run the playbook site to bring the profile back, or end the client."
+            return "removed_from_mac", "Bring the profile back onto the Mac, or end the client."
         status = "removed_from_mac" if mac.bare else "behind"
         wait = {
-            "pending_approval": "Have the waiting profile approved on the Mac, and run the playbook site again",
-            "no_console_user": "Run the playbook site again when somebody is at the screen of the Mac",
-            "mdm_required": "Let the MDM deliver the exported profile, and run the playbook site again",
-        }.get(mac.last.status, "Run the playbook site when the Mac can be reached")
+            "pending_approval": "Have the waiting profile approved on the Mac, and look at it again",
+            "no_console_user": "Offer the profile again when somebody is at the screen of the Mac",
+            "mdm_required": "Let the MDM deliver the exported profile, and look at the Mac again",
+        }.get(mac.last.status, "Bring the profile onto the Mac when it can be reached")
         if held is None or not mac.last.shown_uuid:
             return status, f"{wait}."
         if held.state == "revoked":

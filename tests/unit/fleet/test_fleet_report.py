@@ -47,7 +47,8 @@ def test_a_table_for_people() -> None:
     assert " - " in lines[1]
     assert lines[2].startswith("mac-02 ")
     assert lines[2].endswith(told()["clients"]["mac-02"]["next_step"])
-    assert lines[3].startswith("root P2SRootCert, generation 1 (current), until 20")
+    assert lines[3].startswith("Run the playbook vwan.user_vpn.renew ")
+    assert lines[4].startswith("root P2SRootCert, generation 1 (current), until 20")
     assert lines[-1] == ""
 
 
