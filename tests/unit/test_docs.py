@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.vwan.user_vpn.plugins.plugin_utils._core import OLDEST
+
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "ansible_collections.vwan.user_vpn.plugins"
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
@@ -91,7 +93,29 @@ def test_secrets_are_marked(module: str) -> None:
     check(action.ARGUMENT_SPEC)
 
 
-def test_action_groups_name_existing_modules() -> None:
-    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
-    for members in runtime["action_groups"].values():
-        assert set(members) <= set(MODULES)
+#: What docs/provisioning.md promises for each group of modules.
+SHARED = {
+    "mac": {"identifier", "scope"},
+    "pki": {"pki"},
+    "azure": {"resource_group", "p2s_vpn_gateway", "subscription_id", "tenant", "client_id", "secret", "auth_source"},
+}
+
+
+def runtime() -> dict[str, Any]:
+    told: dict[str, Any] = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
+    return told
+
+
+@pytest.mark.parametrize(("group", "members"), runtime()["action_groups"].items())
+def test_a_group_has_modules_that_share_its_options(group: str, members: list[str]) -> None:
+    taken = [set(importlib.import_module(f"{COLLECTION}.action.{name}").ActionModule.ARGUMENT_SPEC) for name in members]
+    assert SHARED[group] <= set.intersection(*taken)
+    # Whoever takes them is a member, too.
+    others = set(MODULES) - set(members) - ({"mobileconfig"} if group == "mac" else set())
+    for name in others:
+        spec = importlib.import_module(f"{COLLECTION}.action.{name}").ActionModule.ARGUMENT_SPEC
+        assert not SHARED[group] <= set(spec), name
+
+
+def test_the_oldest_ansible_core_is_the_one_that_is_declared() -> None:
+    assert runtime()["requires_ansible"] == f">={'.'.join(map(str, OLDEST))}.0"

@@ -33,8 +33,14 @@ _NO_WORDS = ("pki", "passphrase", "csrs", "dest", "dns", "ikev2", "macos", "macs
 _VERBS = r"(?:[Ss]et|[Gg]ive|[Ll]eave|[Rr]aise|raising|[Cc]orrect|options?:|arguments:)"
 _GOES_ON = r"(?= is\b| are\b| must\b| needs\b| holds\b| names\b| begins\b| cannot\b| has\b|:|\.\w|\[)"
 
-#: What a sentence says of a client is a variable of its host.
-_OF_A_HOST = {"another name": "user_vpn_client_name", "client name": "user_vpn_client_name"}
+#: What a sentence says without the name of an option.
+_OTHERWISE = {
+    "another name": "the name of a client is the variable user_vpn_client_name of its host",
+    "client name": "the name of a client is the variable user_vpn_client_name of its host",
+    "csrs": "where a key is made is said by the variable user_vpn_mac_key of its host",
+    "On Demand rules": "On Demand rules are the variable user_vpn_on_demand",
+    "a Shortcut": "the name of a Shortcut is the variable user_vpn_shortcut",
+}
 #: Without it the role leaves the step out.
 _ONLY_WITH = {"profile_package": "user_vpn_resource_group"}
 
@@ -74,7 +80,10 @@ class Source:
         if self.environment:
             text += f"{', or ' if text else ''}{' or '.join(self.environment)} in the environment"
         if self.roles and not any(FLEET.fullmatch(name) for name in self.variables):
-            text += f", by default what the role {' or '.join(self.roles)} has registered before in the same run"
+            text += (
+                f", by default what the role {' or '.join(self.roles)} has registered before in the same run, unless "
+                "--tags or --start-at-task leave that out"
+            )
         return text
 
 
@@ -111,8 +120,8 @@ class Task:
         names = [name for name in candidates if name in quoted or (name in words and is_named(name, sentence))]
         like_a_module = [word for word in words if "_" in word or word == "mobileconfig"]
         modules = [name for name in like_a_module and _run_by() if name != self.module and _is_a_module(name, sentence)]
-        about_hosts = [text for text in _OF_A_HOST if text in sentence]
-        if not (names or unsupported or modules or about_hosts):
+        otherwise = dict.fromkeys(told for text, told in _OTHERWISE.items() if text in sentence)
+        if not (names or unsupported or modules or otherwise):
             return sentence
         sources = sources_of(self.given, self.variables)
         if not (self.in_role or any(sources.values())):
@@ -120,8 +129,7 @@ class Task:
         told = [*self._told(names, sources), *self._of_a_dictionary(unsupported)]
         brought = {role for name in names if name in sources for role in sources[name].roles}
         told += _run(name for name in modules if _run_by()[name] not in brought)
-        told += [f"the name of a client is the variable {_OF_A_HOST[text]} of its host" for text in about_hosts[:1]]
-        parts = [part for part in told if not _says_so(sentence, part)]
+        parts = [part for part in [*told, *otherwise] if not _says_so(sentence, part)]
         return f"{sentence.rstrip('.')}. Here {'; '.join(parts)}." if parts else sentence
 
     def _told(self, names: Iterable[str], sources: Mapping[str, Source]) -> Iterator[str]:

@@ -124,7 +124,7 @@ GIVEN = {
         (
             "settings is empty.",
             "settings is the variable configure_client_settings, by default what the role profile_package has "
-            "registered before in the same run",
+            "registered before in the same run, unless --tags or --start-at-task leave that out",
         ),
         ("Give this client another name.", "the name of a client is the variable user_vpn_client_name of its host"),
         ("Run client_certificates again.", "client_certificates is run by the role certificates, as by the playbook "),
