@@ -79,8 +79,8 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         task_vars = self._seen = task_vars or {}
+        require_core()
         try:
-            require_core()
             arguments = self._arguments()
         except UserVpnError as error:
             return result | {"failed": True, "changed": False, "msg": self._explained(str(error), self._task.args)}

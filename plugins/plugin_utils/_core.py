@@ -11,18 +11,17 @@ from __future__ import annotations
 import re
 
 from ansible import release
-
-from ..module_utils._errors import UserVpnError
+from ansible.errors import AnsibleError
 
 OLDEST = (2, 19)
 
 
 def require_core() -> None:
-    """UserVpnError for a release of ansible-core that is too old."""
+    """AnsibleError, which every release shows as it is, for one of ansible-core that is too old."""
     found = re.match(r"(\d+)\.(\d+)", release.__version__)
     if found and (int(found[1]), int(found[2])) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise UserVpnError(
+        raise AnsibleError(
             f"This is ansible-core {release.__version__}, and vwan.user_vpn needs {oldest} or newer, so nothing was "
             f"done: pip install 'ansible-core>={oldest}' in a virtual environment with Python 3.11 or newer."
         )
