@@ -46,6 +46,7 @@ KEYS: dict[str, re.Pattern[str]] = {
     "enrollment": _TEXT,
     "profile": _TEXT,  # whose, UUID, date, state; name and On Demand switch of each VPN; between tabs
     "profiles_error": _TEXT,
+    "keychain_error": _TEXT,
     "certificate": _HASH,  # SHA-1
     "fingerprint": _HASH,  # SHA-256
     "identity": _HASH,  # SHA-1
@@ -118,6 +119,7 @@ class MacState:
     enrolled_by_dep: bool
     profiles: tuple[InstalledProfile, ...]  # the computer's, or of whom this was about: who is at the screen
     elsewhere: tuple[InstalledProfile, ...]  # of other accounts
+    keychain_error: str  # why it could not be read, in the tool's words
     certificates: frozenset[str]  # SHA-1, upper-case hex
     fingerprints: frozenset[str]  # SHA-256 of the same certificates
     identities: frozenset[str]
@@ -146,6 +148,11 @@ class MacState:
     def reason(self) -> str:
         """Why it came no further, for the end of a sentence without its full stop."""
         return self.message.rstrip(".") or "the Mac gave no reason"
+
+    def require_no_key(self) -> None:
+        """MacError where one still lies on the disk that was to go."""
+        if self.has_key:
+            raise MacError(f"The private key on the disk of this Mac could not be removed: {self.reason}.")
 
     @property
     def privileged(self) -> bool:
@@ -229,6 +236,7 @@ def read_answer(stdout: str, mark: str) -> MacState:
         enrolled_by_dep=enrolment.get("Enrolled via DEP", "").startswith("Yes"),
         profiles=tuple(each for each in profiles if each.user in whose),
         elsewhere=tuple(each for each in profiles if each.user not in whose),
+        keychain_error=one("keychain_error"),
         certificates=frozenset(answer["certificate"]),
         fingerprints=frozenset(answer["fingerprint"]),
         identities=frozenset(answer["identity"]),
@@ -361,6 +369,7 @@ def _recalled(known: Mapping[str, Any]) -> MacState:
         enrolled_by_dep=bool(enrolment["dep"]),
         profiles=(_installed(profile),) if profile else (),
         elsewhere=tuple(InstalledProfile("", USER, "", "", (), _string(user)) for user in known["other_users"]),
+        keychain_error="",
         certificates=frozenset(known["certificates"]),
         fingerprints=frozenset(),
         identities=frozenset(known["identities"]),

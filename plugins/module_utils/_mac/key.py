@@ -76,6 +76,8 @@ def make(identifier: str, state: MacState, bits: int, spent: Collection[str]) ->
 
 def dropped(before: MacState, after: MacState | None) -> dict[str, Any]:
     """The result. `after` is what the Mac said to `drop`; None where that was not run."""
+    if after:
+        after.require_no_key()
     return _result(after or before, NONE, changed=before.has_key)
 
 

@@ -225,7 +225,7 @@ def told(
     # was offered by an earlier task of this run, that has counted as the change.
     spent = not (offered_to and not offers) and (before.dropped or (status == INSTALLED and before.has_key))
     changed = before.swept or opened or spent
-    flaw = _flaw(wanted, missing, lost)
+    flaw = _flaw(wanted, missing, lost, state.keychain_error.rstrip("."))
     result = _result(state, wanted.identifier, status, flaw or _advice(wanted, status, state, offered_to)) | {
         "changed": changed,
         "profile_uuid": wanted.uuid,
@@ -244,8 +244,10 @@ def _lost(state: MacState, scope: str) -> list[str]:
     return [name for name, _on_demand in profile.connections if name not in state.services]
 
 
-def _flaw(wanted: Wanted, missing: list[str], lost: list[str]) -> str:
-    """What an installed profile should have brought, and is not there."""
+def _flaw(wanted: Wanted, missing: list[str], lost: list[str], unread: str) -> str:
+    """What an installed profile should have brought, and is not there; `unread`, why the keychain could not be read."""
+    if missing and unread:
+        return f"'{wanted.display_name}' is shown as installed, but the keychain cannot be read: {unread}."
     lack = ""
     if lost:
         lack = f"macOS has no VPN {' and '.join(map(repr, lost))}, for vpnutil does not see it"
@@ -295,6 +297,8 @@ def removed(identifier: str, scope: str, before: MacState, done: Exec | None, af
             f"macOS kept the profile {identifier}{_of(_holders(after, scope))}: {after.reason}. A profile that an MDM "
             "installed can be removed by that MDM only."
         )
+    if after:
+        after.require_no_key()
     msg = f"{_where(identifier, scope, before)}."
     if done and not after:
         msg = f"A real run would remove the profile {identifier}{_of(_holders(before, scope))}."

@@ -95,7 +95,10 @@ def plan(wish: Wish, known: Mapping[str, Any]) -> Plan:
     """The way from what is known of the Mac, a dictionary as `facts` returns it, whose tunnel is to change."""
     profile = known.get("profile") or {}
     if wish.connect and not profile and not wish.by_hand:
-        return Plan(reason="The profile is not installed on this Mac: install it first (role configure_client).")
+        others = known.get("other_users") or []
+        seated = known.get("console_user") or "anybody at the screen"
+        where = f"for {seated}, only for {' and '.join(others)}" if others else "on this Mac"
+        return Plan(reason=f"The profile is not installed {where}: install it first (role configure_client).")
     names = _names(wish, profile)
     if wish.via == AUTO:
         plans = [_vpnutil(wish, names, known), _shortcut(wish, known), _on_demand(wish, profile)]
@@ -312,12 +315,15 @@ def _problem(wish: Wish, way: Plan, state: MacState, cause: str, timeout: int) -
         return f"The tunnel is still up {timeout} s after it was stopped {through(way)}.{again}"
     if cause:
         return f"The tunnel did not come up {through(way)}: {cause}."
+    log = "the log of this Mac gives no reason"
+    if state.message:
+        log = f"the log of this Mac cannot be read ({state.message.rstrip('.')})"
     if way.how == ON_DEMAND and not wish.probe:
         return (
-            f"On Demand has not connected within {timeout} s, and the log of this Mac gives no reason: its rules may "
+            f"On Demand has not connected within {timeout} s, and {log}: its rules may "
             "not want the tunnel on this network; name an address behind the tunnel in probe to trigger it."
         )
     return (
-        f"The tunnel did not come up {through(way)} within {timeout} s, and the log of this Mac gives no reason: "
+        f"The tunnel did not come up {through(way)} within {timeout} s, and {log}: "
         "connect by hand to see what macOS says, or allow a longer timeout."
     )

@@ -348,9 +348,20 @@ class PostgresSchema:
         """On a connection of its own; what was not committed when it closes has not happened."""
         psycopg = _psycopg()
         with _faults.of_connecting(self):
-            connection = psycopg.connect(autocommit=True, prepare_threshold=None, **CONNECTION | self.options)
+            connection = psycopg.connect(autocommit=True, prepare_threshold=None, **connection_options() | self.options)
         with _faults.of_postgres(self, WAIT), contextlib.closing(connection):
             yield PostgresTransaction(connection, self)
+
+
+def connection_options() -> dict[str, str]:
+    """What holds where the URL says nothing else.
+
+    On a Mac, libpq's look for a Kerberos ticket ends a process that was forked, as Ansible's are (psycopg/psycopg#1136,
+    PostgreSQL bug 16041): there whoever wants one says so.
+    """
+    if sys.platform == "darwin" and "PGGSSENCMODE" not in os.environ:
+        return CONNECTION | {"gssencmode": "disable"}
+    return CONNECTION
 
 
 def _psycopg() -> Any:

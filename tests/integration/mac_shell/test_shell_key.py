@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.shell import Exec
+from ansible_collections.vwan.user_vpn.tests.integration.lab import lab_samples as samples
 from ansible_collections.vwan.user_vpn.tests.integration.lab.lab_samples import IDENTIFIER
 from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import ARGUMENTS, MARK, Shell
 
@@ -59,6 +60,16 @@ def test_a_key_is_made_private_asked_about_and_dropped(each: Shell, umask: int) 
 def test_a_key_has_the_size_that_is_asked_for(shell: Shell) -> None:
     shell.run("make_key", bits=3072)
     assert len(modulus(shell, "rsa", key_of(shell).read_text())) == len("Modulus=\n") + 3072 // 4
+
+
+def test_a_key_that_cannot_be_removed_is_said_and_not_called_gone(shell: Shell) -> None:
+    key = key_of(shell)
+    (key / "in the way").mkdir(parents=True)
+    state = shell.run("drop_key").state
+    assert (state.has_key, "irectory" in state.message) == (True, True)
+    shell.mac.push_profile(samples.packed(samples.profile()))
+    state = shell.run("know", uuid=samples.profile()["PayloadUUID"]).state
+    assert (state.has_key, state.dropped) == (True, False)
 
 
 def test_a_folder_that_was_open_is_closed(shell: Shell) -> None:

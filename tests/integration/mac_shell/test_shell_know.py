@@ -170,6 +170,13 @@ def test_vpnutil_is_looked_for_where_homebrew_puts_it(shell: Shell, place: str, 
     assert "".join(answer.all("vpnutil")) == found
 
 
+def test_why_a_keychain_cannot_be_read_is_said(shell: Shell) -> None:
+    said = "security: SecKeychainSearchCopyNext: The specified keychain could not be found."
+    shell.mac.fail("security", 44, err=f"{said}\nmore\n")
+    answer = shell.run("know")
+    assert (answer.state.keychain_error, answer.state.certificates, answer.stderr) == (said, frozenset(), "")
+
+
 @pytest.mark.parametrize("seated", ["anna", None])
 def test_a_vpn_that_macos_has_lost_is_seen_where_vpnutil_is(new_shell: NewShell, seated: str | None) -> None:
     shell = new_shell(vpnutil=True, console_user=seated)

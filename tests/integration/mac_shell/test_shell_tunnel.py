@@ -179,6 +179,15 @@ def test_the_reason_is_looked_for_since_it_can_have_happened(
     assert asked.argv[2 : 4 if isinstance(period, list) else 3] == (period if isinstance(period, list) else [period])
 
 
+def test_why_the_log_cannot_be_read_is_said(new_shell: NewShell) -> None:
+    shell = new_shell(vpnutil=True)
+    with_profile(shell).fail("vpnutil", 0)
+    shell.mac.fail("log", 64, err="log: Could not open local log store: Permission denied\nmore\n")
+    answer = shell.run("connect", how="vpnutil", name=VPN, limit=0, vpn=VPN)
+    assert (answer.all("disconnect"), answer.stderr) == ([], "")
+    assert answer.one("message") == "log: Could not open local log store: Permission denied"
+
+
 def test_without_root_there_is_no_log_to_look_into(shell: Shell) -> None:
     with_profile(shell)
     answer = shell.run("connect", user="anna", how="on_demand", limit=0)

@@ -92,7 +92,10 @@ def test_no_way_is_one_sentence(wish: Wish, changes: dict[str, Any], words: str)
 
 
 def test_a_mac_without_the_profile_has_no_way_to_connect() -> None:
-    assert "not installed" in plan(Wish(), {"vpnutil": True, "profile": {}, "macos_version": "15.5"}).reason
+    bare = {"vpnutil": True, "profile": {}, "macos_version": "15.5"}
+    assert "not installed on this Mac: install it" in plan(Wish(), bare).reason
+    shared = bare | {"console_user": "anna", "other_users": ["ben", "cleo"]}
+    assert "not installed for anna, only for ben and cleo: install it" in plan(Wish(), shared).reason
 
 
 wishes = st.builds(

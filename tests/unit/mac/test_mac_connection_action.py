@@ -120,6 +120,13 @@ def test_on_demand_is_a_change_only_when_it_is_triggered(args: dict[str, Any], c
         ({}, {"disconnect": f"{PLUGIN} 23"}, "the authentication failed", True),
         ({}, {"disconnect": f"{PLUGIN} 20"}, f"({PLUGIN} 20)", False),
         ({}, {}, "within 30 s, and the log of this Mac gives no reason: connect by hand", False),
+        (
+            {},
+            {"message": "log: Cannot run while sandboxed"},
+            "cannot be read (log: Cannot run while sandboxed): con",
+            False,
+        ),
+        ({}, {"stage": "no_shortcuts", "message": "Error: no helper."}, "cannot be listed: Error: no helper.", False),
         ({"timeout": 5}, {}, "within 5 s", False),
     ],
 )

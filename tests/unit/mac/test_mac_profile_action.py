@@ -447,6 +447,13 @@ def test_what_macos_says_is_installed_may_lack_certificates(rendered: Rendered) 
     assert waiting["missing_certificates"] == [] and "warnings" not in waiting
 
 
+def test_a_keychain_that_cannot_be_read_lacks_nothing_for_sure(rendered: Rendered) -> None:
+    mac = AnsweringMac(profile=[installed(UUID)], keychain_error="SecKeychainOpen: It is locked.")
+    result = mac.run("mac_profile", rendered.args())
+    assert result["msg"].endswith("shown as installed, but the keychain cannot be read: SecKeychainOpen: It is locked.")
+    assert result["msg"] in result["warnings"][0]
+
+
 LISTED = '{   "VPNs" : [     {       "name" : "Contoso \\/ \\u00dc",       "status" : "Connected"     }   ] }'
 NONE_FOUND = "2026-11-20 09:14:38.000 vpnutil[512:4711] Could not find any VPN {  }"
 
@@ -574,6 +581,13 @@ def test_a_profile_that_macos_keeps(message: str, words: str) -> None:
     result = mac.run("mac_profile", ABSENT)
     assert result["failed"]
     assert words in result["msg"] and "by that MDM only" in result["msg"]
+
+
+def test_a_key_that_stays_is_an_error() -> None:
+    mac = AnsweringMac({"drop_key": {"message": "rm: Read-only file system"}}, key="1")
+    result = mac.run("mac_profile", ABSENT)
+    assert result["failed"]
+    assert result["msg"] == ("The private key on the disk of this Mac could not be removed: rm: Read-only file system.")
 
 
 def test_with_the_profile_a_key_on_the_disk_goes_too() -> None:

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import database
@@ -394,3 +395,37 @@ def test_a_dump_restores(cluster: Cluster, schema: str) -> None:
     with reading(place) as store:
         store.unlock(PASSPHRASE)
         assert store.identity(store.certificates()[0].sha1) == issuance("mac-01").private
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "told"),
+    [
+        ("linux", {}, None),
+        ("darwin", {}, "disable"),
+        ("darwin", {"PGGSSENCMODE": "prefer"}, None),
+    ],
+)
+def test_on_a_mac_nobody_looks_for_a_kerberos_ticket_unasked(
+    monkeypatch: pytest.MonkeyPatch, platform: str, environment: dict[str, str], told: str | None
+) -> None:
+    """In a process that was forked, as Ansible's are, libpq's look for one ends it (psycopg/psycopg#1136)."""
+    monkeypatch.setattr(database.sys, "platform", platform)
+    monkeypatch.delenv("PGGSSENCMODE", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert database.connection_options().get("gssencmode") == told
+
+
+def test_what_the_url_says_of_kerberos_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def connect(**options: Any) -> None:
+        seen.update(options)
+        raise psycopg.OperationalError("that is enough")
+
+    monkeypatch.setattr(database.sys, "platform", "darwin")
+    monkeypatch.setattr(psycopg, "connect", connect)
+    for url, told in (("postgresql:///vpn", "disable"), ("postgresql:///vpn?gssencmode=require", "require")):
+        with pytest.raises(PkiError), reading(place_of(url)):
+            pass
+        assert seen["gssencmode"] == told

@@ -68,7 +68,7 @@ change() {
     return
   }
   refusal=$([ -z "$commands" ] || printf '%s\n' "$commands" | in_keychain)
-  if [ -n "$going" ] && { [ -z "$new" ] || read_keychain find-identity -p ipsec | grep -q " $new "; }; then
+  if [ -n "$going" ] && { [ -z "$new" ] || read_keychain find-identity -p ipsec 2> /dev/null | grep -q " $new "; }; then
     refusal="$refusal
 $(delete_commands | in_keychain)"
   fi

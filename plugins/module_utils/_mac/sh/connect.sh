@@ -19,7 +19,8 @@ explain() {
     on_demand) set -- --last "$((limit / 60 + 5))m" ;;
     *) set -- --start "$began" ;;
   esac
-  log show "$@" --style compact --predicate 'subsystem == "com.apple.networkextension"' 2> /dev/null | VPN=$vpn awk '
+  log show "$@" --style compact --predicate 'subsystem == "com.apple.networkextension"' 2>&1 | VPN=$vpn awk '
+    /^log: / { refusal = refusal ? refusal : $0; next }
     !/NESMIKEv2VPNSession\[/ || (ENVIRON["VPN"] != "" && !index($0, ":" ENVIRON["VPN"] ":")) { next }
     /status changed to connecting/ { up = 0; stopped = 0 }
     /status changed to connected/ { up = 1; found = "" }
@@ -32,7 +33,7 @@ explain() {
       if (reason == "Stop command received") { stopped = 1; found = "" }
       else if (reason != "Plugin initiated" || !(up || stopped)) found = reason
     }
-    END { if (found != "") print "disconnect=" found }
+    END { if (found != "") print "disconnect=" found; else if (refusal != "") print "message=" refusal }
   '
 }
 

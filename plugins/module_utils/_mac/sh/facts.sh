@@ -63,7 +63,7 @@ read_keychain() {
   case $scope in
     User) [ -z "$console" ] || as_user "$console" security "$@" login.keychain-db ;;
     *) security "$@" /Library/Keychains/System.keychain ;;
-  esac 2> /dev/null
+  esac
 }
 
 # Not part of macOS: github.com/Timac/VPNStatus. PATH of an ssh command lacks the folders of Homebrew.
@@ -102,8 +102,9 @@ know() {
   ioreg -rd1 -c IOPlatformExpertDevice | sed -n 's/.*"IOPlatformSerialNumber" = "\(.*\)".*/serial_number=\1/p'
   profiles status -type enrollment 2> /dev/null | sed -n 's/^/enrollment=/p'
   read_profiles
-  read_keychain find-certificate -a -Z | sed -n 's/^SHA-1 hash: */certificate=/p; s/^SHA-256 hash: */fingerprint=/p'
-  read_keychain find-identity -p ipsec | sed -n 's/^ *[0-9][0-9]*) \([0-9A-F]\{40\}\) .*/identity=\1/p'
+  listed=$(read_keychain find-certificate -a -Z 2>&1) || say keychain_error "$listed"
+  printf '%s\n' "$listed" | sed -n 's/^SHA-1 hash: */certificate=/p; s/^SHA-256 hash: */fingerprint=/p'
+  read_keychain find-identity -p ipsec 2> /dev/null | sed -n 's/^ *[0-9][0-9]*) \([0-9A-F]\{40\}\) .*/identity=\1/p'
   if [ -n "$(vpnutil_path)" ]; then say vpnutil 1; fi
   tunnels
 }

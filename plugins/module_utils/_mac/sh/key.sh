@@ -18,14 +18,16 @@ make_request() {
 }
 
 drop_key() {
-  rm -f "$key" "$key.new" "$key.pem"
+  refusal=$(rm -f "$key" "$key.new" "$key.pem" 2>&1) || {
+    say message "$refusal"
+    return 1
+  }
   rmdir "$keys" 2> /dev/null || :
 }
 
 # Once the profile with this UUID is installed the keychain has the key.
 served() {
   if [ -e "$key" ] && read_profiles | grep -q "^profile=[^$tab]*$tab$1$tab"; then
-    drop_key
-    say dropped 1
+    if drop_key; then say dropped 1; fi
   fi
 }

@@ -15,7 +15,7 @@ look() {
     say stage cut_off
     return
   fi
-  [ -z "$name" ] || read_keychain find-certificate -a -c "$name" -p | awk '
+  [ -z "$name" ] || read_keychain find-certificate -a -c "$name" -p 2> /dev/null | awk '
     /^-----BEGIN/ { text = "named="; next }
     /^-----END/ { print text; text = ""; next }
     text != "" { text = text $0 }
