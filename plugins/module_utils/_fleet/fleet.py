@@ -32,6 +32,7 @@ FLEET_WIDE = (
     "user_vpn_revoke_superseded",
     "user_vpn_publish_root",
     "user_vpn_remove_expired_roots",
+    "user_vpn_repair_broken_roots",
     "user_vpn_withdraw_old_roots",
     "user_vpn_withdraw_force",
     "user_vpn_add_hub_roots",

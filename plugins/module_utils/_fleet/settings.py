@@ -67,6 +67,7 @@ NUMBERS = ("wait", "connect_timeout", "max_fail_percentage")
 WHOLE_NUMBERS = ("root_generation", "client_key_size", "renew_before_days", "renew_batch")
 SWITCHES = (
     "verify", "require_installed", "require_connected", "new_root", "publish_root", "remove_expired_roots",
+    "repair_broken_roots",
     "revoke_superseded", "withdraw_old_roots", "withdraw_force", "add_hub_roots", "keep_gateway_roots",
 )  # fmt: skip
 LISTS = ("readmit", "client_chain", "address_pools")

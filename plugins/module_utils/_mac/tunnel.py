@@ -98,7 +98,7 @@ def plan(wish: Wish, known: Mapping[str, Any]) -> Plan:
         others = known.get("other_users") or []
         seated = known.get("console_user") or "anybody at the screen"
         where = f"for {seated}, only for {' and '.join(others)}" if others else "on this Mac"
-        return Plan(reason=f"The profile is not installed {where}: install it first (role configure_client).")
+        return Plan(reason=f"The profile is not installed {where}: install it first, with mac_profile.")
     names = _names(wish, profile)
     if wish.via == AUTO:
         plans = [_vpnutil(wish, names, known), _shortcut(wish, known), _on_demand(wish, profile)]

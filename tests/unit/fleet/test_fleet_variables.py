@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 from collections.abc import Iterator, Mapping
@@ -96,6 +97,41 @@ def test_every_option_of_a_profile_can_be_set_in_a_role() -> None:
         told = explained(module, given, seen, f"Set {option} to another value.")
         by_name = rf"the variable (user_vpn|{role})_\w+"
         assert re.search(rf"Here {option} is (user_vpn_profile\.{option}|{by_name})", told)
+
+
+def texts(path: Path) -> Iterator[str]:
+    """What a file of ours may say: its strings, each with what stands between others, without its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = ""
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(str(each.value) if isinstance(each, ast.Constant) else "X" for each in node.values)
+        elif isinstance(node, ast.Constant) and " " in str(node.value):
+            yield str(node.value)
+
+
+def test_every_option_in_a_sentence_is_one_that_a_role_can_tell_of() -> None:
+    folders = [ROOT / "plugins" / part for part in ("module_utils", "action", "plugin_utils")]
+    files = [path for folder in folders for path in folder.rglob("*.py") if "_fleet" not in path.parts]
+    option = re.compile(r"(?<![\w/$.'-])[a-z]+\d*(?:_[a-z0-9]+)+(?![\w/(-])")
+    said = {name: text for path in files for text in texts(path) for name in option.findall(text)}
+    modules = {path.stem for path in (ROOT / "plugins/action").glob("*.py")} - {"ledger"}
+    options = {name for module in modules for name in [*action(module).ARGUMENT_SPEC, *action(module).FURTHER]}
+    told_of = {
+        name
+        for _role, module, given, seen in calls()
+        for name in said
+        if f"Here {name} is " in explained(module, given, seen, f"Set {name}.")
+    }
+    assert len(said.keys() & options) > 30
+    assert said.keys() & options <= told_of
+    # Whoever uses modules alone is sent to no playbook and to no role of ours.
+    assert [
+        text for path in files for text in texts(path) if re.search(r"\bplaybooks? (site|renew|revoke)\b", text)
+    ] == []
+    roles = "|".join(path.name for path in (ROOT / "roles").iterdir())
+    assert [text for path in files for text in texts(path) if re.search(rf"\broles? ({roles})\b", text)] == []
 
 
 BY_ENVIRONMENT = "lookup('ansible.builtin.env', 'USER_VPN_PASSPHRASE')"
