@@ -41,8 +41,9 @@ options:
     description:
       - The package on the controller, a ZIP file or the folder in which it was unzipped. A relative path starts where
         C(ansible-playbook) was started.
-      - The folder may be the package's own, one that holds it, or the C(Generic) folder. Files whose names contain
-        backslashes, as some tools leave them, are read as well.
+      - The folder may be the package's own, one that holds it, the C(Generic) folder, or one that holds
+        C(VpnSettings.xml) and the root. Files whose names contain backslashes, as some tools leave them, are read as
+        well.
     type: path
     required: true
 seealso:

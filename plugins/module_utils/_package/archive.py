@@ -7,7 +7,8 @@ Azure writes a ZIP whose member names have backslashes and which has no director
 ends with 1, `ansible.builtin.unarchive` fails, Python's `extractall` makes flat files with a backslash in the name.
 So nothing is unpacked here. Names are split at both kinds of slash, and two kinds of members are read:
 Generic/VpnSettings.xml and Generic/VpnServerRoot.cer* (`.cer`, `.cer_0`, `.cer_1`, ...), in a ZIP or in a folder that
-somebody's tool has unzipped, well or badly. Everything else is left alone; a package holds Windows programs, too.
+somebody's tool has unzipped, well or badly. Without a Generic folder, VpnSettings.xml and the roots beside it are read
+wherever they lie: people keep these files alone. Everything else is left alone; a package holds Windows programs, too.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def from_zip(content: bytes) -> Members:
 
 
 def from_folder(path: Path) -> Members:
-    """The wanted files of an unzipped package; `path` may hold it, be it, or be its Generic folder."""
+    """The wanted files of an unzipped package; `path` may hold it, be it, be its Generic folder, or hold just them."""
     return _select(list(_folder_entries(path)))
 
 
@@ -178,7 +179,8 @@ def _parts(name: str) -> tuple[str, ...]:
 
 
 def _select(entries: list[_Entry]) -> Members:
-    found = [entry for entry in entries if entry.file == _SETTINGS and entry.folder[-1:] == ("generic",)]
+    everywhere = [entry for entry in entries if entry.file == _SETTINGS]
+    found = [entry for entry in everywhere if entry.folder[-1:] == ("generic",)] or everywhere
     if not found:
         raise PackageError(_no_settings(entries))
     if len(found) > 1:
@@ -197,13 +199,13 @@ def _no_settings(entries: list[_Entry]) -> str:
     if any(folder.lower() == "generic" for folder in folders):
         return "The Generic folder holds no VpnSettings.xml; generate and download the package again."
     found = f"only {', '.join(folders[:8])}" if folders else "nor any other"
-    return f"The package has no Generic folder ({found}). {IKEV2_ADVICE}."
+    return f"The package has no Generic folder ({found}), and no VpnSettings.xml anywhere. {IKEV2_ADVICE}."
 
 
 def _not_a_zip(content: bytes) -> str:
     start = content[:4096].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     if b"<VpnProfile" in start:
-        return "This is a VpnSettings.xml alone; name the ZIP file, or the folder in which the Generic folder lies."
+        return "This is a VpnSettings.xml alone; name the ZIP file, or the folder in which this file and the root lie."
     if start.startswith(b"<"):
         return (
             "This is an HTML or XML page, not a ZIP file: the download link has probably expired (it lives about an "

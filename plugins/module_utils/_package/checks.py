@@ -92,7 +92,8 @@ def _about_settings(settings: VpnSettings) -> Iterator[str]:
     if len(settings.routes) > ROUTES_LIMIT:
         yield (
             f"The package lists {len(settings.routes)} routes; Microsoft's limit for IKEv2 clients is {ROUTES_LIMIT}, "
-            "so some networks may stay out of reach."
+            "so some networks may stay out of reach: sum up the address spaces behind the hub in fewer, larger ones, "
+            "then download the package again."
         )
 
 

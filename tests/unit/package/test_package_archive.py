@@ -150,6 +150,22 @@ def test_the_generic_folder_itself(tmp_path: Path) -> None:
     assert len(sha256s(read_package(tmp_path / "generic", now=NOW))) == 2
 
 
+@pytest.mark.parametrize("top", ["", "vpn/", "repository/files/vpn/"])
+@pytest.mark.parametrize("root", ["VpnServerRoot.cer", "VpnServerRoot.cer_0", "vpnserverroot.CER"])
+def test_the_files_of_the_generic_folder_kept_alone(tmp_path: Path, top: str, root: str) -> None:
+    files = {"README.md": b"how we do it", f"{top}VpnSettings.xml": settings_xml([]), f"{top}{root}": OLD.der}
+    write_tree(tmp_path / "kept", files)
+    assert read_package(tmp_path / "kept", now=NOW).settings() == GOOD
+    assert read(ordinary_zip(files)).settings() == GOOD
+
+
+def test_two_packages_kept_alone_are_not_one(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"a/VpnSettings.xml": XML, "b/VpnSettings.xml": XML})
+    assert "More than one VpnSettings.xml" in folder_refusal(tmp_path)
+    write_tree(tmp_path, {"Generic/VpnSettings.xml": XML})  # this one is Azure's
+    assert read_package(tmp_path, now=NOW).settings() == GOOD
+
+
 def test_a_zip_file_and_its_bytes_give_the_same(tmp_path: Path) -> None:
     file = tmp_path / "package.zip"
     file.write_bytes(build_package([OLD.der]))
