@@ -138,8 +138,9 @@ options:
         O(ipsec_policy) wins over it.
       - A name, V(modp2048) (the default; AES256, SHA256, DHGroup14, GCMAES256, GCMAES256, PFS14 in Azure), V(ecp384)
         (GCMAES256, SHA384, ECP384, GCMAES256, GCMAES256, ECP384), V(ecp384_cbc) (AES256, SHA384, ECP384, GCMAES256,
-        GCMAES256, ECP384) or V(ecp256) (GCMAES256, SHA256, ECP256, GCMAES256, GCMAES256, ECP256; reported as not
-        supported, so it warns).
+        GCMAES256, ECP384), V(ecp256) (GCMAES256, SHA256, ECP256, GCMAES256, GCMAES256, ECP256; reported as not
+        supported, so it warns) or V(by_hand) (AES256, SHA256, DHGroup14, AES256, SHA256, None; what a Mac proposes
+        whose VPN is set up by hand, so that one policy serves both).
       - Or a dictionary of C(ike) and C(child), each with C(encryption), C(integrity) and C(dh_group) in Apple's
         values, and C(lifetime_minutes) if you like; and C(pfs), which is V(true) unless you say V(false).
     type: raw
@@ -168,6 +169,13 @@ options:
     type: str
     choices: [split, full]
     default: split
+  enable_internet_security:
+    description:
+      - Whether the gateway sends its clients' traffic to the internet through the hub, as
+        M(vwan.user_vpn.profile_package) and M(vwan.user_vpn.server_configuration_info) return it. With V(false) and
+        O(routing=full) there is a warning.
+      - Without it, that is not known.
+    type: bool
   enforce_routes:
     description: With O(routing=split), lets the routes of the tunnel win over routes of the local network.
     type: bool
@@ -450,6 +458,9 @@ options:
         description: As O(routing), for this Mac.
         type: str
         choices: [split, full]
+      enable_internet_security:
+        description: As O(enable_internet_security), for this Mac.
+        type: bool
       enforce_routes:
         description: As O(enforce_routes), for this Mac.
         type: bool

@@ -23,6 +23,7 @@ from .errors import ProfileError
 _Value = TypeVar("_Value", str, int)
 
 DEFAULT_PAIR = "modp2048"
+BY_HAND = "by_hand"
 
 # Azure's lifetimes (Microsoft's FAQ on IPsec/IKE policies). Lifetimes are not negotiated in IKEv2: each side rekeys by
 # its own clock. The Mac is to be first, since a rekey that it starts is the one that is known to work.
@@ -100,30 +101,35 @@ class Pair:
     def side_by_side(self) -> str:
         """One line that tells an administrator what to set in Azure, and what the Mac then says."""
         policy, ike, child = self.azure, self.apple.ike, self.apple.child
+        gcm, pfs = policy["ipsecIntegrity"].startswith("GCM"), self.apple.pfs
         return (
             f"ikeEncryption {policy['ikeEncryption']} (Apple {ike.encryption}), "
             f"ikeIntegrity {policy['ikeIntegrity']} (Apple {ike.integrity}), "
             f"dhGroup {policy['dhGroup']} (Apple {ike.dh_group}), "
             f"ipsecEncryption {policy['ipsecEncryption']} (Apple {child.encryption}), "
-            f"ipsecIntegrity {policy['ipsecIntegrity']} (Apple needs none with GCM), "
-            f"pfsGroup {policy['pfsGroup']} (Apple {child.dh_group} with EnablePFS 1)"
+            f"ipsecIntegrity {policy['ipsecIntegrity']} (Apple {'needs none with GCM' if gcm else child.integrity}), "
+            f"pfsGroup {policy['pfsGroup']} (Apple {f'{child.dh_group} with EnablePFS 1' if pfs else 'EnablePFS 0'})"
         )
 
 
-def _pair(encryption: str, integrity: str, group: str, pfs: str) -> Pair:
-    child = "GCMAES256"
+def _pair(encryption: str, integrity: str, group: str, pfs: str, child: tuple[str, str] = ("GCMAES256",) * 2) -> Pair:
     azure = {
         "ikeEncryption": encryption,
         "ikeIntegrity": integrity,
         "dhGroup": group,
-        "ipsecEncryption": child,
-        "ipsecIntegrity": child,
+        "ipsecEncryption": child[0],
+        "ipsecIntegrity": child[1],
         "pfsGroup": pfs,
     }
     ike = Association(ENCRYPTION[encryption], INTEGRITY[integrity], IKE_GROUPS[group], IKE_MINUTES)
     # With GCM the child needs no integrity algorithm; Apple's default would stand there, so say the one in use.
-    esp = Association(ENCRYPTION[child], INTEGRITY[integrity], PFS_GROUPS[pfs], CHILD_MINUTES)
-    return Pair(azure, _with_warnings(Algorithms(ike, esp, pfs=True)))
+    esp = Association(
+        ENCRYPTION[child[0]],
+        INTEGRITY.get(child[1], INTEGRITY[integrity]),
+        PFS_GROUPS.get(pfs, IKE_GROUPS[group]),
+        CHILD_MINUTES,
+    )
+    return Pair(azure, _with_warnings(Algorithms(ike, esp, pfs=pfs in PFS_GROUPS)))
 
 
 def _with_warnings(choice: Algorithms, *further: str) -> Algorithms:
@@ -152,7 +158,10 @@ PAIRS: dict[str, Pair] = {
     "ecp384": _pair("GCMAES256", "SHA384", "ECP384", "ECP384"),
     "ecp384_cbc": _pair("AES256", "SHA384", "ECP384", "ECP384"),
     "ecp256": _pair("GCMAES256", "SHA256", "ECP256", "ECP256"),
+    # All that a Mac proposes whose VPN was set up in System Settings (strongSwan documentation, interop/ios).
+    BY_HAND: _pair("AES256", "SHA256", "DHGroup14", "None", child=("AES256", "SHA256")),
 }
+_SAME_AS = {"DHGroup2048": "DHGroup14", "PFS2048": "PFS14"}
 
 
 def choose(algorithms: Any = None, ipsec_policy: Any = None) -> Algorithms:
@@ -197,8 +206,7 @@ def from_ipsec_policy(policy: Any) -> Algorithms:
     """
     if not isinstance(policy, Mapping):
         raise ProfileError("ipsec_policy must be a dictionary with Azure's names: ikeEncryption, dhGroup and so on.")
-    given = {str(name).replace("_", "").lower(): value for name, value in policy.items()}
-    values = {name: str(given.get(name.lower()) or "") for name in PAIRS[DEFAULT_PAIR].azure}
+    values = _values(policy)
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise ProfileError(f"ipsec_policy lacks {', '.join(missing)}; Azure always gives all of them.")
@@ -209,7 +217,7 @@ def from_ipsec_policy(policy: Any) -> Algorithms:
             f"The gateway's IPsec policy fits no Mac: {'; '.join(refused)}. Set the custom IPsec policy of the User "
             f"VPN configuration to the pair {name}: {PAIRS[name].side_by_side()}."
         )
-    seconds = _seconds(given.get("salifetimeseconds"))
+    seconds = _seconds(_plain_names(policy).get("salifetimeseconds"))
     integrity = INTEGRITY[values["ikeIntegrity"]]
     group = IKE_GROUPS[values["dhGroup"]]
     pfs = values["pfsGroup"] != "None"
@@ -230,6 +238,52 @@ def from_ipsec_policy(policy: Any) -> Algorithms:
         else []
     )
     return _with_warnings(Algorithms(ike, child, pfs), *late)
+
+
+def _plain_names(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Names of REST (camel case) and of the SDK (snake case) in one form."""
+    return {str(name).replace("_", "").lower(): value for name, value in policy.items()}
+
+
+def _values(policy: Mapping[str, Any]) -> dict[str, str]:
+    """What a policy says of each algorithm; empty where it says nothing."""
+    given = _plain_names(policy)
+    return {name: str(given.get(name.lower()) or "") for name in PAIRS[DEFAULT_PAIR].azure}
+
+
+def by_hand(policies: Any) -> list[str]:
+    """What becomes of Macs whose VPN is set up by hand, a sentence for each trouble.
+
+    `policies` is one entry of vpnClientIpsecPolicies, or the whole list; an empty one is Azure's default policy, and an
+    empty dictionary means that nothing is known.
+    """
+    entries = [policies] if isinstance(policies, Mapping) else policies
+    if policies == {} or not isinstance(entries, list) or not all(isinstance(each, Mapping) for each in entries):
+        return []
+    pair = PAIRS[BY_HAND]
+    wanted = ", ".join(f"{name} {value}" for name, value in pair.azure.items())
+    cure = f"Deliver profiles to these Macs, or set the custom IPsec policy that serves both: {wanted}."
+    if not entries:
+        return [
+            "The User VPN configuration has Azure's default IPsec policy, and no document says whether it takes what "
+            f"a Mac proposes whose VPN is set up by hand. If such Macs are refused: {cure}"
+        ]
+    values = _values(entries[0])
+    other = {name: value for name, value in values.items() if value and _SAME_AS.get(value, value) != pair.azure[name]}
+    group = other.pop("pfsGroup", "")
+    if other:
+        found = ", ".join(f"{name} {value}" for name, value in other.items())
+        return [
+            "Nobody whose VPN is set up by hand can connect: such a Mac proposes nothing but AES256, SHA256 and "
+            f"DHGroup14, and for IPsec AES256 and SHA256 without PFS, while the gateway's IPsec policy has {found}. "
+            f"{cure}"
+        ]
+    if group:
+        return [
+            f"The gateway's IPsec policy has pfsGroup {group}, and a Mac whose VPN is set up by hand never does PFS: "
+            f"it connects, and loses the tunnel when its keys are first renewed. {cure}"
+        ]
+    return []
 
 
 def _refusals(values: Mapping[str, str]) -> list[str]:
@@ -259,9 +313,9 @@ def _refusals(values: Mapping[str, str]) -> list[str]:
 
 
 def _nearest_pair(values: Mapping[str, str]) -> str:
-    """The pair, ecp256 apart, that asks for the fewest changes in Azure."""
+    """The pair that asks for the fewest changes in Azure, of those that its page for Virtual WAN has; not ecp256."""
     return max(
-        (name for name in PAIRS if name != "ecp256"),
+        (name for name in PAIRS if name not in ("ecp256", BY_HAND)),
         key=lambda name: sum(values[field] == value for field, value in PAIRS[name].azure.items()),
     )
 

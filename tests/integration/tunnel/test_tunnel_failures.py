@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.algorithms import by_hand
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.conftest import Certificates
 from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_profiles import PAIRS, build_profile
+from ansible_collections.vwan.user_vpn.tests.integration.tunnel.tunnel_views import wait_until
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel import algorithms, authority
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.authority import Identity
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.causes import IKEV2_DOMAIN, PLUGIN_DOMAIN, Disconnect, Refusal
@@ -61,6 +63,30 @@ def test_mismatched_child_policy(gateway: Gateway, mac: NativeClient, certificat
     child = {**PAIRS["modp2048"].child, "EncryptionAlgorithm": "AES-128-GCM"}
     answer = attempt(gateway, mac, certificates, eap=eap, ChildSecurityAssociationParameters=child)
     assert answer == (NEGOTIATION_FAILED, "policy_mismatch")
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_mac_set_up_by_hand(gateway: Gateway, mac: NativeClient, certificates: Certificates, name: str) -> None:
+    """It proposes one set, whatever the gateway asks for; what the collection says of a policy is what happens."""
+    gateway.change(ipsec_policy=PAIRS[name].policy)
+    answer = attempt(gateway, mac, certificates, pair=PAIRS["by_hand"])
+    said = by_hand([PAIRS[name].policy])
+    assert answer == ((NEGOTIATION_FAILED, "policy_mismatch") if said else (None, None))
+    assert bool(said) == (name != "by_hand")
+    assert not said or "Nobody whose VPN is set up by hand can connect" in said[0]
+
+
+def test_a_mac_set_up_by_hand_where_the_gateway_wants_pfs(
+    gateway: Gateway, mac: NativeClient, certificates: Certificates
+) -> None:
+    """It connects, for the first keys need no exchange of their own; the next ones do."""
+    policy = {**PAIRS["by_hand"].policy, "pfsGroup": "PFS14"}
+    gateway.change(ipsec_policy=policy)
+    assert attempt(gateway, mac, certificates, pair=PAIRS["by_hand"]) == (None, None)
+    mark = gateway.log_size()
+    mac.swanctl("--rekey", "--child", "tunnel")
+    wait_until(lambda: "NO_PROP" in "\n".join(gateway.log_since(mark)))
+    assert "loses the tunnel when its keys are first renewed" in by_hand(policy)[0]
 
 
 @pytest.mark.parametrize("pair", [*PAIRS, None])

@@ -27,6 +27,7 @@ TRANSFORMS = {
     "ecp384": ("AES_GCM_16", "", "PRF_HMAC_SHA2_384", "ECP_384"),
     "ecp384_cbc": ("AES_CBC", "HMAC_SHA2_384_192", "PRF_HMAC_SHA2_384", "ECP_384"),
     "ecp256": ("AES_GCM_16", "", "PRF_HMAC_SHA2_256", "ECP_256"),
+    "by_hand": ("AES_CBC", "HMAC_SHA2_256_128", "PRF_HMAC_SHA2_256", "MODP_2048"),
 }
 
 
@@ -70,7 +71,8 @@ def test_connects(
         ike, child = raw_sa(side.swanctl("--list-sas", "--raw"))
         assert (ike["state"], child["state"]) == ("ESTABLISHED", "INSTALLED")
         assert (ike["encr-alg"], ike.get("integ-alg", ""), ike["prf-alg"], ike["dh-group"]) == TRANSFORMS[pair]
-        assert (ike["encr-keysize"], child["encr-alg"], child["encr-keysize"]) == ("256", "AES_GCM_16", "256")
+        esp = "AES_CBC" if pair == "by_hand" else "AES_GCM_16"
+        assert (ike["encr-keysize"], child["encr-alg"], child["encr-keysize"]) == ("256", esp, "256")
         assert "dh-group" not in child  # the first CHILD_SA never has one
     assert ike["remote-id"] == "mac1"
     assert ike["local-id"] == SERVER
@@ -78,8 +80,9 @@ def test_connects(
     assert any(f"authentication of 'mac1' {method} successful" in line for line in gateway.log_since(mark))
 
     mac.swanctl("--rekey", "--child", "tunnel")
-    wait_until(lambda: "dh-group" in raw_sa(gateway.swanctl("--list-sas", "--raw"))[1])
-    assert raw_sa(gateway.swanctl("--list-sas", "--raw"))[1]["dh-group"] == TRANSFORMS[pair][-1]
+    wait_until(lambda: raw_sa(gateway.swanctl("--list-sas", "--raw"))[1]["spi-in"] != child["spi-in"])
+    rekeyed = raw_sa(gateway.swanctl("--list-sas", "--raw"))[1]
+    assert rekeyed.get("dh-group") == (TRANSFORMS[pair][-1] if PAIRS[pair].pfs else None)
     assert mac.ping("10.20.0.1")
 
     [connected] = gateway.list_clients()

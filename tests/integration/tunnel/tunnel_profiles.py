@@ -32,12 +32,14 @@ class Pair:
     pfs: int = 1
 
 
-def _pair(ike_cipher: str, integrity: str, group: str, pfs: str, *, apple: tuple[str, int]) -> Pair:
+def _pair(
+    ike_cipher: str, integrity: str, group: str, pfs: str, *, apple: tuple[str, int], child: str = "AES-256-GCM"
+) -> Pair:
     policy = {
         "saLifeTimeSeconds": 27000,
         "saDataSizeKilobytes": 102400000,
-        "ipsecEncryption": "GCMAES256",
-        "ipsecIntegrity": "GCMAES256",
+        "ipsecEncryption": "GCMAES256" if child == "AES-256-GCM" else "AES256",
+        "ipsecIntegrity": "GCMAES256" if child == "AES-256-GCM" else "SHA256",
         "ikeEncryption": ike_cipher,
         "ikeIntegrity": integrity,
         "dhGroup": group,
@@ -47,7 +49,8 @@ def _pair(ike_cipher: str, integrity: str, group: str, pfs: str, *, apple: tuple
     return Pair(
         policy,
         {"EncryptionAlgorithm": apple[0], "LifeTimeInMinutes": 470, **common},
-        {"EncryptionAlgorithm": "AES-256-GCM", "LifeTimeInMinutes": 440, **common},
+        {"EncryptionAlgorithm": child, "LifeTimeInMinutes": 440, **common},
+        int(pfs != "None"),
     )
 
 
@@ -56,6 +59,8 @@ PAIRS = {
     "ecp384": _pair("GCMAES256", "SHA384", "ECP384", "ECP384", apple=("AES-256-GCM", 20)),
     "ecp384_cbc": _pair("AES256", "SHA384", "ECP384", "ECP384", apple=("AES-256", 20)),
     "ecp256": _pair("GCMAES256", "SHA256", "ECP256", "ECP256", apple=("AES-256-GCM", 19)),
+    # All that a Mac proposes whose VPN was set up in System Settings (strongSwan documentation, interop/ios).
+    "by_hand": _pair("AES256", "SHA256", "DHGroup14", "None", apple=("AES-256", 14), child="AES-256"),
 }
 
 

@@ -46,6 +46,55 @@ def test_pairs(name: str, ike: tuple[Any, ...], child: tuple[Any, ...]) -> None:
     assert choose(ipsec_policy={**POLICY, **algorithms.PAIRS[name].azure}) == chosen
 
 
+BY_HAND = {
+    "ikeEncryption": "AES256",
+    "ikeIntegrity": "SHA256",
+    "dhGroup": "DHGroup14",
+    "ipsecEncryption": "AES256",
+    "ipsecIntegrity": "SHA256",
+    "pfsGroup": "None",
+}
+
+
+def test_the_pair_that_serves_macs_set_up_by_hand_as_well() -> None:
+    chosen = choose("by_hand")
+    assert chosen.ike == Association("AES-256", "SHA2-256", 14, lifetime_minutes=432)
+    assert chosen.child == Association("AES-256", "SHA2-256", 14, lifetime_minutes=405)
+    assert (chosen.pfs, chosen.warnings) == (False, ())
+    assert algorithms.PAIRS["by_hand"].azure == BY_HAND
+    assert choose(ipsec_policy={**POLICY, **BY_HAND}) == chosen
+    told = algorithms.PAIRS["by_hand"].side_by_side()
+    assert "ipsecIntegrity SHA256 (Apple SHA2-256), pfsGroup None (Apple EnablePFS 0)" in told
+
+
+@pytest.mark.parametrize(
+    ("policies", "expected"),
+    [
+        ([{**POLICY, **BY_HAND}], ""),
+        ({**POLICY, **BY_HAND}, ""),
+        ({**BY_HAND, "dhGroup": "DHGroup2048"}, ""),
+        ({"ike_encryption": "AES256", "ike_integrity": "SHA256", "dh_group": "DHGroup14"}, ""),
+        ([POLICY], "has ipsecEncryption GCMAES256, ipsecIntegrity GCMAES256. Deliver profiles"),
+        ([{**BY_HAND, "ikeEncryption": "GCMAES256"}], "Nobody whose VPN is set up by hand can connect"),
+        ([{**BY_HAND, "ikeIntegrity": "SHA384"}], "has ikeIntegrity SHA384."),
+        ([{**BY_HAND, "dhGroup": "ECP384"}], "has dhGroup ECP384."),
+        ({"ipsec_encryption": "GCMAES128"}, "has ipsecEncryption GCMAES128."),
+        ([{**BY_HAND, "pfsGroup": "PFS14"}], "loses the tunnel when its keys are first renewed"),
+        ([{**BY_HAND, "pfsGroup": "PFSMM"}], "has pfsGroup PFSMM"),
+        ([], "has Azure's default IPsec policy, and no document says"),
+        ({}, ""),
+        (None, ""),
+        ("nonsense", ""),
+        (["nonsense"], ""),
+        (7, ""),
+    ],
+)
+def test_what_a_policy_means_for_macs_set_up_by_hand(policies: Any, expected: str) -> None:
+    told = algorithms.by_hand(policies)
+    assert [expected in text for text in told] == [True] if expected else told == []
+    assert all(f"{name} {value}" in text for text in told for name, value in BY_HAND.items())
+
+
 def test_default_is_modp2048() -> None:
     assert choose() == choose("modp2048")
 
@@ -116,6 +165,8 @@ def test_the_pair_that_is_named_asks_for_the_fewest_changes() -> None:
         choose(ipsec_policy=POLICY | algorithms.PAIRS["ecp384"].azure | {"pfsGroup": "PFS24"})
     with pytest.raises(ProfileError, match="the pair modp2048:"):  # never ecp256
         choose(ipsec_policy=POLICY | algorithms.PAIRS["ecp256"].azure | {"pfsGroup": "PFS24"})
+    with pytest.raises(ProfileError, match="the pair modp2048:"):  # nor one that Azure's page for Virtual WAN lacks
+        choose(ipsec_policy=POLICY | BY_HAND | {"pfsGroup": "PFS24"})
 
 
 def test_one_policy_in_a_list_and_names_of_the_sdk() -> None:
