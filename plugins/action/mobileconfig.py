@@ -38,6 +38,7 @@ PROFILE: dict[str, Any] = {
     "ipsec_policy": {"type": "raw"},
     "dead_peer_detection": {"type": "str", "choices": ["none", "low", "medium", "high"], "default": "medium"},
     "routing": {"type": "str", "choices": ["split", "full"], "default": "split"},
+    "enable_internet_security": {"type": "bool"},
     "enforce_routes": {"type": "bool", "default": False},
     "exclude_local_networks": {"type": "bool", "default": False},
     "on_demand": {

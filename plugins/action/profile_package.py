@@ -63,6 +63,7 @@ class ActionModule(AzureAction):
             "settings": found.settings,
             "vpn_server_configuration_id": str(found.configuration["id"]),
             "ipsec_policies": configurations.items(found.configuration, "vpnClientIpsecPolicies"),
+            "enable_internet_security": found.internet,
         }
         if self.diff_mode and found.changed:
             headers = {"before_header": str(dest), "after_header": str(dest)}

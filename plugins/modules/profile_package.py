@@ -188,4 +188,13 @@ ipsec_policies:
       ikeIntegrity: SHA256
       dhGroup: DHGroup14
       pfsGroup: PFS14
+enable_internet_security:
+  description:
+    - Whether the gateways that the package leads to send their clients' traffic to the internet through the hub (forced
+      tunnelling). One that does not makes it V(false).
+    - V(null) when Azure does not say, or when the identity may not read the gateways.
+    - It fits the option O(vwan.user_vpn.mobileconfig#module:enable_internet_security).
+  returned: success
+  type: bool
+  sample: false
 """

@@ -188,6 +188,14 @@ configurations:
           type: list
           elements: str
           returned: success
+        enable_internet_security:
+          description:
+            - Whether the gateway sends its clients' traffic to the internet through the hub, too (forced tunnelling).
+              It is so only if all of its connection configurations say so.
+            - V(null) when Azure does not say. It fits the option
+              O(vwan.user_vpn.mobileconfig#module:enable_internet_security).
+          type: bool
+          returned: success
         dns_servers:
           description: The custom DNS servers, in their order.
           type: list

@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.configurations import GOOD_POLICY
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.algorithms import PAIRS
 from ansible_collections.vwan.user_vpn.tests.integration.azure_site import AzureSite, azure_site
 from ansible_collections.vwan.user_vpn.tests.integration.conftest import SOAK
 from ansible_collections.vwan.user_vpn.tests.integration.site import IDENTIFIER
 from ansible_collections.vwan.user_vpn.tests.lab.azure import certificates, faults
 
+BY_HAND = PAIRS["by_hand"].azure
 WRITE = "Microsoft.Network/vpnServerConfigurations/write"
 
 
@@ -93,6 +95,38 @@ def test_no_mac_gets_an_identity_that_azure_does_not_trust(site: AzureSite) -> N
     assert site.trusted == []
     assert not site.profiles.exists()
     assert all(mac.execs == [] for mac in site.lab.macs.values())
+
+
+def test_what_azure_and_macs_do_not_agree_upon_is_said_once(site: AzureSite) -> None:
+    """Two Macs, one sentence for each trouble, and what to set."""
+    site.gateway_resource.properties["customDnsServers"] = ["10.20.0.53"]
+    site.configuration.properties["vpnAuthenticationTypes"] = ["Certificate", "AAD"]
+
+    def said(*options: str) -> str:
+        run = site.play("-e", "user_vpn_verify=false", *options)
+        ended_well(run)
+        return "".join(run.output.split())
+
+    def times(sentence: str, text: str) -> int:
+        return text.count("".join(sentence.split()))
+
+    split = said()
+    assert times("names the DNS servers 10.20.0.53, but a Mac does not ask them", split) == 1
+    assert times("let it authenticate by Azure certificate alone", split) == 1
+    full = said("-e", "user_vpn_routing=full")
+    assert times("the gateway does not let its clients out to the internet", full) == 1
+    assert times("a Mac does not ask them", full) == 0
+
+
+def test_who_sets_up_the_vpn_by_hand_is_told_whether_the_policy_fits(site: AzureSite) -> None:
+    def said() -> int:
+        run = site.play("-e", "user_vpn_certificates_by=keychain")
+        ended_well(run)
+        return "".join(run.output.split()).count("NobodywhoseVPNissetupbyhandcanconnect")
+
+    assert said() == 1
+    site.configuration.properties["vpnClientIpsecPolicies"] = [GOOD_POLICY | BY_HAND]
+    assert said() == 0
 
 
 @pytest.mark.parametrize(("change", "moves"), [("route", False), ("dns", True), ("root", True), ("gateway", True)])

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from .._errors import UserVpnError
+from .._errors import UserVpnError, shown
 from .._x509.text import bare, utc_text
 from . import errors, names
 from .client import Azure
@@ -31,6 +31,7 @@ GOOD_POLICY: Json = {
     "dhGroup": "DHGroup14",
     "pfsGroup": "PFS14",
 }
+NAMED = 5  # roots in a sentence; Azure takes 20
 _UNKNOWN_TO_MACS = {"dhGroup": "DHGroup24", "pfsGroup": "PFS24"}
 
 
@@ -163,7 +164,29 @@ def assess(resource: Json) -> tuple[tuple[str, ...], tuple[str, ...]]:
             f"The User VPN configuration {name} authenticates by {', '.join(map(str, types))} only: add Azure "
             "certificate to its authentication methods, then download the package again."
         )
-    return tuple(problems), _policy_advice(resource)
+    advice = _policy_advice(resource)
+    if "Certificate" in types and len(types) > 1 and (not protocols or "IkeV2" in protocols):
+        advice += (
+            f"The User VPN configuration {name} authenticates by {', '.join(map(str, types))}, and Azure takes several "
+            "types for OpenVPN only: if Macs are refused, let it authenticate by Azure certificate alone, and give the "
+            "others a configuration of their own.",
+        )
+    return tuple(problems), advice
+
+
+def without_root(resource: Json, now: datetime) -> str:
+    """What is wrong with the trusted roots, if no certificate can be accepted; empty otherwise."""
+    types = items(resource, "vpnAuthenticationTypes")
+    found = [from_azure(item) for item in items(resource, "vpnClientRootCertificates")]
+    if (types and "Certificate" not in types) or any(root.status(now) == "ok" for root in found):
+        return ""
+    listed = ", ".join(f"{shown(root.name)} is {root.status(now)}" for root in found[:NAMED])
+    why = f"no root with which a client could sign in: {listed}" if found else "no root"
+    return (
+        f"The User VPN configuration {resource.get('name')} trusts {why}. Nobody can connect with a certificate until "
+        "it trusts the root of the clients' certificates: add that with server_configuration_certificates, or in the "
+        "portal."
+    )
 
 
 def _policy_advice(resource: Json) -> tuple[str, ...]:
@@ -190,6 +213,8 @@ def _mac_knows(policy: Any) -> bool:
 def summary(resource: Json, gateways: list[Json], now: datetime) -> Json:
     """What the info module returns of a configuration. RADIUS secrets are left out by naming what goes in."""
     problems, advice = assess(resource)
+    rootless = without_root(resource, now)
+    problems += (rootless,) if rootless else ()
     policies = items(resource, "vpnClientIpsecPolicies")
     where = names.parse(resource.get("id"))
     return {
@@ -259,8 +284,16 @@ def gateway_summary(gateway: Json) -> Json:
         "hub": names.last(reference(gateway, "virtualHub")),
         "vpn_server_configuration_id": reference(gateway, "vpnServerConfiguration"),
         "client_address_pools": pools,
+        "enable_internet_security": _internet_security(gateway),
         "dns_servers": items(gateway, "customDnsServers"),
     }
+
+
+def _internet_security(gateway: Json) -> bool | None:
+    """Whether all clients may use the hub's way to the internet; None where Azure does not say."""
+    found = [properties(item) for item in items(gateway, "p2SConnectionConfigurations") if isinstance(item, dict)]
+    flags = [each.get("enableInternetSecurity") for each in found]
+    return all(flags) if flags and None not in flags else None
 
 
 def reference(resource: Json, name: str) -> str:

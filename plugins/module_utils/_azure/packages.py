@@ -52,13 +52,17 @@ Memory = Callable[[str], "Settings | None"]  # what a package brought last, by i
 
 @dataclass(frozen=True)
 class Download:
-    """What came of a download, or what is known without one. `name` is that of the package in a memory."""
+    """What came of a download, or what is known without one. `name` is that of the package in a memory.
+
+    `internet`  whether the gateways let their clients out to the internet; None where Azure does not say
+    """
 
     name: str
     changed: bool
     settings: dict[str, Any] | None
     before: dict[str, Any] | None
     configuration: dict[str, Any]
+    internet: bool | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -72,9 +76,11 @@ def download(azure: Azure, source: Source, dest: Path, memory: Memory | None = N
         azure, source.resource_group, source.virtual_wan, source.configuration, source.gateway
     )
     advice = _refuse_unusable(configuration)
+    rootless = configurations.without_root(configuration, datetime.now(UTC))
+    internet = _internet_security(azure, source, configuration)
     content = _generate(azure, source, str(configuration["id"]))
     package = read_package_bytes(content)
-    warnings: tuple[str, ...] = (*advice, *package.warnings)
+    warnings: tuple[str, ...] = (*advice, *([rootless] if rootless else []), *package.warnings)
     if source.add_hub_roots and not source.gateway:
         hubs = (root for hub in _hub_packages(azure, source, configuration) for root in hub.gateway_roots)
         content, _added = with_roots(content, hubs, "hub")
@@ -94,7 +100,7 @@ def download(azure: Azure, source: Source, dest: Path, memory: Memory | None = N
         _files.make_folder(dest.parent)
         _files.write_atomic(dest, content)
     changed = before is None or before["digest"] != package.digest
-    return Download(name, changed, package.settings(), before, configuration, warnings)
+    return Download(name, changed, package.settings(), before, configuration, internet, warnings)
 
 
 def predict(azure: Azure, source: Source, dest: Path, memory: Memory | None = None) -> Download:
@@ -115,7 +121,8 @@ def predict(azure: Azure, source: Source, dest: Path, memory: Memory | None = No
         if before
         else f"Check mode does not let Azure generate a package, so what {dest} would hold is not known."
     )
-    return Download(name, before is None, before, before, configuration, (*advice, unknown))
+    internet = _internet_security(azure, source, configuration)
+    return Download(name, before is None, before, before, configuration, internet, (*advice, unknown))
 
 
 def with_roots(content: bytes, others: Iterable[Certificate], mark: str) -> tuple[bytes, list[Certificate]]:
@@ -157,6 +164,22 @@ def _refuse_unusable(configuration: dict[str, Any]) -> tuple[str, ...]:
     if problems:
         raise UserVpnError(" ".join(problems))
     return advice
+
+
+def _internet_security(azure: Azure, source: Source, configuration: dict[str, Any]) -> bool | None:
+    """Of the gateways that the package leads to; None, too, where the identity may not read them."""
+    try:
+        if source.gateway:
+            gateway = configurations.read_gateway(azure, source.resource_group, source.gateway)
+            found = [configurations.gateway_summary(gateway)]
+        else:
+            found = configurations.gateways(azure, configuration)
+    except AzureError as error:
+        if error.status not in (403, 404):
+            raise
+        return None
+    flags = [each["enable_internet_security"] for each in found]
+    return False if False in flags else (True if flags and None not in flags else None)
 
 
 def _generate(azure: Azure, source: Source, configuration_id: str) -> bytes:

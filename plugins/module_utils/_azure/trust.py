@@ -160,6 +160,8 @@ def make_plan(resource: Json, wish: Wish, now: datetime) -> Plan:
     planned.setdefault("properties", {})
     planned["properties"]["vpnClientRootCertificates"] = [root.item for root in roots]
     planned["properties"]["vpnClientRevokedCertificates"] = revoked
+    rootless = "" if wish.unmade else configurations.without_root(planned, now)
+    doubts += [rootless] if rootless else []
     return Plan(planned, tuple(changes), (*doubts, *_warnings(planned, roots, now)))
 
 
@@ -329,10 +331,18 @@ def _lacks_secrets(resource: Json) -> bool:
 
 
 def _radius_secrets(azure: Azure, resource: Json) -> list[Any]:
-    answer = azure.post(
-        f"read the RADIUS secrets of the User VPN configuration {resource.get('name')}, so that they are not lost",
-        f"{resource.get('id')}/listRadiusSecrets",
-        _SECRETS_API,
-    )
+    what = f"read the RADIUS secrets of the User VPN configuration {resource.get('name')}, so that they are not lost"
+    try:
+        answer = azure.post(what, f"{resource.get('id')}/listRadiusSecrets", _SECRETS_API)
+    except AzureError as error:
+        if error.status not in (400, 404, 405):
+            raise
+        # The configuration was read a moment ago: it is the operation, or its API version, that is not there.
+        raise AzureError(
+            f"Azure has no operation here to {what} ({error.code}), so its certificates are not changed: change them "
+            "in the portal.",
+            error.code,
+            error.status,
+        ) from None
     found = answer.get("value")
     return found if isinstance(found, list) else []

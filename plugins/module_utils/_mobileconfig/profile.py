@@ -88,6 +88,7 @@ class Request:
     ipsec_policy: Any = None
     dead_peer_detection: str = "medium"
     routing: str = "split"
+    enable_internet_security: bool | None = None
     enforce_routes: bool = False
     exclude_local_networks: bool = False
     on_demand: Mapping[str, Any] | None = None
@@ -216,12 +217,35 @@ class Draft:
         return _sorted(each for each in [*self.chain, *identity.intermediates] if each.der not in known)
 
     def _routing_warnings(self) -> list[str]:
-        routes = set(_texts(self.request.settings, "routes"))
-        if self.request.routing != "full" or "0.0.0.0/0" in routes or {"0.0.0.0/1", "128.0.0.0/1"} <= routes:
+        request = self.request
+        routes = set(_texts(request.settings, "routes"))
+        to_all = "0.0.0.0/0" in routes or {"0.0.0.0/1", "128.0.0.0/1"} <= routes
+        if request.routing == "full":
+            if request.enable_internet_security is False:
+                return [
+                    "routing is full, but the gateway does not let its clients out to the internet, so that traffic is "
+                    "lost: set enableInternetSecurity of its connection configuration to true, and a default route in "
+                    "the hub, or routing to split."
+                ]
+            if to_all or request.enable_internet_security:
+                return []
+            return [
+                "routing is full, but the package lists no default route: traffic to the internet is lost unless the "
+                "hub advertises 0.0.0.0/0 to its point-to-site users."
+            ]
+        if to_all:
+            return [
+                "routing is split, but the package lists the default route, so the gateway takes all traffic (forced "
+                "tunnelling): set routing to full if that is meant, or else enableInternetSecurity of the gateway's "
+                "connection configuration to false, and download the package again."
+            ]
+        servers = self.dns["ServerAddresses"] if self.dns else _texts(request.settings, "dns_servers")
+        if not servers or (self.dns or {}).get("SupplementalMatchDomains"):
             return []
         return [
-            "routing is full, but the package lists no default route: traffic to the internet is lost unless the hub "
-            "advertises 0.0.0.0/0 to its point-to-site users."
+            f"{'dns' if self.dns else 'The package'} names the DNS servers {', '.join(servers[:3])}, but a Mac does "
+            "not ask them while routing is split and dns has no match_domains: set match_domains in dns to the domains "
+            "that they know, or routing to full."
         ]
 
 

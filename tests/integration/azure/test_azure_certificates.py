@@ -254,6 +254,15 @@ def test_a_radius_secret_that_cannot_be_read_is_not_lost(azure: AzureLab, run: R
     azure.faults.add("POST */listRadiusSecrets", faults.body(b'{"value": []}', "application/json"))
     wish = {"vpn_server_configuration": "mixed", "roots": [{"public_cert_data": one_line(make_root())}]}
     assert "would lose it" in run.fails(MODULE, **wish)
+    for refusal in (
+        faults.status(404, "NotFound", "No HTTP resource was found that matches the request URI."),
+        faults.raw(404, b""),
+        faults.status(400, "InvalidApiVersionParameter", "The api-version '2024-10-01' is invalid."),
+    ):
+        azure.faults.add("POST */listRadiusSecrets", refusal)
+        message = run.fails(MODULE, **wish)
+        assert "Azure has no operation here to read the RADIUS secrets" in message and "in the portal" in message
+        assert "check the name" not in message and "azure-mgmt-network" not in message
     azure.grant("Microsoft.Network/vpnServerConfigurations/read", "Microsoft.Network/vpnServerConfigurations/write")
     assert "listRadiusSecrets" in run.fails(MODULE, **wish)
     assert azure.writes == []

@@ -21,6 +21,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.configuration
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import Run
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults
 from ansible_collections.vwan.user_vpn.tests.lab.azure.faults import Fault
+from ansible_collections.vwan.user_vpn.tests.lab.azure.lab import public_cert_data
 from ansible_collections.vwan.user_vpn.tests.lab.azure.messages import Response
 
 INFO = "server_configuration_info"
@@ -40,12 +41,14 @@ def test_one_configuration_with_gateways_and_hubs(
     assert found["id"] == macs.id
     assert (found["vpn_protocols"], found["vpn_authentication_types"]) == (["IkeV2"], ["Certificate"])
     assert found["ipsec_policy"] == GOOD_POLICY
-    assert (found["usable_by_macs"], found["problems"], found["advice"]) == (True, [], [])
+    assert (found["usable_by_macs"], found["advice"]) == (False, [])  # nobody can connect with its certificates
+    assert "no root with which a client could sign in: b is broken" in found["problems"][0]
     assert [(root["status"], root["subject"]) for root in found["roots"]] == [("broken", "CN=P2SRootCert")]
     assert found["roots"][0]["public_cert_data"] == "".join(pem.decode().splitlines()[1:-1])
     assert found["revoked"] == [{"name": "lost", "thumbprint": "AB" * 20}]
     (gateway,) = found["gateways"]
     assert (gateway["name"], gateway["hub"], gateway["client_address_pools"]) == ("gw1", "hub1", ["172.31.250.0/24"])
+    assert gateway["enable_internet_security"] is False
     assert azure.writes == []
 
 
@@ -89,15 +92,53 @@ def test_all_of_a_group_of_a_wan_of_a_gateway(azure: AzureLab, macs: Any, run: R
     assert azure.writes == []
 
 
-def test_problems_and_advice(azure: AzureLab, run: Run) -> None:
+def test_problems_and_advice(azure: AzureLab, run: Run, make_root: Callable[..., bytes]) -> None:
     azure.add_server_configuration("bad", protocols=("OpenVPN",), auth=("AAD",))
-    azure.add_server_configuration("group24", ipsec_policy={**GOOD_POLICY, "dhGroup": "DHGroup24"})
+    azure.add_server_configuration("group24", roots=[make_root()], ipsec_policy={**GOOD_POLICY, "dhGroup": "DHGroup24"})
     bad, group24 = run.ok(INFO)["configurations"]
     assert bad["usable_by_macs"] is False
     assert ["add IKEv2" in problem for problem in bad["problems"]] == [True, False]
     assert "default IPsec policy" in bad["advice"][0]
     assert group24["usable_by_macs"] is True
     assert "DHGroup24 or PFS24" in group24["advice"][0] and "dhGroup DHGroup14" in group24["advice"][0]
+
+
+def test_no_root_and_only_ended_ones(azure: AzureLab, macs: Any, run: Run, make_root: Callable[..., bytes]) -> None:
+    def problems() -> list[str]:
+        (found,) = run.ok(INFO, vpn_server_configuration="macs")["configurations"]
+        assert found["usable_by_macs"] == (not found["problems"])
+        return found["problems"]
+
+    def trust(*roots: bytes) -> None:
+        listed = [{"name": f"r{n}", "publicCertData": public_cert_data(root)} for n, root in enumerate(roots)]
+        macs.properties["vpnClientRootCertificates"] = listed
+
+    trust()
+    assert ["trusts no root." in text and "server_configuration_certificates" in text for text in problems()] == [True]
+    trust(make_root(days=-1), make_root("Other", days=-2))
+    assert ["r0 is expired, r1 is expired" in text for text in problems()] == [True]
+    trust(make_root(days=-1), make_root("Other"))
+    assert problems() == []
+    # The run that downloads a package says it, too; in check mode a real one might have uploaded the root by now.
+    trust()
+    arguments = {"virtual_wan": "wan1", "dest": "package.zip"}
+    assert ["trusts no root" in text for text in run.ok("profile_package", **arguments)["warnings"]] == [True]
+    warnings = run.ok("profile_package", check=True, **arguments)["warnings"]
+    assert not any("trusts no root" in text for text in warnings)
+
+
+def test_several_authentication_types_are_for_openvpn(
+    azure: AzureLab, run: Run, make_root: Callable[..., bytes]
+) -> None:
+    def advice(**how: Any) -> list[str]:
+        configuration = azure.add_server_configuration("macs", roots=[make_root()], ipsec_policy=GOOD_POLICY, **how)
+        (found,) = run.ok(INFO, vpn_server_configuration=configuration.id)["configurations"]
+        assert found["usable_by_macs"] is True
+        return found["advice"]
+
+    assert ["by Azure certificate alone" in text for text in advice(auth=("Certificate", "AAD"))] == [True]
+    assert len(advice(auth=("Radius", "Certificate"), protocols=("IkeV2", "OpenVPN"))) == 1
+    assert advice(auth=("Certificate",), protocols=("IkeV2", "OpenVPN")) == []
 
 
 def test_a_radius_secret_is_never_returned(azure: AzureLab, run: Run) -> None:

@@ -111,8 +111,44 @@ def test_openvpn_or_radius_alone_is_an_error_before_azure_generates(
 
 def test_default_policy_is_a_warning_with_the_policy_to_set(azure: AzureLab, macs: Any, run: Run) -> None:
     macs.properties["vpnClientIpsecPolicies"] = []
-    (warning,) = run.ok("profile_package", **WAN)["warnings"]
-    assert "dhGroup DHGroup14, pfsGroup PFS14" in warning
+    warnings = run.ok("profile_package", **WAN)["warnings"]
+    assert [warning for warning in warnings if "dhGroup DHGroup14, pfsGroup PFS14" in warning]
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("where", [{"virtual_wan": "wan1"}, {"p2s_vpn_gateway": "gw1"}])
+def test_whether_clients_get_out_to_the_internet(
+    azure: AzureLab, macs: Any, run: Run, gateway_root: Any, *, where: dict[str, str], check: bool
+) -> None:
+    """What of several gateways a Mac gets, nobody knows; an identity that may not read them gets its package."""
+    azure.add_hub("hub2", "wan1")
+    both = [
+        resource(azure, "p2sVpnGateways", "gw1"),
+        azure.add_p2s_gateway("gw2", "hub2", "macs", roots=[gateway_root]),
+    ]
+
+    def told(*flags: bool | None) -> bool | None:
+        for gateway, flag in zip(both, flags, strict=True):
+            for connection in gateway.properties["p2SConnectionConfigurations"]:
+                connection["properties"]["enableInternetSecurity"] = flag
+                if flag is None:
+                    del connection["properties"]["enableInternetSecurity"]
+        found: bool | None = run.ok("profile_package", dest="p.zip", check=check, **where)["enable_internet_security"]
+        return found
+
+    of_all = "virtual_wan" in where
+    assert told(True, True) is True
+    assert told(False, True) is False
+    assert told(True, False) is (not of_all)
+    assert told(None, True) is None
+    assert told(True, None) is (None if of_all else True)
+    if of_all:
+        azure.grant(
+            "Microsoft.Network/virtualWans/*",
+            "Microsoft.Network/vpnServerConfigurations/read",
+            "Microsoft.Network/locations/*",
+        )
+        assert told(True, True) is None
 
 
 # --- changed or not ----------------------------------------------------------------------------------------------

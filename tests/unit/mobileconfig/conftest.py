@@ -42,7 +42,7 @@ def settings(pki: Pki) -> dict[str, Any]:
         "auth": "EAPTLS",
         "routes": ["10.0.0.0/16"],
         "client_address_pools": ["172.16.0.0/24"],
-        "dns_servers": ["10.0.0.4"],
+        "dns_servers": [],
         "vnet_name": "hub",
         "vnet_id": "1",
         "gateway_roots": [root_entry(pki.gateway_root)],

@@ -120,13 +120,18 @@ def test_check_mode_finds_faulty_wishes_without_a_certificate(task: Task) -> Non
 def test_the_diff_names_the_keys_that_change(task: Task) -> None:
     first = task(diff=True)
     assert first["diff"][0]["before"] == ""
-    second = task(diff=True, algorithms="ecp384", dns={"search_domains": ["corp.example.com"]})
+    second = task(diff=True, algorithms="ecp384", dns={"servers": ["10.0.0.4"], "search_domains": ["corp.example.com"]})
     lines = diff_lines(second)
     assert "-vpn.IKEv2.IKESecurityAssociationParameters.DiffieHellmanGroup = 14" in lines
     assert "+vpn.IKEv2.IKESecurityAssociationParameters.DiffieHellmanGroup = 20" in lines
     assert "+vpn.DNS.SearchDomains = ['corp.example.com']" in lines
     assert not [line for line in lines if "RemoteAddress" in line]
-    assert task(diff=True, algorithms="ecp384", dns={"search_domains": ["corp.example.com"]})["diff"] == []
+    assert (
+        task(diff=True, algorithms="ecp384", dns={"servers": ["10.0.0.4"], "search_domains": ["corp.example.com"]})[
+            "diff"
+        ]
+        == []
+    )
 
 
 def test_a_renewed_certificate_shows_as_one(task: Task, folder: Path, pki: Pki) -> None:

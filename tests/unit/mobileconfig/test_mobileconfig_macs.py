@@ -237,7 +237,7 @@ def test_a_mac_has_its_own_options(task: Task) -> None:
         mac("mac-02", connection_name="Its own", scope="User", delivery="mdm", organization="", on_demand={}, dns={}),
         mac("mac-03", organization=None, on_demand={"connect": "never"}, ikev2={"MTU": 1300}),
     ]
-    result = task(macs, on_demand=on_demand, dns={"match_domains": ["corp.example.com"]})
+    result = task(macs, on_demand=on_demand, dns={"servers": ["10.0.0.4"], "match_domains": ["corp.example.com"]})
     entries = result["macs"]
     assert not any(entry["failed"] for entry in entries.values()), entries
     assert [entries[name]["scope"] for name in NAMES[:3]] == ["System", "User", "System"]

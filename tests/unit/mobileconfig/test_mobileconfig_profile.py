@@ -245,8 +245,52 @@ def test_on_demand_and_dead_peer_detection(render: Render) -> None:
         ),
     ],
 )
-def test_dns(render: Render, wish: Any, expected: Any) -> None:
+def test_dns(render: Render, settings: dict[str, Any], wish: Any, expected: Any) -> None:
+    settings["dns_servers"] = ["10.0.0.4"]
     assert parts(render(dns=wish))["managed"][0].get("DNS") == expected
+
+
+@pytest.mark.parametrize(
+    ("servers", "options", "expected"),
+    [
+        (["10.0.0.4"], {}, "The package names the DNS servers 10.0.0.4, but a Mac does not ask them"),
+        (["10.0.0.4"], {"dns": {"search_domains": ["corp.example"]}}, "set match_domains in dns"),
+        ([], {"dns": {"servers": ["10.0.0.5", "10.0.0.6"]}}, "dns names the DNS servers 10.0.0.5, 10.0.0.6, but"),
+        (["10.0.0.4"], {"dns": {"match_domains": ["corp.example"]}}, ""),
+        (["10.0.0.4"], {"routing": "full"}, ""),
+        ([], {}, ""),
+        ([], {"dns": {}}, ""),
+    ],
+)
+def test_dns_servers_that_no_mac_would_ask(
+    render: Render, settings: dict[str, Any], servers: list[str], options: dict[str, Any], expected: str
+) -> None:
+    settings |= {"dns_servers": servers} | ({"routes": ["0.0.0.0/0"]} if "routing" in options else {})
+    warnings = render(**options).warnings
+    assert [expected in text for text in warnings] == [True] if expected else warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("routes", "options", "expected"),
+    [
+        (["0.0.0.0/0"], {"routing": "split"}, "set routing to full if that is meant"),
+        (["128.0.0.0/1", "0.0.0.0/1"], {"routing": "split"}, "the package lists the default route"),
+        (["10.0.0.0/8"], {"routing": "split", "enable_internet_security": False}, ""),
+        (["10.0.0.0/8"], {"routing": "split", "enable_internet_security": True}, ""),
+        (["0.0.0.0/0"], {"routing": "full", "enable_internet_security": False}, "set enableInternetSecurity of its"),
+        (["10.0.0.0/8"], {"routing": "full", "enable_internet_security": False}, "set enableInternetSecurity of its"),
+        (["10.0.0.0/8"], {"routing": "full"}, "the package lists no default route"),
+        (["10.0.0.0/8"], {"routing": "full", "enable_internet_security": True}, ""),
+        (["0.0.0.0/0"], {"routing": "full", "enable_internet_security": True}, ""),
+        (["0.0.0.0/0"], {"routing": "full"}, ""),
+    ],
+)
+def test_forced_tunnelling_is_meant_on_both_sides(
+    render: Render, settings: dict[str, Any], routes: list[str], options: dict[str, Any], expected: str
+) -> None:
+    settings |= {"routes": routes, "dns_servers": ["10.0.0.4"] if "0.0.0.0/0" in routes else []}
+    warnings = render(**options).warnings
+    assert [expected in text for text in warnings] == [True] if expected else warnings == ()
 
 
 def test_dns_without_any_server(render: Render, settings: dict[str, Any]) -> None:
@@ -291,7 +335,7 @@ def test_encrypted_dns(render: Render) -> None:
         "DNSProtocol": "Cleartext", "ServerAddresses": ["10.0.0.53"],
     }  # fmt: skip
     with pytest.raises(ProfileError, match="ServerURL: goes with DNSProtocol HTTPS"):
-        render(dns={"protocol": "HTTPS"})
+        render(dns={"protocol": "HTTPS", "servers": ["10.0.0.53"]})
 
 
 def test_further_keys(render: Render) -> None:
@@ -452,7 +496,10 @@ def test_no_uuid_depends_on_the_password(render: Render, client: Identity) -> No
         ({"organization": "x" * 4001}, "PayloadOrganization: is longer than 4000 characters"),
         ({"description": "an escape \x1b"}, "PayloadDescription: holds a control character"),
         ({"on_demand": {"connect": "always", "ssids": ["two\u2028lines"]}}, r"SSIDMatch\[0\]: holds a control"),
-        ({"dns": {"match_domains": ["a\nb"]}}, r"SupplementalMatchDomains\[0\]: holds a control character"),
+        (
+            {"dns": {"servers": ["10.0.0.4"], "match_domains": ["a\nb"]}},
+            r"SupplementalMatchDomains\[0\]: holds a control character",
+        ),
         ({"ikev2": {"Surprise\n": 1}}, r"Surprise\?: is no key"),
         ({"server_address": "https://gw.example.com/"}, "server_address"),
         ({"local_identifier": "mac-02"}, "local identifier"),
