@@ -37,27 +37,50 @@ options:
       - Without it, E(AZURE_X509_CERTIFICATE_PATH) or E(AZURE_CLIENT_CERTIFICATE_PATH) counts.
         A password of the file comes from E(AZURE_CLIENT_CERTIFICATE_PASSWORD).
     type: path
+  profile:
+    description:
+      - A profile of O(credential_file), a section with C(subscription_id), C(tenant), C(client_id) and C(secret) or
+        C(x509_certificate_path), and perhaps C(cloud_environment). It wins over O(client_id), O(secret) and the
+        environment; O(subscription_id) and O(cloud_environment) win over what it says of them.
+      - Without it, E(AZURE_PROFILE) counts where no option describes who signs in.
+    type: str
+  credential_file:
+    description:
+      - The INI file on the controller with the profiles. Without it, that of azure.azcollection counts,
+        C(~/.azure/credentials).
+      - Its profile C(default) counts where neither options nor environment describe who signs in.
+    type: path
   auth_source:
     description:
       - Where the sign-in comes from. Without it, E(ANSIBLE_AZURE_AUTH_SOURCE) counts, then V(auto).
-      - V(auto) takes the service principal that the options and the environment describe, or else the login of the
-        Azure CLI.
-      - V(service_principal) is the same without the Azure CLI; V(env) looks at the environment only.
+      - V(auto) takes the first that is described by O(profile), by the other options, by the environment, by the
+        profile C(default) of O(credential_file); or else the login of the Azure CLI.
+      - V(env) looks at the environment only, V(credential_file) at the profile only.
+      - V(service_principal) takes a secret or a certificate from options and environment.
+      - V(workload_identity) takes the token in the file that E(AZURE_FEDERATED_TOKEN_FILE) names, as pods of AKS and
+        pipelines with federated credentials have it, for O(tenant) and O(client_id). V(auto) and V(env) do so, too,
+        where there is neither secret nor certificate.
       - V(cli) takes the login of the Azure CLI, made by C(az login).
       - V(msi) takes the managed identity of the machine; with O(client_id) the user-assigned one.
     type: str
     choices:
       - auto
       - cli
+      - credential_file
       - env
       - msi
       - service_principal
+      - workload_identity
   cloud_environment:
     description:
       - V(AzureCloud), V(AzureUSGovernment), V(AzureChinaCloud), or the https URL of another cloud's management API.
       - With a URL, E(AZURE_AUTHORITY_HOST) names the host that signs in.
       - Without it, E(AZURE_CLOUD_ENVIRONMENT) counts, then V(AzureCloud).
     type: str
+  cli_timeout:
+    description: The seconds that the Azure CLI may take to give a token.
+    type: int
+    default: 60
   wait_timeout:
     description:
       - The seconds that one call to Azure may take, with all the waiting that Azure asks for.

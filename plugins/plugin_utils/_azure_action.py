@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from ..module_utils._azure import client, names
-from ..module_utils._azure.credentials import AUTH_SOURCES, SECRET_VARIABLES
+from ..module_utils._azure.credentials import AUTH_SOURCES, CLI_TIMEOUT
 from ._action import UserVpnAction
 
 # The options of the doc fragment `azure`. What is not given is looked for in the environment.
@@ -21,8 +21,11 @@ AZURE_ARGUMENTS: dict[str, Any] = {
     "client_id": {"type": "str"},
     "secret": {"type": "str", "no_log": True},
     "x509_certificate_path": {"type": "path"},
+    "profile": {"type": "str"},
+    "credential_file": {"type": "path"},
     "auth_source": {"type": "str", "choices": list(AUTH_SOURCES)},
     "cloud_environment": {"type": "str"},
+    "cli_timeout": {"type": "int", "default": CLI_TIMEOUT},
     "wait_timeout": {"type": "int", "default": client.WAIT_TIMEOUT},
 }
 
@@ -65,12 +68,11 @@ class AzureAction(UserVpnAction):
 
     def azure(self, arguments: dict[str, Any]) -> client.Azure:
         """The subscription that the arguments and the environment describe."""
-        for secret in filter(None, map(os.environ.get, SECRET_VARIABLES)):
-            self.mask(secret)
         options = dict(arguments)
-        if options.get("x509_certificate_path"):
-            options["x509_certificate_path"] = str(self.local_path(options["x509_certificate_path"]))
-        return client.connect(options, os.environ, self.say)
+        for option in ("x509_certificate_path", "credential_file"):
+            if options.get(option):
+                options[option] = str(self.local_path(options[option]))
+        return client.connect(options, os.environ, self.say, self.mask)
 
     @contextmanager
     def _task_environment(self) -> Iterator[None]:

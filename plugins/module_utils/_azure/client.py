@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from .._documents import MOST_VALUES, most_values
 from .._secrets import secrets_in
-from . import clouds, credentials, errors, proxies, sdk
+from . import clouds, credentials, errors, proxies, sdk, tls
 from .errors import AzureError
 from .operations import Started, Wait, finish, parsed, seconds_until_next
 
@@ -185,12 +185,23 @@ class Azure:
             raise errors.explain(error, what) from None
 
 
-def connect(options: Mapping[str, Any], environment: Mapping[str, str], say: Say) -> Azure:
-    """The subscription that options and environment describe. Nothing is sent before the first call."""
+def connect(
+    options: Mapping[str, Any], environment: Mapping[str, str], say: Say, mask: Say = lambda _secret: None
+) -> Azure:
+    """The subscription that options and environment describe. Nothing is sent before the first call.
+
+    `mask` is told each secret with which somebody signs in.
+    """
+    for secret in filter(None, map(environment.get, credentials.SECRET_VARIABLES)):
+        mask(secret)
     proxies.check(environment)
-    cloud = clouds.find(credentials.setting("cloud_environment", options, environment) or "AzureCloud", environment)
-    login = credentials.choose(options, environment)
-    subscription = credentials.subscription(options, environment)
+    tls.check(environment)
+    found = credentials.settings(options, environment)
+    if found["secret"]:  # of a profile, perhaps
+        mask(found["secret"])
+    cloud = clouds.find(found["cloud_environment"] or "AzureCloud", environment)
+    login = credentials.choose(found)
+    subscription = credentials.subscription(found, environment)
     wait = Wait(float(options.get("wait_timeout") or WAIT_TIMEOUT), say)
     credential = credentials.credential(login, cloud, _transport(wait, Clock()))
     clock = Clock()

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private to this collection: from options and environment to one named credential of azure-identity.
 
-Names and order are those of azure.azcollection: an option first, then the environment, then the Azure CLI. A chain
-that tries everything would be slower, and its errors would speak of things nobody asked for.
+Names and order are those of azure.azcollection: an option first, then the environment, then the default profile of the
+credential file, then the Azure CLI. A chain that tries everything would be slower, and its errors would speak of things
+nobody asked for.
 """
 
 from __future__ import annotations
@@ -12,19 +13,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .. import _files
 from .._documents import read_json
-from .._errors import UserVpnError
+from .._errors import UserVpnError, shown
 from .._x509 import bounds, forms
+from . import credential_file
 from .clouds import Cloud
+from .errors import HOW_TO_SIGN_IN, AzureError
 from .sdk import load
 
 PROFILE_LIMIT = 4 << 20  # of the Azure CLI; some kilobytes for each hundred subscriptions
+TOKEN_LIMIT = 1 << 16  # a federated token has one or two kilobytes
+CLI_TIMEOUT = 60  # seconds; the 10 of azure-identity are too few for some (Azure/azure-sdk-for-python issue 37167)
 
-AUTH_SOURCES = ("auto", "cli", "env", "msi", "service_principal")
+AUTH_SOURCES = ("auto", "cli", "credential_file", "env", "msi", "service_principal", "workload_identity")
 
 # option -> environment variables, azure.azcollection's name first, azure-identity's second
 ENVIRONMENT = {
@@ -33,16 +39,21 @@ ENVIRONMENT = {
     "client_id": ("AZURE_CLIENT_ID",),
     "secret": ("AZURE_SECRET", "AZURE_CLIENT_SECRET"),
     "x509_certificate_path": ("AZURE_X509_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PATH"),
+    "profile": ("AZURE_PROFILE",),
     "auth_source": ("ANSIBLE_AZURE_AUTH_SOURCE",),
     "cloud_environment": ("AZURE_CLOUD_ENVIRONMENT",),
 }
 CERTIFICATE_PASSWORD = "AZURE_CLIENT_CERTIFICATE_PASSWORD"  # noqa: S105 - the name of a variable
 SECRET_VARIABLES = (*ENVIRONMENT["secret"], CERTIFICATE_PASSWORD)
+FEDERATED_TOKEN_FILE = "AZURE_FEDERATED_TOKEN_FILE"  # noqa: S105 - the name of a variable
+
+_WHO = ("client_id", "secret", "x509_certificate_path")  # any of these describes somebody who signs in
+_IDENTITY = ("tenant", *_WHO)
 
 
 @dataclass(frozen=True)
 class Login:
-    """Who signs in, and how: `kind` is secret, certificate, msi or cli."""
+    """Who signs in, and how: `kind` is secret, certificate, workload_identity, msi or cli."""
 
     kind: str
     tenant: str = ""
@@ -50,6 +61,8 @@ class Login:
     secret: str = field(default="", repr=False)
     certificate: str = ""
     password: str = field(default="", repr=False)
+    token_file: str = ""
+    cli_timeout: int = CLI_TIMEOUT
 
 
 def setting(name: str, options: Mapping[str, Any], environment: Mapping[str, str]) -> str:
@@ -58,47 +71,86 @@ def setting(name: str, options: Mapping[str, Any], environment: Mapping[str, str
     return next((str(value) for value in values if value), "")
 
 
-def choose(options: Mapping[str, Any], environment: Mapping[str, str]) -> Login:
-    """The login that the options and the environment describe. UserVpnError when they describe half of one."""
+def settings(options: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """All that counts for signing in, by the names of the options; what nothing says is empty.
+
+    Beside them `password` and `token_file`, which only the environment has. UserVpnError for a source that there is
+    not, and for a profile that cannot be used.
+    """
     source = setting("auth_source", options, environment) or "auto"
     if source not in AUTH_SOURCES:
-        raise UserVpnError(f"auth_source is {source!r}; it must be one of {', '.join(AUTH_SOURCES)}.")
-    if source == "env":
-        options = {}
-    tenant = setting("tenant", options, environment)
-    client_id = setting("client_id", options, environment)
+        raise UserVpnError(f"auth_source is {shown(source)}; it must be one of {', '.join(AUTH_SOURCES)}.")
+    own = {} if source == "env" else options
+    found: dict[str, Any] = {
+        name: setting(name, own if name in _IDENTITY else options, environment) for name in ENVIRONMENT
+    }
+    found |= {
+        "auth_source": source,
+        "password": environment.get(CERTIFICATE_PASSWORD, ""),
+        "token_file": environment.get(FEDERATED_TOKEN_FILE, ""),
+        "cli_timeout": options.get("cli_timeout") or CLI_TIMEOUT,
+    }
+    if own.get("secret") or (found["secret"] and not own.get("x509_certificate_path")):
+        found["x509_certificate_path"] = ""  # an option wins over the environment, whichever of the two it is
+    elif found["x509_certificate_path"]:
+        found["secret"] = ""
+    profile = _profile(own, environment, source, Path(options.get("credential_file") or credential_file.PLACE))
+    if profile:
+        found |= {name: profile.get(name, "") for name in _IDENTITY}
+        found["x509_certificate_path"] = "" if found["secret"] else found["x509_certificate_path"]
+        found |= {
+            name: str(options.get(name) or profile.get(name) or found[name])
+            for name in ("subscription_id", "cloud_environment")
+        }
+        found["auth_source"] = "service_principal"
+    return found
+
+
+def _profile(options: Mapping[str, Any], environment: Mapping[str, str], source: str, file: Path) -> Mapping[str, str]:
+    """The profile of the credential file that counts; empty when none does."""
+    if source not in ("auto", "credential_file", "env"):
+        return {}
+    path = file.expanduser()
+    named = setting("profile", options, environment)
+    if not (options.get("profile") or source == "credential_file"):
+        if any(options.get(name) for name in _WHO):
+            return {}
+        if not (named or options.get("credential_file")):  # the default profile, where nobody asks for it
+            described = any(setting(name, {}, environment) for name in _WHO)
+            there = {} if described or source == "env" else credential_file.default(path)
+            if not any(there.get(name) for name in _WHO):
+                return {}
+    return credential_file.read(path, named or credential_file.DEFAULT)
+
+
+def choose(found: Mapping[str, Any]) -> Login:
+    """The login that these settings describe. UserVpnError when they describe half of one."""
+    source, tenant, client_id = found["auth_source"], found["tenant"], found["client_id"]
     if source == "cli":
-        return Login("cli", tenant=tenant)
+        return Login("cli", tenant=tenant, cli_timeout=found["cli_timeout"])
     if source == "msi":
         return Login("msi", client_id=client_id)
-    login = _service_principal(tenant, client_id, options, environment)
-    if login:
-        return login
+    if source == "workload_identity":
+        return _workload_identity(found)
+    if any(found[name] for name in _WHO):
+        return _service_principal(found)
     if source == "auto":
-        return Login("cli", tenant=tenant)
+        return Login("cli", tenant=tenant, cli_timeout=found["cli_timeout"])
     raise UserVpnError(
         f"auth_source is {source}, but no service principal is given: set tenant, client_id and secret (or "
-        "x509_certificate_path), or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET in the environment."
+        "x509_certificate_path), or AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or "
+        "AZURE_CLIENT_CERTIFICATE_PATH) in the environment."
     )
 
 
-def _service_principal(
-    tenant: str, client_id: str, options: Mapping[str, Any], environment: Mapping[str, str]
-) -> Login | None:
-    """A service principal, if one is described. An option wins over whatever the environment holds."""
-    secret = setting("secret", options, environment)
-    certificate = setting("x509_certificate_path", options, environment)
-    if options.get("secret"):
-        certificate = ""
-    elif certificate and (options.get("x509_certificate_path") or not secret):
-        secret = ""
-    elif secret:
-        certificate = ""
-    if not (client_id or secret or certificate):
-        return None
-    missing = [name for name, value in (("tenant", tenant), ("client_id", client_id)) if not value]
+def _service_principal(found: Mapping[str, Any]) -> Login:
+    """With a secret, a certificate, or the token that a platform has left in a file."""
+    secret, certificate = found["secret"], found["x509_certificate_path"]
+    if found["token_file"] and not (secret or certificate) and found["auth_source"] != "service_principal":
+        return _workload_identity(found)
+    missing = _missing(found)
     if not (secret or certificate):
-        missing.append("secret or x509_certificate_path")
+        missing.append(f"{_called('secret')} or {_called('x509_certificate_path')}")
     if missing:
         raise UserVpnError(
             f"The service principal is described in part only: {' and '.join(missing)} missing. Set it as an option or "
@@ -108,12 +160,44 @@ def _service_principal(
         raise UserVpnError(f"x509_certificate_path: there is no file {certificate}.")
     return Login(
         "secret" if secret else "certificate",
-        tenant=tenant,
-        client_id=client_id,
+        tenant=found["tenant"],
+        client_id=found["client_id"],
         secret=secret,
         certificate=certificate and str(Path(certificate).expanduser()),
-        password=environment.get(CERTIFICATE_PASSWORD, "") if certificate else "",
+        password=found["password"] if certificate else "",
     )
+
+
+def _workload_identity(found: Mapping[str, Any]) -> Login:
+    missing = [*_missing(found), *([] if found["token_file"] else [FEDERATED_TOKEN_FILE])]
+    if missing:
+        raise UserVpnError(
+            f"The workload identity is described in part only: {' and '.join(missing)} missing. A pod or a pipeline "
+            "with federated credentials has all of them in its environment."
+        )
+    return Login(
+        "workload_identity", tenant=found["tenant"], client_id=found["client_id"], token_file=found["token_file"]
+    )
+
+
+def _missing(found: Mapping[str, Any]) -> list[str]:
+    return [_called(name) for name in ("tenant", "client_id") if not found[name]]
+
+
+def _called(name: str) -> str:
+    """An option, and what azure-identity and every other Azure SDK call its variable."""
+    return f"{name} ({ENVIRONMENT[name][-1]})"
+
+
+def _federated_token(name: str) -> str:
+    """Read anew each time: whoever has made the file renews it."""
+    try:
+        token = _files.read(Path(name).expanduser(), TOKEN_LIMIT).decode("ascii", "replace").strip()
+    except UserVpnError as error:
+        raise AzureError(f"{FEDERATED_TOKEN_FILE}: {error}", "SignIn") from None
+    if not token:
+        raise AzureError(f"{FEDERATED_TOKEN_FILE}: {name} is empty; let the platform write its token anew.", "SignIn")
+    return token
 
 
 def credential(login: Login, cloud: Cloud, transport: Any = None) -> Any:
@@ -122,7 +206,7 @@ def credential(login: Login, cloud: Cloud, transport: Any = None) -> Any:
         raise UserVpnError("tenant must be the directory's id or one of its domain names.")  # and not the secret
     identity = load("azure.identity")
     if login.kind == "cli":
-        return identity.AzureCliCredential(tenant_id=login.tenant)
+        return identity.AzureCliCredential(tenant_id=login.tenant, process_timeout=login.cli_timeout)
     if login.kind == "msi":
         return identity.ManagedIdentityCredential(client_id=login.client_id or None, transport=transport)
     # The public cloud's directory knows nothing of hosts that it does not run: do not ask it about them.
@@ -133,6 +217,11 @@ def credential(login: Login, cloud: Cloud, transport: Any = None) -> Any:
     }
     if login.kind == "secret":
         return identity.ClientSecretCredential(login.tenant, login.client_id, login.secret, **hosts)
+    if login.kind == "workload_identity":
+        _federated_token(login.token_file)
+        # WorkloadIdentityCredential is the same, but for the line's end that many a file has.
+        token = partial(_federated_token, login.token_file)
+        return identity.ClientAssertionCredential(login.tenant, login.client_id, token, **hosts)
     content = _files.read(Path(login.certificate), bounds.SECRET_FILE)
     forms.check_secret(content, f"x509_certificate_path: {login.certificate}")
     try:
@@ -149,15 +238,17 @@ def credential(login: Login, cloud: Cloud, transport: Any = None) -> Any:
         ) from None
 
 
-def subscription(options: Mapping[str, Any], environment: Mapping[str, str]) -> str:
-    """The subscription's id: option, environment, or the Azure CLI's default subscription."""
-    found = setting("subscription_id", options, environment) or _cli_subscription(environment)
-    if not found:
+def subscription(found: Mapping[str, Any], environment: Mapping[str, str]) -> str:
+    """The subscription's id: what the settings say, or the Azure CLI's default subscription."""
+    chosen = str(found["subscription_id"] or _cli_subscription(environment))
+    if not chosen:
+        nobody = found["auth_source"] == "auto" and not any(found[name] for name in _WHO)
+        hint = f" To sign in, {HOW_TO_SIGN_IN}." if nobody else ""
         raise UserVpnError(
             "No subscription is given: set subscription_id or AZURE_SUBSCRIPTION_ID, or choose one with "
-            "`az account set --subscription ...`."
+            f"`az account set --subscription ...`.{hint}"
         )
-    return found
+    return chosen
 
 
 def _cli_subscription(environment: Mapping[str, str]) -> str:

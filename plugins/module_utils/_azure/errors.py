@@ -9,19 +9,28 @@ is the error's code and a message from which every query string has been cut.
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .._documents import read_json
 from .._errors import UserVpnError
 from .._secrets import without_credentials
+from . import tls
 from .sdk import load
 
 MESSAGE_LIMIT = 600
 DETAILS_LIMIT = 10
+
+HOW_TO_SIGN_IN = (
+    "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH, or "
+    "AZURE_FEDERATED_TOKEN_FILE) in the environment, or tenant, client_id and secret as options; or run `az login`; "
+    "or, on a machine with a managed identity, set auth_source to msi"
+)
 
 
 class AzureError(UserVpnError):
@@ -77,6 +86,18 @@ _API_VERSION = (
     "from 28 on"
 )
 
+_OTHER_DIRECTORY = "the account is of another directory: run `az login --tenant` with the right one, or check tenant"
+_SECOND_FACTOR = (
+    "a second factor is asked for, which only a person can give: run `az login` again, or sign in as a service "
+    "principal"
+)
+_LOGIN_ENDED = "the login has ended: run `az login` again, or sign in as a service principal, which needs no person"
+_FEDERATION = (
+    "no federated credential of the application fits: compare its issuer, subject and audience with those of the token "
+    "in AZURE_FEDERATED_TOKEN_FILE"
+)
+_POLICY = "a conditional access policy forbids this sign-in; ask those who keep the policy"
+
 # Azure's code -> what to do. Sources: Microsoft Learn "Troubleshoot common Azure deployment errors",
 # "Microsoft Entra authentication and authorization error codes", and reports of users of this service.
 ADVICE = {
@@ -108,6 +129,32 @@ ADVICE = {
     "InvalidApiVersionParameter": _API_VERSION,
     "NoRegisteredProviderFound": _API_VERSION,
     # Entra ID
+    "AADSTS50020": _OTHER_DIRECTORY,
+    "AADSTS90072": _OTHER_DIRECTORY,
+    "AADSTS50055": "the user's password has ended; set a new one, then run `az login`",
+    "AADSTS50057": "the account is disabled; sign in as another one",
+    "AADSTS50074": _SECOND_FACTOR,
+    "AADSTS50076": _SECOND_FACTOR,
+    "AADSTS50078": _SECOND_FACTOR,
+    "AADSTS50079": _SECOND_FACTOR,
+    "AADSTS50158": _SECOND_FACTOR,
+    "AADSTS50132": _LOGIN_ENDED,
+    "AADSTS50133": _LOGIN_ENDED,
+    "AADSTS50173": _LOGIN_ENDED,
+    "AADSTS70008": _LOGIN_ENDED,
+    "AADSTS70043": _LOGIN_ENDED,
+    "AADSTS700082": _LOGIN_ENDED,
+    "AADSTS700084": _LOGIN_ENDED,
+    "AADSTS50027": "what AZURE_FEDERATED_TOKEN_FILE holds is no whole token; let the platform write it anew",
+    "AADSTS700024": (
+        "the token in AZURE_FEDERATED_TOKEN_FILE, or what the certificate has signed, is not valid at this time: check "
+        "the controller's clock, and let the platform write its token anew"
+    ),
+    "AADSTS70021": _FEDERATION,
+    "AADSTS700211": _FEDERATION,
+    "AADSTS700212": _FEDERATION,
+    "AADSTS700213": _FEDERATION,
+    "AADSTS7000112": "the application is disabled; let those who keep the directory enable it",
     "AADSTS700016": "check client_id and tenant",
     "AADSTS7000215": "the secret is wrong: use the secret's value, not its id",
     "AADSTS7000222": "the secret has expired; make a new one",
@@ -116,7 +163,10 @@ ADVICE = {
     "AADSTS900023": "check tenant",
     "AADSTS50034": "check tenant",
     "AADSTS500011": "check cloud_environment",
-    "AADSTS53003": "a conditional access policy forbids this sign-in; ask those who keep the policy",
+    "AADSTS53000": _POLICY,
+    "AADSTS53001": _POLICY,
+    "AADSTS53003": _POLICY,
+    "AADSTS530003": _POLICY,
 }
 _BY_STATUS = {
     401: ("InvalidAuthenticationToken", ADVICE["InvalidAuthenticationToken"]),
@@ -129,23 +179,29 @@ _BY_STATUS = {
 }
 
 
-def scrub(text: str) -> str:
+def scrub(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """A text on one line, of bearable length, without query strings, signatures and tokens."""
-    text = " ".join(str(text)[: 10 * MESSAGE_LIMIT].split())
+    text = " ".join(str(text)[: 10 * limit].split())
     text = without_credentials(text)
     text = re.sub(r"(?i)\b(sig|se|sp|st|sv|sr|skoid|sktid)=[^\s&\"'<>]+", r"\1=...", text)
     text = re.sub(r"(?i)\b(client_secret|client_assertion|password|bearer)([=: ]+)\S+", r"\1\2...", text)
     text = re.sub(r"\beyJ[\w-]+\.[\w.-]+", "...", text)  # a JSON web token
-    return text if len(text) <= MESSAGE_LIMIT else f"{text[:MESSAGE_LIMIT]}..."
+    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def refused(
-    what: str, code: str, message: str, status: int | None = None, retry_after: float | None = None
+    what: str,
+    code: str,
+    message: str,
+    status: int | None = None,
+    retry_after: float | None = None,
+    *,
+    advice: str = "",
 ) -> AzureError:
-    """The error for a refusal that Azure put into words."""
+    """The error for a refusal that Azure put into words. `advice` is what is known better than by the code."""
     fallback = _BY_STATUS.get(status or 0, ("", ""))
     code = code or fallback[0] or (f"HTTP status {status}" if status else "no code")
-    advice = ADVICE.get(code) or fallback[1]
+    advice = advice or ADVICE.get(code) or fallback[1]
     if not advice and status and status >= 500:
         advice = "this is Azure's own trouble; run again in some minutes"
     said = f": {scrub(message).rstrip('.')}" if message else ""
@@ -213,6 +269,9 @@ def explain(error: Exception, what: str) -> AzureError:
     """An SDK exception in our words. The caller raises it `from None`: the original's text may hold a signature."""
     core = load("azure.core.exceptions")
     response = getattr(error, "response", None)
+    agent = _arc_problem(error)
+    if agent:
+        return AzureError(f"No sign-in to Azure to {what}: {agent}.", "SignIn")
     if isinstance(error, core.ClientAuthenticationError) and (response is None or "AADSTS" in str(error)):
         return _not_signed_in(error, what)
     if isinstance(error, core.DecodeError):
@@ -232,23 +291,94 @@ def explain(error: Exception, what: str) -> AzureError:
 def _not_signed_in(error: Exception, what: str) -> AzureError:
     if isinstance(error.__cause__, AzureError):  # ours, wrapped by azure-identity: the limit was over
         return error.__cause__
-    text = str(error).removeprefix("Authentication failed: ")
+    said = _said_by_cli(error)
+    text = said or str(error).removeprefix("Authentication failed: ")
     code = re.search(r"AADSTS\d+", text)
     if code:
-        # Entra's sentence, without the trace ids and the advice for developers that follow it
-        sentence = re.split(r" Trace ID:|\r|\n", text[code.start() :])[0]
-        return refused(f"let the identity sign in (to {what})", code[0], sentence)
+        # Entra's sentence. Behind it az says what to run; azure-identity has advice for developers there.
+        sentence, further = _entra(text[code.start() :])
+        advice = f"az says: {scrub(further, COMMAND_LIMIT)}" if said and further else ""
+        return refused(f"let the identity sign in (to {what})", code[0], sentence, advice=advice.rstrip("."))
     hint = _network_hint(error)
-    if hint:
+    if hint and not said:
         return AzureError(f"Azure cannot be reached to sign in (to {what}): {hint}.", "NoConnection")
-    return AzureError(f"No sign-in to Azure to {what}: {scrub(text).rstrip('.')}.", "SignIn")
+    advice = _missing(error, said)
+    return AzureError(
+        f"No sign-in to Azure to {what}: {scrub(text, COMMAND_LIMIT).rstrip('.')}."
+        + (f" What to do: {advice}." if advice else ""),
+        "SignIn",
+    )
+
+
+COMMAND_LIMIT = 1200  # of a text in which somebody is told what to run, with a claims challenge or so in it
+_TRACES = re.compile(r"\s*\b(Trace ID|Correlation ID|Timestamp): *\S+( \d\d:\d\d:\d\d\S*)?")
+
+
+def _entra(text: str) -> tuple[str, str]:
+    """Entra's sentence, without the ids of its trace, and what follows on lines of its own."""
+    sentence, _newline, further = _TRACES.sub("", text).strip().partition("\n")
+    return sentence.strip(), " ".join(further.split())
+
+
+def _said_by_cli(error: Exception) -> str:
+    """What the Azure CLI itself wrote before it failed: azure-identity shows a sentence of its own instead."""
+    ended = next((each for each in _chain(error) if isinstance(each, subprocess.CalledProcessError)), None)
+    lines = str(ended.stderr or "").splitlines() if ended else []
+    return "\n".join(line.removeprefix("ERROR: ") for line in lines if not line.startswith("WARNING: ")).strip()
+
+
+def _missing(error: Exception, said: str) -> str:
+    """What to do where nobody signs in at all."""
+    late = next((each for each in _chain(error) if isinstance(each, subprocess.TimeoutExpired)), None)
+    if late:
+        return (
+            f"the Azure CLI (az) gave no token within {late.timeout:.0f} seconds: set cli_timeout to more, or sign in "
+            "without it"
+        )
+    text = str(error)
+    if said or "Azure CLI" in text or "az login" in text:
+        return HOW_TO_SIGN_IN
+    if "ManagedIdentity" in text:
+        return (
+            "auth_source is msi, so see that this machine has a managed identity (the one of client_id, if that is "
+            "set) and reaches its endpoint; elsewhere leave auth_source out"
+        )
+    return ""
+
+
+def _arc_problem(error: BaseException) -> str:
+    """What stands between us and the agent of Azure Arc, which proves by a file that we may ask it.
+
+    Only members of the group himds may read the file (Microsoft Learn, "Authenticate against Azure resources with
+    Azure Arc-enabled servers").
+    """
+    for each in _chain(error):
+        if isinstance(each, OSError) and "azcmagent" in str(each.filename):
+            hidden, path, reason = isinstance(each, PermissionError), each.filename, each.strerror
+        elif found := re.search(r"The file path does not exist: (\S*azcmagent\S*)", str(each)):
+            hidden, path, reason = True, found[1], ""  # how older releases see what lies in a folder closed to them
+        else:
+            continue
+        if hidden:
+            return (
+                f"the Azure Arc agent of this machine lets only members of the group himds read {path}; add the "
+                "account that runs Ansible with `sudo usermod -aG himds ...`, and log in anew"
+            )
+        return f"the Azure Arc agent of this machine named {path}, which cannot be read: {reason}"
+    return ""
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those behind it."""
+    found: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and each not in found:
+        found.append(each)
+        yield each
+        each = each.__cause__ or each.__context__
 
 
 _NETWORK_HINTS = (
-    (
-        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
-        "its TLS certificate is not trusted{}; behind a proxy with its own CA set REQUESTS_CA_BUNDLE",
-    ),
     (r"ProxyError|connect to proxy", "the proxy does not let it through{}; check HTTPS_PROXY and NO_PROXY"),
     (
         r"Name or service not known|NameResolution|getaddrinfo",
@@ -267,4 +397,5 @@ def _network_hint(error: Exception) -> str:
     text = str(error)
     host = re.search(r"host='([^']+)'", text)
     where = f" ({host[1]})" if host else ""
-    return next((hint.format(where) for pattern, hint in _NETWORK_HINTS if re.search(pattern, text)), "")
+    plain = next((hint.format(where) for pattern, hint in _NETWORK_HINTS if re.search(pattern, text)), "")
+    return tls.problem(text, os.environ, where) or plain

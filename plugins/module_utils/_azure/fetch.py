@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .._package.archive import PACKAGE_LIMIT
-from . import proxies
+from . import proxies, tls
 from .errors import AzureError
 from .operations import Wait
 from .sdk import load
@@ -78,7 +78,7 @@ def _get(opener: urllib.request.OpenerDirector, url: str, wait: Wait) -> bytes:
 
 def _trust() -> ssl.SSLContext:
     """The certificates that the Azure SDK trusts, too: those of its `requests`."""
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    _variable, bundle = tls.bundle(os.environ)
     try:
         if bundle and Path(bundle).is_dir():
             return ssl.create_default_context(capath=bundle)
@@ -109,7 +109,10 @@ def _refusal(error: urllib.error.HTTPError) -> tuple[bool, str]:
     if error.code == 403:
         return False, f"{code}; the link is good for an hour by Azure's clock: check the controller's, and run again"
     if error.code in (407, 511) or 300 <= error.code < 400:
-        return False, f"{code}; a proxy stands in the way: let *.blob.core.windows.net through, or set HTTPS_PROXY"
+        return (
+            False,
+            f"{code}; a proxy stands in the way: let it pass *.blob.core.windows.net{proxies.advice(os.environ)}",
+        )
     if error.code == 404:
         return True, f"{code}; the package is not there, run again"
     return error.code >= 500 or error.code in (408, 429), f"{code}; run again in some minutes"
@@ -118,9 +121,10 @@ def _refusal(error: urllib.error.HTTPError) -> tuple[bool, str]:
 def _failure(error: Exception) -> tuple[bool, str]:
     """Whether to try again, and what stands in the way."""
     reason = getattr(error, "reason", error)
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        return False, "its TLS certificate is not trusted; behind a proxy with its own CA set REQUESTS_CA_BUNDLE"
+    broken = tls.problem(str(reason), os.environ) if isinstance(reason, ssl.SSLError) else ""
+    if broken:
+        return not isinstance(reason, ssl.SSLCertVerificationError), broken
     if isinstance(error, http.client.IncompleteRead):
         return True, "the connection broke off; run again"
     what = "no answer in time" if isinstance(reason, TimeoutError) else "no connection"
-    return True, f"{what}; let the firewall pass *.blob.core.windows.net, or set HTTPS_PROXY"
+    return True, f"{what}; let firewall and proxy pass *.blob.core.windows.net{proxies.advice(os.environ)}"

@@ -27,6 +27,12 @@ _URL = re.compile(
 )
 
 
+def advice(environment: Mapping[str, str]) -> str:
+    """What ends an advice where a proxy may be needed; empty where one is set already."""
+    names = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+    return "" if any(environment.get(name) for name in names) else ", or set HTTPS_PROXY"
+
+
 def check(environment: Mapping[str, str]) -> None:
     """UserVpnError, which names the variable and nothing of its value, unless each proxy has the form of a URL."""
     for name in (spelling for variable in VARIABLES for spelling in (variable, variable.lower())):

@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,9 @@ def sign_in_as(azure: AzureLab, login: str, monkeypatch: pytest.MonkeyPatch) -> 
         ("secret", "service_principal"),
         ("certificate", "auto"),
         ("managed_identity", "msi"),
+        ("workload_identity", None),
+        ("workload_identity", "env"),
+        ("workload_identity", "workload_identity"),
     ],
 )
 @pytest.mark.usefixtures("macs")
@@ -123,9 +126,116 @@ def test_login_by_the_azure_cli(
 def test_no_login_at_all(azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     sign_in_as(azure, "none", monkeypatch)
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert "Azure CLI" in run.fails(INFO)
+    told = run.fails(INFO)
+    assert "Azure CLI not found" in told
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "az login"):
+        assert name in told
     assert "no service principal is given" in run.fails(INFO, auth_source="service_principal")
-    assert "secret or x509_certificate_path missing" in run.fails(INFO, client_id="c", tenant="t")
+    assert "secret (AZURE_CLIENT_SECRET) or x509_cert" in run.fails(INFO, client_id="c", tenant="t")
+    assert "AZURE_FEDERATED_TOKEN_FILE missing" in run.fails(INFO, auth_source="workload_identity")
+
+
+def test_login_by_a_profile(
+    azure: AzureLab, macs: Any, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sign_in_as(azure, "none", monkeypatch)
+    monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
+    monkeypatch.delenv("AZURE_CLOUD_ENVIRONMENT")
+    monkeypatch.setenv("HOME", str(tmp_path / "azure/home"))
+    (tmp_path / "azure/home/.azure").mkdir(parents=True)
+    common = f"subscription_id={azure.subscription_id}\ntenant={azure.tenant}\nclient_id={azure.client_id}\n"
+    common += f"cloud_environment={azure.url}\n"
+    (tmp_path / "azure/home/.azure/credentials").write_text(
+        f"[default]\n{common}secret=wrong\n[macs]\n{common}secret={azure.client_secret}\n"
+        f"[file]\n{common}x509_certificate_path={azure.client_certificate()}\n"
+    )
+    assert "AADSTS7000215" in run.fails(INFO)
+    assert run.ok(INFO, profile="macs")["configurations"]
+    assert run.ok(INFO, profile="file")["configurations"]
+    monkeypatch.setenv("AZURE_PROFILE", "macs")
+    assert run.ok(INFO)["configurations"]
+    (tmp_path / "azure/home/.azure/credentials").rename(tmp_path / "azure/elsewhere")
+    assert run.ok(INFO, credential_file="azure/elsewhere", auth_source="credential_file")["configurations"]
+    assert "credential_file: " in run.fails(INFO)
+
+
+@pytest.mark.parametrize(
+    ("claims", "code", "advice"),
+    [
+        ({"lifetime": -10}, "AADSTS700024", "check the controller's clock"),
+        ({"sub": "repo:other/other:ref:refs/heads/main"}, "AADSTS700213", "compare its issuer, subject and audience"),
+        ({"aud": ["api://other"]}, "AADSTS700212", "compare its issuer, subject and audience"),
+        ({"iss": "https://other.example"}, "AADSTS700211", "compare its issuer, subject and audience"),
+    ],
+)
+def test_entra_refuses_a_federated_token(
+    claims: dict[str, Any], code: str, advice: str, *, azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in_as(azure, "workload_identity", monkeypatch)
+    file = Path(os.environ["AZURE_FEDERATED_TOKEN_FILE"])
+    file.write_text(azure.authority.federation.token(**claims))
+    told = run.fails(INFO)
+    assert code in told and advice in told
+    file.write_text("no token")
+    assert "let the platform write it anew" in run.fails(INFO)
+    file.unlink()
+    assert f"AZURE_FEDERATED_TOKEN_FILE: {file} cannot be read" in run.fails(INFO)
+
+
+def test_azure_arc(azure: AzureLab, macs: Any, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The agent's folder is where only its group may look; here it stands elsewhere, as root may read everything."""
+    msal = pytest.importorskip("msal.managed_identity")
+    sign_in_as(azure, "arc", monkeypatch)
+    places = msal._supported_arc_platforms_and_their_prefixes
+    folder = tmp_path / "azure/azcmagent/tokens"
+    folder.mkdir(parents=True)
+    monkeypatch.setitem(places, "linux", str(folder))
+    key = folder / Path(azure.authority.arc_key_file).name
+    assert f"{key}, which cannot be read: No such file" in run.fails(INFO, auth_source="msi")
+    key.write_text(azure.authority.arc_key)
+    assert run.ok(INFO, auth_source="msi")["configurations"]
+
+    class Closed:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def stat(self, _path: object) -> None:
+            raise PermissionError(13, "Permission denied", str(key))
+
+    monkeypatch.setattr(msal, "os", Closed())
+    told = run.fails(INFO, auth_source="msi")
+    assert f"only members of the group himds read {key}" in told
+
+
+@pytest.fixture
+def az(azure: AzureLab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sign_in_as(azure, "none", monkeypatch)
+    azure.install_cli(tmp_path / "azure" / "bin")
+    monkeypatch.setenv("PATH", str(tmp_path / "azure" / "bin"), prepend=os.pathsep)
+
+
+@pytest.mark.usefixtures("az", "macs")
+def test_a_slow_azure_cli(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_AZ_SLEEPS", "600")
+    assert "gave no token within 1 seconds: set cli_timeout to more" in run.fails(INFO, cli_timeout=1)
+    monkeypatch.delenv("LAB_AZ_SLEEPS")
+    assert run.ok(INFO)["configurations"]
+
+
+@pytest.mark.usefixtures("az")
+def test_what_the_azure_cli_advises(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Microsoft Learn, "Sign in with Azure CLI": what it prints where a second factor is wanted, and after 90 days."""
+    command = 'az login --tenant "t.example" --scope "https://management.core.windows.net//.default"'
+    monkeypatch.setenv(
+        "LAB_AZ_SAYS",
+        "ERROR: AADSTS50076: Due to a configuration change, you must use multi-factor authentication to access 'x'. "
+        f"Trace ID: a Correlation ID: b Timestamp: 2026-11-28 10:00:00Z\nPlease run:\n{command}\n",
+    )
+    assert run.fails(INFO).endswith(f"What to do: az says: Please run: {command}.")
+    monkeypatch.setenv("LAB_AZ_SAYS", "ERROR: AADSTS700082: The refresh token has expired due to inactivity.")
+    assert "the login has ended: run `az login` again" in run.fails(INFO)
+    monkeypatch.setenv("LAB_AZ_SAYS", f"ERROR: Run the command below to sign in.\n{command}")
+    assert command in run.fails(INFO)
 
 
 @pytest.mark.parametrize(
@@ -208,9 +318,30 @@ def test_each_error_says_what_to_do(fault: Any, expected: str, azure: AzureLab, 
     assert not any("register" in record.path for record in azure.requests), "nothing may be registered"
 
 
-def test_a_foreign_certificate_is_not_trusted(azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foreign_certificate_is_not_trusted(
+    azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch, make_root: Callable[..., bytes], tmp_path: Path
+) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
-    assert "its TLS certificate is not trusted" in run.fails(INFO)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    told = run.fails(INFO)
+    assert "its TLS certificate is not trusted: " in told and "set REQUESTS_CA_BUNDLE" in told
+    assert re.search(r"self.signed certificate|unable to get local issuer certificate", told)
+    other = tmp_path / "azure/other.pem"
+    other.write_bytes(make_root())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
+    assert f"REQUESTS_CA_BUNDLE is {other}, which lacks the CA that has signed it" in run.fails(INFO)
+
+
+def test_a_bundle_that_cannot_be_used(
+    azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    der = tmp_path / "azure/ca.der"
+    der.write_bytes(openssl("x509", "-outform", "DER", "-in", str(azure.ca_file)))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(der))
+    assert f"REQUESTS_CA_BUNDLE: {der} is in DER form" in run.fails(INFO)
+    der.write_bytes(b"")
+    assert f"REQUESTS_CA_BUNDLE: {der} is empty" in run.fails(INFO)
+    assert azure.requests == []
 
 
 def test_signing_in_has_a_limit_too(azure: AzureLab, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

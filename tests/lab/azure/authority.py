@@ -5,7 +5,8 @@
 
 Sources: Microsoft Learn "Microsoft identity platform and the OAuth 2.0 client credentials flow", "Microsoft Entra
 authentication and authorization error codes", "How to use managed identities for App Service"
-(REST endpoint reference).
+(REST endpoint reference), "Workload identity federation", "Authenticate against Azure resources with Azure Arc-enabled
+servers".
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import secrets
 import time
 import uuid
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -65,14 +67,17 @@ class Authority:
         self.client_secret = "lab~" + secrets.token_urlsafe(30)
         self.certificate: x509.Certificate | None = None
         self.identity_header = secrets.token_hex(16)
+        self.arc_key = secrets.token_hex(32)
+        self.arc_key_file = "/var/opt/azcmagent/tokens/5d4c2f1b-0000-4000-8000-000000000000.key"
+        self.federation = Federation()
         self.token_lifetime = 3599
         self.tokens: dict[str, dict[str, Any]] = {}
 
     def handle(self, request: Request) -> Response:
         parts = [part for part in request.path.split("/") if part]
         try:
-            if request.path == "/msi/token":
-                return self._managed_identity(request)
+            if request.path in ("/msi/token", "/arc/token"):
+                return self._managed_identity(request) if request.path == "/msi/token" else self._arc(request)
             if parts == ["common", "discovery", "instance"]:
                 return self._instance_discovery(request)
             if parts[1:] == ["v2.0", ".well-known", "openid-configuration"]:
@@ -195,6 +200,8 @@ class Authority:
             signed, given = f"{head}.{claims}".encode(), _decode(signature)
         except ValueError:
             raise LoginError(401, "invalid_client", 50027, "JWT token is invalid or malformed.") from None
+        if content.get("iss") != self.client_id:
+            return self.federation.check(header, content, signed, given)
         if self.certificate is None or not _names(header, self.certificate):
             raise refused
         key = self.certificate.public_key()
@@ -207,12 +214,13 @@ class Authority:
             key.verify(given, signed, scheme, hashes.SHA256())
         except InvalidSignature:
             raise refused from None
-        if content.get("iss") != self.client_id or content.get("sub") != self.client_id:
+        if content.get("sub") != self.client_id:
             raise LoginError(401, "invalid_client", 700021, "Client assertion application identifier doesn't match.")
         if not str(content.get("aud", "")).startswith(f"{self.url}/{tenant}/"):
             raise LoginError(401, "invalid_client", 700211, "Client assertion audience is not the token endpoint.")
         if float(content.get("exp", 0)) < time.time():
             raise LoginError(401, "invalid_client", 700024, "Client assertion is not within its valid time range.")
+        return None
 
     def _check_scope(self, scope: str) -> None:
         wanted = [item for item in scope.split() if item not in ("openid", "profile", "offline_access")]
@@ -237,6 +245,61 @@ class Authority:
         expires = str(int(time.time()) + self.token_lifetime)
         content = {"access_token": self.issue(), "expires_on": expires, "resource": query["resource"]}
         return front_door_json(200, content | {"token_type": "Bearer", "client_id": self.client_id})
+
+    def _arc(self, request: Request) -> Response:
+        """The agent of Azure Arc: who can read the file that it names, may have a token."""
+        _method(request, "GET")
+        query = {name: values[0] for name, values in request.parameters.items()}
+        if request.headers.get("metadata", "").lower() != "true" or query.get("api-version") != "2020-06-01":
+            return front_door_json(400, {"error": "invalid_request", "error_description": "Metadata or api-version."})
+        if query.get("resource", "").rstrip("/") != self.audience.rstrip("/"):
+            return front_door_json(400, {"error": "invalid_resource", "error_description": "The resource is unknown."})
+        if request.headers.get("authorization") != f"Basic {self.arc_key}":
+            answer = front_door_json(401, {"error": "unauthorized"})
+            return replace(answer, headers=answer.headers | {"WWW-Authenticate": f"Basic realm={self.arc_key_file}"})
+        content = {"access_token": self.issue(), "expires_in": str(self.token_lifetime), "resource": query["resource"]}
+        return front_door_json(200, content | {"token_type": "Bearer"})
+
+
+class Federation:
+    """A federated credential of the application, and the platform whose tokens it takes instead of a secret."""
+
+    issuer = "https://issuer.example/tenant/"
+    subject = "system:serviceaccount:jobs:user-vpn"
+    audience = "api://AzureADTokenExchange"
+
+    def __init__(self) -> None:
+        self._key = rsa.generate_private_key(65537, 2048)
+        self.made: set[str] = set()
+
+    def token(self, *, lifetime: int = 3600, **claims: Any) -> str:
+        """A token as the platform leaves it in the file that AZURE_FEDERATED_TOKEN_FILE names."""
+        now = int(time.time())
+        content = {"iss": self.issuer, "sub": self.subject, "aud": [self.audience], "iat": now, "nbf": now}
+        content |= {"exp": now + lifetime} | claims
+        parts = [json.dumps({"alg": "RS256", "kid": "lab", "typ": "JWT"}).encode(), json.dumps(content).encode()]
+        signed = ".".join(_encode(part) for part in parts)
+        token = f"{signed}.{_encode(self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        self.made.add(token)
+        return token
+
+    def check(self, header: dict[str, Any], content: dict[str, Any], signed: bytes, signature: bytes) -> None:
+        """The numbers: "Microsoft Entra authentication and authorization error codes", AADSTS700211 and on."""
+        said = "No matching federated identity record found for presented assertion"
+        if content.get("iss") != self.issuer:
+            raise LoginError(401, "invalid_client", 700211, f"{said} issuer '{content.get('iss')}'.")
+        try:
+            self._key.public_key().verify(signature, signed, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            raise LoginError(401, "invalid_client", 50013, "Assertion failed signature validation.") from None
+        if header.get("alg") != "RS256":
+            raise LoginError(401, "invalid_client", 50027, "JWT token is invalid or malformed.")
+        if content.get("sub") != self.subject:
+            raise LoginError(401, "invalid_client", 700213, f"{said} subject '{content.get('sub')}'.")
+        if self.audience not in content.get("aud", []):
+            raise LoginError(401, "invalid_client", 700212, f"{said} audience '{content.get('aud')}'.")
+        if not float(content.get("nbf", 0)) <= time.time() < float(content.get("exp", 0)):
+            raise LoginError(401, "invalid_client", 700024, "Client assertion is not within its valid time range.")
 
 
 def _method(request: Request, wanted: str) -> None:

@@ -16,6 +16,8 @@ from .authority import Authority
 
 _SCRIPT = """#!/bin/sh
 # Takes the documented options only.
+[ -z "$LAB_AZ_SAYS" ] || { printf '%s\n' "$LAB_AZ_SAYS" >&2; exit 1; }
+[ -z "$LAB_AZ_SLEEPS" ] || exec sleep "$LAB_AZ_SLEEPS"
 usage() { echo "ERROR: unrecognized arguments: $*" >&2; exit 2; }
 [ "$1 $2" = "account get-access-token" ] || usage "$@"
 shift 2

@@ -110,7 +110,10 @@ class AzureLab:
         return self.authority.client_secret
 
     def environment(self, login: str = "secret") -> dict[str, str]:
-        """Variables for a client process. `login`: `secret`, `certificate`, `managed_identity` or `none`."""
+        """Variables for a client process.
+
+        `login`: `secret`, `certificate`, `workload_identity`, `managed_identity`, `arc` or `none`.
+        """
         variables = {
             "AZURE_SUBSCRIPTION_ID": self.subscription_id,
             "AZURE_CLOUD_ENVIRONMENT": self.url,
@@ -130,6 +133,13 @@ class AzureLab:
                 "IDENTITY_ENDPOINT": f"{self.url}/msi/token",
                 "IDENTITY_HEADER": self.authority.identity_header,
             }
+        elif login == "workload_identity":
+            file = self.folder / "federated-token"
+            file.write_text(f"{self.authority.federation.token()}\n", encoding="utf-8")
+            variables |= {"AZURE_TENANT_ID": self.tenant, "AZURE_CLIENT_ID": self.client_id}
+            variables |= {"AZURE_FEDERATED_TOKEN_FILE": str(file)}
+        elif login == "arc":
+            variables |= {"IDENTITY_ENDPOINT": f"{self.url}/arc/token", "IMDS_ENDPOINT": self.url}
         elif login != "none":
             raise ValueError(f"unknown login {login}")
         return variables
@@ -318,6 +328,7 @@ class AzureLab:
         """Every secret so far: none of these may stand in an output, a log, a file or a message."""
         with self._lock:
             found = {self.client_secret, self.authority.identity_header, *self.authority.tokens, *self.blobs.secrets}
+            found |= {self.authority.arc_key, *self.authority.federation.made}
             for configuration in self.subscription.of_kind("vpnServerConfigurations"):
                 found |= {item["radiusServerSecret"] for item in server_configurations.radius_secrets(configuration)}
         return found

@@ -43,6 +43,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import (
     health,
     packages,
     roots,
+    tls,
     trust,
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.operations import Wait
@@ -646,7 +647,37 @@ def _cli() -> dict[bytes, st.SearchStrategy[bytes]]:
 def profile_of_the_azure_cli(content: bytes) -> object:
     with folder() as place:
         (place / "azureProfile.json").write_bytes(content)
-        return credentials.subscription({}, {"AZURE_CONFIG_DIR": str(place)})
+        found = credentials.settings({"auth_source": "cli"}, {})
+        return credentials.subscription(found, {"AZURE_CONFIG_DIR": str(place)})
+
+
+def _profiles() -> dict[bytes, st.SearchStrategy[bytes]]:
+    sample = (
+        b"[default]\nsubscription_id=s\n\n[macs]\n; of the fleet\ntenant = t\nclient_id: c\nsecret = a%b\n"
+        b"cloud_environment = AzureCloud\n"
+    )
+    return {sample: bytes_of(sample)}
+
+
+@row(_profiles)
+def profiles_of_azure_azcollection(content: bytes) -> object:
+    with folder() as place:
+        (place / "credentials").write_bytes(content)
+        options = {"profile": "macs", "credential_file": str(place / "credentials")}
+        return credentials.choose(credentials.settings(options, {}))
+
+
+def _bundle() -> dict[bytes, st.SearchStrategy[bytes]]:
+    sample = pki().client().public_bytes(Encoding.PEM)
+    return {sample: bytes_of(sample)}
+
+
+@row(_bundle)
+def ca_certificates_of_the_environment(content: bytes) -> object:
+    with folder() as place:
+        (place / "bundle.pem").write_bytes(content)
+        tls.check({"REQUESTS_CA_BUNDLE": str(place / "bundle.pem")})
+        return "these can be used"
 
 
 # --- Macs --------------------------------------------------------------------------------------------------------
