@@ -312,7 +312,7 @@ def test_check_mode_finds_what_is_not_there(azure: AzureLab, macs: Any, run: Run
     ("dest", "expected"),
     [
         ("folder", "folder is a folder; give the name of a file in it"),
-        ("", "is a folder"),
+        ("", "dest is empty"),
         ("file/package.zip", "file is not a folder"),
         ("file/deeper/package.zip", "file is not a folder"),
         ("nowhere-link/package.zip", "nowhere-link is not a folder"),
