@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ..module_utils._fleet.profiles import OF_THE_RUN, SHARED
 from ..module_utils._mobileconfig import manifest
 from ..module_utils._mobileconfig.rendering import Means, difference, render
 from ..module_utils._pki.database import place_of
@@ -136,7 +137,9 @@ class ActionModule(UserVpnAction):
         ],
     }
     HOSTS = "macs"
-    FURTHER: ClassVar[dict[str, str]] = {name: f"user_vpn_profile.{name}" for name in PROFILE}
+    FURTHER: ClassVar[dict[str, str]] = {
+        name: f"user_vpn_profile.{name}" for name in PROFILE if name not in (*OF_THE_RUN, *SHARED)
+    }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         folder = self.local_path(arguments["dest"])

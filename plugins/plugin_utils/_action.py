@@ -247,6 +247,7 @@ def _unusable(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[st
 
     A secret that is no text is a number or a truth value that YAML has made of one: 0123 is 83 there.
     """
+    yield from (f"{shown(repr(name))} is no name of an option" for name in values if not isinstance(name, str))
     for name, rules in spec.items():
         value = values.get(name)
         if rules.get("no_log") and not isinstance(value, str | None):
@@ -323,7 +324,14 @@ def _paths(spec: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, str]
             found.setdefault(name, value)
         for inner in value if isinstance(value, list) else [value]:
             if rules.get("options") and isinstance(inner, Mapping):
-                found = _paths(rules["options"], inner) | found
+                inside = _paths(rules["options"], inner)
+                found = (
+                    inside
+                    | found
+                    | dict.fromkeys(
+                        [name] if inside and rules["type"] == "dict" else [], next(iter(inside.values()), "")
+                    )
+                )
             elif isinstance(inner, str) and rules.get("elements") == "path":
                 found.setdefault(name, inner)
     return found

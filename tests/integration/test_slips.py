@@ -166,6 +166,11 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"scope": "User"}, "scope is set in user_vpn_profile, but other steps need it, too: set user_vpn_scope."),
     ({"routing": "full"}, "routing is set in user_vpn_profile and in user_vpn_routing: keep one of the two."),
     ({"identity": {}}, "identity is set in user_vpn_profile, but the run itself sees to it: leave it out there."),
+    (
+        {"sign_with": {"certificate": "/nowhere.pem", "key": "x"}},
+        "No such file or directory. Here sign_with is the variable user_vpn_sign_with, or user_vpn_profile.sign_with.",
+    ),
+    ({1: 2}, "user_vpn_profile holds 1, which is no name of an option: leave it out."),
 ]
 
 
@@ -190,6 +195,7 @@ def test_any_option_of_a_profile_reaches_it_from_the_inventory(site: Site) -> No
     run = site.play("-e", "user_vpn_verify=false")
     for mac, (_options, said) in zip(macs[1:], FAULTS, strict=True):
         assert said in run.rendered(mac.name)["msg"]
+        assert run.rendered(mac.name)["msg"].count(" Here ") <= 1
     profile = plistlib.loads((site.profiles / f"{macs[0].name}.mobileconfig").read_bytes())
     vpn = next(each for each in profile["PayloadContent"] if each["PayloadType"] == "com.apple.vpn.managed")
     shown = (profile["PayloadDisplayName"], profile["PayloadDescription"], profile["PayloadRemovalDisallowed"])

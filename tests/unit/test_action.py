@@ -135,3 +135,29 @@ def test_what_is_no_number(value: Any) -> None:
 def test_a_number_is_a_number_however_it_is_written() -> None:
     for value in (60, "60", " 60 ", 60.0, "6e1"):
         assert "minutes" not in run_action("mac_evidence", {"minutes": value})["msg"]
+
+
+@pytest.mark.parametrize("option", ["1", "src"])
+def test_a_name_that_is_none(option: str) -> None:
+    names = {1: "a"} if option == "1" else {"sign_with": {1: "a"}}
+    said = run_action("mobileconfig", {"dest": "x", "settings": {}, "macs": [{"host": "a"}], **names})
+    assert said["failed"] and said["msg"].startswith("1 is no name of an option")
+
+
+def test_an_empty_path() -> None:
+    """Left out where that may be, and said where not: it would be the folder that Ansible was started in."""
+    assert run_action("profile_package_info", {"path": ""})["msg"] == "path is empty: give a path"
+    told = run_action("mobileconfig", {"dest": "", "settings": {}, "macs": []})
+    assert told["msg"] == "dest is empty: give a path"
+    told = run_action("mobileconfig", {"dest": "x", "settings": {}, "macs": [], "client_chain": [""]})
+    assert told["msg"] == "client_chain is empty: give a path"
+    assert "missing parameter" in run_action("client_certificates", {"export_password": "a", "export_dir": ""})["msg"]
+    identity = {"pkcs12_path": "", "password": "x"}
+    assert "pkcs12_path is empty" in run_action("mac_certificate", {"identity": identity})["msg"]
+
+
+def test_an_option_that_there_is_none_of_is_said_with_the_nearest() -> None:
+    assert (
+        "Unsupported option: identifer; did you mean identifier?" in run_action("mac_info", {"identifer": "a"})["msg"]
+    )
+    assert run_action("mac_info", {"nothing_like_it": "a"})["msg"].endswith("Unsupported option: nothing_like_it")

@@ -79,6 +79,10 @@ def _passed_on(settings: Mapping[str, Any]) -> Entry:
     """The options in user_vpn_profile, of which mobileconfig judges; UserVpnError for one that is set elsewhere."""
     options, named = settings.get("profile") or {}, _named(settings)
     for name in options:
+        if not isinstance(name, str):
+            raise UserVpnError(
+                f"user_vpn_profile holds {shown(repr(name))}, which is no name of an option: leave it out."
+            )
         if name in named:
             raise UserVpnError(
                 f"{shown(str(name))} is set in user_vpn_profile and in user_vpn_{name}: keep one of the two."

@@ -26,6 +26,7 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _CONDITION = re.compile(r"\bif\b.*?\belse\b", re.DOTALL)
 _NAME = re.compile(r"(?<![\w.])[a-z]\w*")
 _WORD = re.compile(r"[A-Za-z]\w*")
+HERE = " Here "
 _DEEPEST = 8  # variables that read variables
 
 # Options that are no words of English: where they stand in a sentence, they are meant.
@@ -113,6 +114,8 @@ class Task:
 
         values  what some options were given, which a sentence may quote instead of naming them
         """
+        if HERE in sentence:  # of a task before
+            return sentence
         quoted = {name for name, value in (values or {}).items() if len(value) > 1 and value in sentence}
         unsupported = _unsupported(sentence)
         words = set(_WORD.findall(sentence))  # first, for this is done for each Mac
@@ -126,20 +129,21 @@ class Task:
         sources = sources_of(self.given, self.variables)
         if not (self.in_role or any(sources.values())):
             return sentence
+        names = [name for name in names if name not in quoted or name in sources or name in self.further]
         told = [*self._told(names, sources), *self._of_a_dictionary(unsupported)]
         brought = {role for name in names if name in sources for role in sources[name].roles}
         told += _run(name for name in modules if _run_by()[name] not in brought)
         parts = [part for part in [*told, *otherwise] if not _says_so(sentence, part)]
-        return f"{sentence.rstrip('.')}. Here {'; '.join(parts)}." if parts else sentence
+        return f"{sentence.rstrip('.')}.{HERE}{'; '.join(parts)}." if parts else sentence
 
     def _told(self, names: Iterable[str], sources: Mapping[str, Source]) -> Iterator[str]:
         for name in names:
             if source := sources.get(name):
-                yield f"{name} is {source}"
-            elif name in sources:
-                yield f"{name} is set by the role itself"
+                yield f"{name} is {source}{f', or {self.further[name]}' if name in self.further else ''}"
             elif name in self.further:
                 yield f"{name} is {self.further[name]}"
+            elif name in sources:
+                yield f"{name} is set by the role itself"
             elif name in self.options:
                 yield f"{name} is an option of the module {self.module} that the role does not set"
 
@@ -191,7 +195,8 @@ def _followed(value: Any, variables: Mapping[str, Any], depth: int) -> tuple[lis
     names: list[str] = []
     roles: list[str] = []
     environment = _ENVIRONMENT.findall(value) if isinstance(value, str) else []
-    for name in _names(value) if depth else ():
+    read = _names(value)
+    for name in read if depth and "hostvars" not in read else ():  # what each host has is put together by the role
         if FLEET.fullmatch(name):
             names.append(name)
         elif name in _settable():

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.profiles import OF_THE_RUN, SHARED
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.variables import (
     Task,
     is_named,
@@ -78,7 +79,8 @@ def test_each_option_that_a_role_sets_is_told_by_its_variable(
     for option in given:
         told = explained(module, given, seen, f"The sentence is about this; set {option} to another value.")
         variable = re.search(rf" Here {option} is the variable (user_vpn_\w+|{role}_\w+)", told)
-        assert variable or f"Here {option} is set by the role itself" in told
+        itself = (f"Here {option} is set by the role itself", f"Here {option} is user_vpn_profile.{option}")
+        assert variable or any(each in told for each in itself)
         assert not variable or variable[1] in known() | (load(ROOT / "roles" / role / "defaults/main.yml") or {}).keys()
 
 
@@ -97,6 +99,7 @@ def test_every_option_of_a_profile_can_be_set_in_a_role() -> None:
         told = explained(module, given, seen, f"Set {option} to another value.")
         by_name = rf"the variable (user_vpn|{role})_\w+"
         assert re.search(rf"Here {option} is (user_vpn_profile\.{option}|{by_name})", told)
+        assert (f"user_vpn_profile.{option}" in told) is (option not in {*SHARED, *OF_THE_RUN})
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -169,6 +172,8 @@ GIVEN = {
         # words that are no options
         ("The state of the roots and their public certificates is known; present it.", ""),
         ("Set passphrase, which user_vpn_passphrase holds.", ""),
+        # a task before has said it
+        ("Set passphrase. Here pki is the variable another.", ""),
     ],
 )
 def test_a_sentence_and_what_it_says_here(sentence: str, here: str) -> None:
