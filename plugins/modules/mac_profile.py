@@ -173,6 +173,8 @@ RETURN = r"""
 status:
   description:
     - V(installed), the Mac shows exactly this profile.
+    - V(incomplete), it does, and something that the profile should have brought is not there, see
+      RV(missing_certificates) and RV(missing_services). Nothing was done.
     - V(pending_approval), it was offered and waits for the person.
     - V(no_console_user), nobody is at the screen, so it could not be offered.
     - V(mdm_required), the MDM has not delivered it yet.
@@ -209,15 +211,17 @@ key_on_disk:
   type: bool
   sample: false
 missing_certificates:
-  description: SHA-256 of certificates of an installed profile that are not in the keychain.
+  description: >-
+    SHA-256 of certificates of a profile that the Mac shows and that are not in the keychain; empty where that cannot be
+    read.
   returned: success
   type: list
   elements: str
   sample: []
 missing_services:
   description: >-
-    VPNs of an installed profile that macOS does not have, by name. Only a Mac with C(vpnutil) tells, so it is empty
-    elsewhere.
+    VPNs of a profile that the Mac shows and that macOS does not have, by name. Only a Mac with C(vpnutil) tells, so it
+    is empty elsewhere.
   returned: success
   type: list
   elements: str

@@ -238,8 +238,17 @@ def test_mac_info_tells_all_in_one_exec(site: Site) -> None:
 def test_a_shared_mac_whose_vpn_macos_loses(site: Site) -> None:
     """Two accounts have the profile of the scope User; revoke takes it from both, with nobody at the screen."""
     mac = site.lab.add_mac("mac-anna", users=("anna", "ben"), vpnutil=True)
-    site.variables |= {"user_vpn_scope": "User", "user_vpn_require_installed": False}
-    site.play()
+    pac = {"ProxyAutoConfigEnable": True, "ProxyAutoConfigURLString": "https://pac.contoso.com/proxy.pac"}
+    site.variables |= {
+        "user_vpn_scope": "User",
+        "user_vpn_require_installed": False,
+        "user_vpn_dns": {"protocol": "TLS", "server_name": "dns.contoso.com", "servers": ["10.1.0.4"]},
+        "user_vpn_profile": {"proxies": pac, "ikev2": {"DisableMOBIKE": True}},
+    }
+    first = site.play()
+    assert first.returncode == 0, first.output
+    (vpn,) = [each for each in mac.profiles[0].content["PayloadContent"] if "Proxies" in each]
+    assert (vpn["Proxies"], vpn["DNS"]["DNSProtocol"], vpn["IKEv2"]["DisableMOBIKE"]) == (pac, "TLS", 1)
     mac.log_in("ben")
     of_ben = site.play()
     assert of_ben.returncode == 0, of_ben.output
@@ -250,6 +259,7 @@ def test_a_shared_mac_whose_vpn_macos_loses(site: Site) -> None:
     lost = site.play()
     assert lost.returncode == 0, lost.output
     assert lost.of("mac_profile")["missing_services"] == ["Contoso VPN"]
+    assert site.sql("SELECT status FROM deliveries ORDER BY id DESC LIMIT 1") == [("incomplete",)]
     assert "'Contoso VPN' is shown as installed, but macOS has no VPN 'Contoso VPN'" in lost.said
     assert "1 Mac: 1 behind." in lost.stdout
 

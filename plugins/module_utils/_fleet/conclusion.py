@@ -20,6 +20,7 @@ CURRENT, REMOVED, WAITING, NOBODY, UNREACHABLE, BEHIND, EXPORTED, REVOKED, FAILE
 
 _BY_RESULT = {
     "installed": CURRENT,
+    "incomplete": BEHIND,
     "removed": REMOVED,
     "pending_approval": WAITING,
     "no_console_user": NOBODY,
@@ -109,8 +110,6 @@ def _status(known: Result, entry: Result) -> tuple[str, str]:
         return FAILED, _sentence(entry)
     if known.get("unreachable") or known.get("failed"):
         return UNREACHABLE if known.get("unreachable") else FAILED, _sentence(known)
-    if known.get("missing_certificates") or known.get("missing_services"):
-        return BEHIND, _sentence(known)  # the profile is there, and what it should have brought is not
     if known:
         return _BY_RESULT.get(str(known.get("status", "installed")), FAILED), _sentence(known)
     if entry and not is_looked_at(entry):

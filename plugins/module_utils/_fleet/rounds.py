@@ -45,7 +45,7 @@ def _line(waiting: Sequence[str], approved: int) -> str:
 
 def has_approved(result: Mapping[str, Any]) -> bool:
     """Whether what mac_profile returned says that the person did; a Mac that has gone away meanwhile says nothing."""
-    return result.get("status") == "installed"
+    return result.get("status") in ("installed", "incomplete")
 
 
 def is_waiting(result: Mapping[str, Any]) -> bool:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .._mobileconfig.reading import ReadProfile
 
 APPROVE, MDM = "approve", "mdm"
-INSTALLED, PENDING, NOBODY, BY_MDM, KEY_WANTED, REMOVED = (
-    "installed", "pending_approval", "no_console_user", "mdm_required", "key_wanted", "removed",
+INSTALLED, INCOMPLETE, PENDING, NOBODY, BY_MDM, KEY_WANTED, REMOVED = (
+    "installed", "incomplete", "pending_approval", "no_console_user", "mdm_required", "key_wanted", "removed",
 )  # fmt: skip
 
 # The settings pane takes its copy about a second after `open`; a slow Mac gets ten times that.
@@ -220,12 +220,16 @@ def told(
     state = after or before
     missing = sorted(wanted.certificates - state.fingerprints) if status == INSTALLED else []
     lost = _lost(state, wanted.scope) if status == INSTALLED else []
+    flaw = _flaw(wanted, missing, lost, state.keychain_error.rstrip("."))
+    if state.keychain_error:
+        missing = []  # nobody knows
     opened = offers and (after is None or after.stage == "opened")
     # A key that still lies there once the profile is installed: a real run has taken it away by now. Where the profile
     # was offered by an earlier task of this run, that has counted as the change.
     spent = not (offered_to and not offers) and (before.dropped or (status == INSTALLED and before.has_key))
     changed = before.swept or opened or spent
-    flaw = _flaw(wanted, missing, lost, state.keychain_error.rstrip("."))
+    if missing or lost:
+        status = INCOMPLETE
     result = _result(state, wanted.identifier, status, flaw or _advice(wanted, status, state, offered_to)) | {
         "changed": changed,
         "profile_uuid": wanted.uuid,

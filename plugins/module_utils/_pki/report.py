@@ -209,11 +209,12 @@ class _Standing:
             return "removed_from_mac", "Bring the profile back onto the Mac, or end the client."
         status = "removed_from_mac" if mac.bare else "behind"
         wait = {
+            "incomplete": "Remove the profile from the Mac and bring it back, for not all that it holds is there",
             "pending_approval": "Have the waiting profile approved on the Mac, and look at it again",
             "no_console_user": "Offer the profile again when somebody is at the screen of the Mac",
             "mdm_required": "Let the MDM deliver the exported profile, and look at the Mac again",
         }.get(mac.last.status, "Bring the profile onto the Mac when it can be reached")
-        if held is None or not mac.last.shown_uuid:
+        if held is None or not mac.last.shown_uuid or mac.last.status == "incomplete":
             return status, f"{wait}."
         if held.state == "revoked":
             rest = "the certificate on it has been revoked"

@@ -40,8 +40,7 @@ REVOKED = {"certificates_issued": {"clients": {"anna": {"failed": True, "reason"
     [
         (of(mac("installed")), "current", False, "It is installed."),
         (of(mac("pending_approval")), "waiting for approval", False, "It is pending_approval."),
-        (of(mac("installed", missing_services=["VPN"])), "behind", False, "It is installed."),
-        (of(mac("installed", missing_certificates=["AB"])), "behind", False, "It is installed."),
+        (of(mac("incomplete")), "behind", False, "It is incomplete."),
         (of(mac("no_console_user")), "nobody at the screen", False, "It is no_console_user."),
         (of(mac("mdm_required")), "behind", False, "It is mdm_required."),
         (of(UNREACHABLE), "unreachable", True, "Failed to connect to the host via ssh: no route"),

@@ -364,7 +364,8 @@ def test_a_key_that_lies_there_still_goes_once_the_profile_is_installed(rendered
 
 def test_a_profile_whose_key_is_on_the_mac_is_completed_there(rendered: Rendered) -> None:
     entry, name = completed_on_the_mac(rendered)
-    mac = AnsweringMac({"stage": OPENED | {"profile": [installed(UUID)]}}, key="1")
+    there = {"profile": [installed(UUID)], "fingerprint": entry["certificates"]}
+    mac = AnsweringMac({"stage": OPENED | there}, key="1")
     assert mac.run("mac_profile", {"profile": entry})["status"] == "installed"
     stage = mac.asked[1]
     token = stage.arguments["token"]
@@ -439,7 +440,7 @@ def test_without_root_nothing_is_known(rendered: Rendered) -> None:
 def test_what_macos_says_is_installed_may_lack_certificates(rendered: Rendered) -> None:
     mac = AnsweringMac(profile=[installed(UUID)], fingerprint=[CLIENT])
     result = mac.run("mac_profile", rendered.args())
-    assert (result["status"], result["missing_certificates"]) == ("installed", [ROOT])
+    assert (result["status"], result["missing_certificates"]) == ("incomplete", [ROOT])
     assert "1 of its certificates are not in the keychain" in result["warnings"][0] and ROOT in result["warnings"][0]
     assert "1 of its certificates are not in the keychain" in result["msg"]
     # What is not installed lacks nothing.
@@ -450,6 +451,7 @@ def test_what_macos_says_is_installed_may_lack_certificates(rendered: Rendered) 
 def test_a_keychain_that_cannot_be_read_lacks_nothing_for_sure(rendered: Rendered) -> None:
     mac = AnsweringMac(profile=[installed(UUID)], keychain_error="SecKeychainOpen: It is locked.")
     result = mac.run("mac_profile", rendered.args())
+    assert (result["status"], result["missing_certificates"]) == ("installed", [])
     assert result["msg"].endswith("shown as installed, but the keychain cannot be read: SecKeychainOpen: It is locked.")
     assert result["msg"] in result["warnings"][0]
 
@@ -479,7 +481,7 @@ def test_what_macos_says_is_installed_may_have_lost_its_vpn(
     services = {} if said is None else {"services": said}
     mac = AnsweringMac(profile=[installed(UUID, (name, 0))], fingerprint=[CLIENT, ROOT], vpnutil="1", **services)
     result = mac.run("mac_profile", rendered.args())
-    assert (result["status"], result["missing_services"]) == ("installed", [name] * lost)
+    assert (result["status"], result["missing_services"]) == (("incomplete", [name]) if lost else ("installed", []))
     assert ("macOS has no VPN 'Contoso VPN'" in result["msg"]) is lost
     assert [warning.partition("] ")[2] for warning in result.get("warnings", [])] == [result["msg"]] * lost
 

@@ -115,6 +115,20 @@ def test_a_profile_that_waits_is_behind_though_the_certificate_is_the_same(roote
     assert (here["status"], here["gateway_roots"]) == ("behind", ["AA"])
 
 
+def test_a_profile_of_which_not_all_is_there_is_not_current(rooted: Pki) -> None:
+    """Nor is the certificate in it verified: what came before it still counts."""
+    first = issued(rooted)
+    rooted.seen("mac-01", first)
+    rooted.now += 340 * DAY
+    second = issued(rooted)
+    rooted.seen("mac-01", second, "incomplete", shown_uuid=f"UUID-{second[:8]}")
+    here = client(rooted)
+    assert (here["status"], here["mac_sha1"], here["verified"]) == ("behind", second, "2026-11-22T12:00:00Z")
+    assert here["next_step"] == (
+        "Remove the profile from the Mac and bring it back, for not all that it holds is there."
+    )
+
+
 def test_ended_clients(rooted: Pki) -> None:
     sha1 = rooted.issue("mac-01", "mac-02").entries["mac-01"].sha1
     rooted.seen("mac-01", sha1)
