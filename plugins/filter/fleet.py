@@ -58,9 +58,10 @@ _value:
 
 
 def together(hosts: list[str], hostvars: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> list[str]:
-    for sentence in unknown({name for host in hosts for name in hostvars[host]}):
+    told = {host: hostvars[host] for host in hosts}  # once, for Ansible puts them together anew each time
+    for sentence in unknown({name for variables in told.values() for name in variables}):
         Display().warning(sentence)
-    return fleet(hosts, hostvars, settings or {})
+    return fleet(hosts, told, settings or {})
 
 
 class FilterModule:

@@ -64,14 +64,18 @@ def present(context: Context, hosts: Any) -> Any:
     if any(command_line.CLIARGS.get(option) for option in LISTINGS):
         return hosts
     groups: Mapping[str, Any] = context.get("groups") or {}
-    lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=DataLoader())
-    found = lookup.run(hosts if isinstance(hosts, list) else [hosts], variables={"groups": groups})
+    found = groups[hosts] if isinstance(hosts, str) and hosts in groups else _matching(hosts, groups)
     require_somebody(hosts, found, groups)
     hostvars = context.get("hostvars") or {}  # not there before the first play
     told = hostvars[found[0]] if found and hostvars else {}
     for sentence in unknown([*context.parent, *told]):
         Display().warning(sentence)
     return hosts
+
+
+def _matching(hosts: Any, groups: Mapping[str, Any]) -> list[str]:
+    lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=DataLoader())
+    return list(lookup.run(hosts if isinstance(hosts, list) else [hosts], variables={"groups": groups}))
 
 
 class FilterModule:

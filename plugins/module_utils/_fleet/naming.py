@@ -31,7 +31,7 @@ def named(what: Any, hostvars: HostVars) -> dict[str, list[str]]:
 
 def require_somebody(wanted: Any, found: Sequence[str], groups: Iterable[str]) -> None:
     """UserVpnError where no host matches what a playbook is to act on, and it is no empty group either."""
-    if not found and wanted not in groups:
+    if not found and str(wanted) not in groups:
         raise UserVpnError(
             f"No host of the inventory matches {shown(str(wanted))}, so nothing was done: put the Macs into a "
             "group user_vpn, or name their group with -e user_vpn_hosts=GROUP; without -i, ansible.cfg names the "

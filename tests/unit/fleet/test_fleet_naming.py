@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.naming import clients, due, holders, named
+from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.naming import (
+    clients,
+    due,
+    holders,
+    named,
+    require_somebody,
+)
 
 SHA1 = "AABBCCDDEEFF00112233445566778899AABBCCDD"
 HOSTVARS: dict[str, dict[str, Any]] = {
@@ -93,3 +100,11 @@ def test_who_holds_what_was_revoked() -> None:
     told["clients"]["anna"]["host"] = "mac-02"  # the store saw it under another name
     assert holders(asked, HOSTVARS, told, done) == ["mac-01", "mac-03", "mac-02"]
     assert holders({"clients": ["nobody"], "thumbprints": []}, HOSTVARS, {}, {}) == []
+
+
+@pytest.mark.parametrize("wanted", ["user_vpn", "mac-1:mac-2", ["mac-1"], 5])
+def test_no_host_at_all_is_a_mistake_unless_the_group_is_there(wanted: Any) -> None:
+    require_somebody(wanted, ["mac-1"], {"all": []})
+    require_somebody("user_vpn", [], {"user_vpn": []})
+    with pytest.raises(UserVpnError, match="so nothing was done: "):
+        require_somebody(wanted, [], {"all": []})
