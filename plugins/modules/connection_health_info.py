@@ -113,6 +113,11 @@ gateways:
       type: list
       elements: str
       returned: success
+    enable_internet_security:
+      description: >-
+        Whether the gateway sends its clients' traffic to the internet through the hub. V(null) when Azure does not say.
+      type: bool
+      returned: success
     dns_servers:
       description: The custom DNS servers, in their order.
       type: list
@@ -146,6 +151,7 @@ gateways:
       vpn_server_configuration_id:
         /subscriptions/0/resourceGroups/rg-vpn/providers/Microsoft.Network/vpnServerConfigurations/m
       client_address_pools: [172.31.250.0/24]
+      enable_internet_security: false
       dns_servers: []
       connections: 2
       addresses: [172.31.250.4, 172.31.250.5]
