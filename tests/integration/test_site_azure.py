@@ -118,6 +118,28 @@ def test_what_azure_and_macs_do_not_agree_upon_is_said_once(site: AzureSite) -> 
     assert times("a Mac does not ask them", full) == 0
 
 
+def test_a_job_signs_in_without_a_secret_and_a_desk_by_a_profile(site: AzureSite) -> None:
+    azure = site.azure
+    for name in azure.environment("secret"):
+        site.secrets.pop(name, None)
+    site.secrets |= azure.environment("workload_identity")
+    ended_well(site.play("--check"))
+
+    for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_SUBSCRIPTION_ID"):
+        del site.secrets[name]
+    profiles = azure.folder / "credentials"
+    principal = f"tenant={azure.tenant}\nclient_id={azure.client_id}\nsecret={azure.client_secret}\n"
+    profiles.write_text(f"[macs]\nsubscription_id={azure.subscription_id}\n{principal}")
+    site.variables["user_vpn_azure"] = {"profile": "macs", "credential_file": str(profiles)}
+    run = site.play("--check", "-vvv")
+    ended_well(run)
+    assert azure.client_secret not in run.output
+
+    site.variables["user_vpn_azure"] = {"profile": "other", "credential_file": str(profiles)}
+    told = " ".join(site.play("--check").output.split())
+    assert "has no profile [other]; it has: macs" in told and "user_vpn_azure.profile" in told
+
+
 def test_who_sets_up_the_vpn_by_hand_is_told_whether_the_policy_fits(site: AzureSite) -> None:
     def said() -> int:
         run = site.play("-e", "user_vpn_certificates_by=keychain")

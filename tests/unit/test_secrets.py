@@ -110,6 +110,15 @@ def test_the_secrets_of_the_environment_are_registered(monkeypatch: pytest.Monke
     assert registered == [f"{PLANTED}-{number}" for number in range(len(names))]
 
 
+def test_the_secret_of_a_profile_is_registered(registered: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    file.write_text(f"[macs]\ntenant=no tenant\nclient_id=c\nsecret={PLANTED}\n")
+    sign_in = {"profile": "macs", "credential_file": str(file), "subscription_id": "s"}
+    result = run_action("server_configuration_info", {**COMPLETE["server_configuration_info"], **sign_in})
+    assert "tenant must be the directory's id" in result["msg"]
+    assert PLANTED in registered and PLANTED not in str(result)
+
+
 @pytest.mark.parametrize(("action", "place"), MARKED + INSIDE[:1])
 def test_a_secret_is_a_string(action: str, place: tuple[str, ...]) -> None:
     """A number or truth value is what YAML has made of something else: 0123 is 83 there."""
