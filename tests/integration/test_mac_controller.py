@@ -73,7 +73,7 @@ def test_no_task_asks_macos_for_its_proxies(site: AzureSite) -> None:
     assert (again.returncode, again.changed()) == (0, set()), again.output
 
 
-@pytest.mark.parametrize("login", ["certificate", "managed_identity"])
+@pytest.mark.parametrize("login", ["certificate", "managed_identity", "workload_identity"])
 def test_whoever_signs_in(site: AzureSite, login: str) -> None:
     site.secrets = {
         name: value for name, value in site.azure.environment(login).items() if name.lower() != "no_proxy"
