@@ -156,9 +156,10 @@ EVALUATE = {
         ),
         (
             [{"Action": "Connect", "DNSServerAddressMatch": ["17.*"]}],
-            NetworkState(dns_servers=("17.1.1.1",)),
+            NetworkState(dns_servers=("10.1.1.1", "17.1.1.1")),
             "Connect",
         ),
+        ([{"Action": "Connect", "DNSServerAddressMatch": ["17.*"]}], NetworkState(dns_servers=("10.1.1.1",)), "Ignore"),
         ([{"Action": "Connect", "URLStringProbe": "http://x"}], NetworkState(), "Ignore"),
         ([{"Action": "Connect", "URLStringProbe": "http://x"}], NetworkState(probe=lambda _url: True), "Connect"),
         ([EVALUATE], NetworkState(), "EvaluateConnection"),

@@ -55,7 +55,7 @@ def _matches(rule: Mapping[str, Any], state: NetworkState) -> bool:
         return False
     if "DNSDomainMatch" in rule and not _any_domain(rule["DNSDomainMatch"], state.search_domains):
         return False
-    if "DNSServerAddressMatch" in rule and not _all_servers(rule["DNSServerAddressMatch"], state.dns_servers):
+    if "DNSServerAddressMatch" in rule and not _any_server(rule["DNSServerAddressMatch"], state.dns_servers):
         return False
     return "URLStringProbe" not in rule or state.probe(rule["URLStringProbe"])
 
@@ -74,8 +74,9 @@ def _any_domain(patterns: Sequence[str], domains: Sequence[str]) -> bool:
     return any(fnmatchcase(domain.lower(), pattern.lower()) for pattern in patterns for domain in domains)
 
 
-def _all_servers(patterns: Sequence[str], servers: Sequence[str]) -> bool:
-    return bool(servers) and all(any(fnmatchcase(server, pattern) for pattern in patterns) for server in servers)
+def _any_server(patterns: Sequence[str], servers: Sequence[str]) -> bool:
+    """The schema: if any of the network's servers match any entry."""
+    return any(fnmatchcase(server, pattern) for pattern in patterns for server in servers)
 
 
 def _domain_matches(host: str, domain: str) -> bool:
