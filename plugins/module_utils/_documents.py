@@ -22,6 +22,7 @@ DEEPEST = 32
 # A manifest of 30,000 Macs has as many.
 MOST_VALUES = 300_000
 
+_SPACE = re.compile(r"[ \t\n\r]*+")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 # plistlib says InvalidFileException for a wrong head and whatever its parser trips over for a wrong body.
@@ -44,6 +45,23 @@ def read_json(content: str | bytes) -> Any:
         return plain(json.loads(content, parse_constant=_refuse))
     except RecursionError:
         raise ValueError("values nested too deeply") from None
+
+
+def read_json_values(content: str) -> list[Any]:
+    """The values of a JSON text that may hold several, one after another; ValueError when one is none, or not plain."""
+    if most_values(content) > MOST_VALUES:
+        raise ValueError("too many values")
+    decoder = json.JSONDecoder(parse_constant=_refuse)
+    found, place = [], 0
+    try:
+        while space := _SPACE.match(content, place):
+            if space.end() == len(content):
+                break
+            value, place = decoder.raw_decode(content, space.end())
+            found.append(plain(value))
+    except RecursionError:
+        raise ValueError("values nested too deeply") from None
+    return found
 
 
 def most_values(content: str | bytes) -> int:

@@ -11,11 +11,14 @@ from typing import Any
 
 ACTIONS = sorted(path.stem for path in (Path(__file__).parents[2] / "plugins/action").glob("*.py"))
 IDENTIFIER = "com.example.user-vpn"
+SAS_URL = "https://contoso.blob.core.windows.net/sessions/now.json?sig=x"
 
 COMPLETE: dict[str, dict[str, Any]] = {
     "client_certificates": {"pki": "pki.db", "clients": ["mac-01"]},
     "conclusion": {"macs": [{"host": "mac-01", "status": "current"}]},
     "connection_health_info": {"resource_group": "rg-vpn"},
+    "connection_info": {"resource_group": "rg-vpn", "output_blob_sas_url": SAS_URL},
+    "connections": {"resource_group": "rg-vpn", "output_blob_sas_url": SAS_URL, "addresses": ["172.31.250.4"]},
     "ledger": {"pki": "pki.db", "state": "checked"},
     "ledger_info": {"pki": "pki.db"},
     "mac_certificate": {"identity": {"pkcs12_path": "mac-01.p12", "password": "a password"}},

@@ -69,6 +69,34 @@ CASES: list[Case] = [
     ("conclusion", {"macs": [{"status": "current"}]}, (), "missing required arguments: host found in macs"),
     ("conclusion", {"macs": [{"host": "mac-01"}]}, (), "missing required arguments: status found in macs"),
     ("connection_health_info", {}, ("resource_group",), "missing required arguments: resource_group"),
+    *(
+        (action, *case)
+        for action in ("connection_info", "connections")
+        for case in (
+            ({}, ("resource_group",), "missing required arguments: resource_group"),
+            (
+                {"storage_account": "contoso", "container": "sessions"},
+                (),
+                "parameters are mutually exclusive: output_blob_sas_url|storage_account",
+            ),
+            (
+                {"storage_account": "contoso"},
+                ("output_blob_sas_url",),
+                "parameters are required together: storage_account, container",
+            ),
+            (
+                {},
+                ("output_blob_sas_url",),
+                "one of the following is required: output_blob_sas_url, storage_account",
+            ),
+        )
+    ),
+    (
+        "connections",
+        {},
+        ("addresses",),
+        "one of the following is required: clients, thumbprints, connection_ids, addresses",
+    ),
     ("ledger", {}, ("pki",), "missing required arguments: pki"),
     ("ledger", {}, ("state",), "missing required arguments: state"),
     ("ledger", {"state": "backup"}, (), "state is backup but all of the following are missing: dest"),

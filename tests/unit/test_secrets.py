@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.vwan.user_vpn.plugins.module_utils._secrets import names_secret, without_credentials
 from ansible_collections.vwan.user_vpn.plugins.plugin_utils import _action
 from ansible_collections.vwan.user_vpn.tests.unit.actions import make_action, run_action
-from ansible_collections.vwan.user_vpn.tests.unit.arguments import ACTIONS, COMPLETE, specification
+from ansible_collections.vwan.user_vpn.tests.unit.arguments import ACTIONS, COMPLETE, SAS_URL, specification
 from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import Pki, root_entry
 
 PLANTED = "pl4nted-s3cret"
@@ -98,7 +98,7 @@ def test_nothing_else_is_registered(monkeypatch: pytest.MonkeyPatch, registered:
     for action in ACTIONS:
         idle(monkeypatch, action)
         run_action(action, {name: value for name, value in COMPLETE[action].items() if value != "<plist/>"})
-    assert registered == ["a password", "a password"]
+    assert registered == [SAS_URL, SAS_URL, "a password", "a password"]
 
 
 def test_the_secrets_of_the_environment_are_registered(monkeypatch: pytest.MonkeyPatch, registered: list[str]) -> None:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from .._documents import MOST_VALUES, most_values
 from .._secrets import secrets_in
-from . import clouds, credentials, errors, proxies, sdk, tls
+from . import blob, clouds, credentials, errors, proxies, sdk, tls
 from .errors import AzureError
 from .operations import Started, Wait, finish, parsed, seconds_until_next
 
@@ -39,14 +39,14 @@ Answer = TypeVar("Answer")
 class _Bounded:
     """The raw body of an answer, for `requests`: whoever reads more than the limit of it gets an error."""
 
-    def __init__(self, raw: Any, wait: Wait) -> None:
-        self._raw, self._wait = raw, wait
+    def __init__(self, raw: Any, wait: Wait, limit: int, values: int) -> None:
+        self._raw, self._wait, self._limit, self._values = raw, wait, limit, values
 
     def stream(self, *arguments: Any, **options: Any) -> Iterator[bytes]:
         size = values = 0
         for piece in self._raw.stream(*arguments, **options):
             size, values = size + len(piece), values + most_values(piece)
-            if size > ANSWER_LIMIT or values > VALUES_LIMIT:
+            if size > self._limit or values > self._values:
                 raise errors.unexpected(self._wait.what, " (it is larger than any)")
             self._wait.within(READ_TIMEOUT)  # a server that sends a byte now and then has a limit, too
             yield piece
@@ -75,11 +75,14 @@ class Azure:
     "vpn_server_configurations.get". While Azure is busy a call is made again, as long as `wait` lasts.
     """
 
-    def __init__(self, network: Any, subscription: str, wait: Wait, clock: Clock) -> None:
+    def __init__(
+        self, network: Any, subscription: str, wait: Wait, clock: Clock, login: tuple[Any, clouds.Cloud] | None = None
+    ) -> None:
         self._network = network
         self.subscription = subscription
         self.wait = wait
         self.clock = clock
+        self._login = login
 
     def read(self, what: str, operation: str, *arguments: str) -> Json:
         """GET one resource."""
@@ -150,6 +153,16 @@ class Azure:
 
         return self._call(what, call)
 
+    @contextmanager
+    def blob(self, url: str = "", account: str = "", container: str = "") -> Iterator[blob.Blob]:
+        """The blob of a SAS URL, or a new one in a container of a storage account, which goes again."""
+        transport = _transport(self.wait, self.clock, blob.FILE_LIMIT, blob.FILE_LIMIT)
+        if url:
+            yield blob.given(url, transport)
+        elif self._login:
+            with blob.made(account, container, *self._login, transport) as found:
+                yield found
+
     def _call(self, what: str, call: Callable[[], Answer], *, once: bool = False) -> Answer:
         self.wait.begin(what)
         while True:
@@ -205,10 +218,11 @@ def connect(
     wait = Wait(float(options.get("wait_timeout") or WAIT_TIMEOUT), say)
     credential = credentials.credential(login, cloud, _transport(wait, Clock()))
     clock = Clock()
-    return Azure(_network_client(credential, subscription, cloud, _transport(wait, clock)), subscription, wait, clock)
+    network = _network_client(credential, subscription, cloud, _transport(wait, clock))
+    return Azure(network, subscription, wait, clock, (credential, cloud))
 
 
-def _transport(wait: Wait, clock: Clock) -> Any:
+def _transport(wait: Wait, clock: Clock, limit: int = ANSWER_LIMIT, values: int = VALUES_LIMIT) -> Any:
     """How requests go out. The SDK sleeps through it before it repeats one: those waits are limited and shown, too.
 
     So is the wait for an answer: no request is sent, and no answer waited for, when the limit is over. And so is its
@@ -217,7 +231,7 @@ def _transport(wait: Wait, clock: Clock) -> Any:
     module, exceptions = sdk.load("azure.core.pipeline.transport"), sdk.load("azure.core.exceptions")
 
     def bounded(response: Any, **_options: Any) -> None:
-        response.raw = _Bounded(response.raw, wait)
+        response.raw = _Bounded(response.raw, wait, limit, values)
 
     class Transport(module.RequestsTransport):  # type: ignore[misc, name-defined]
         def open(self) -> None:

@@ -22,6 +22,7 @@ class Cloud:
     resource_manager: str
     scope: str
     authority: str
+    storage_suffix: str = ""  # of the hosts of blobs, behind `.blob.`; unknown for a cloud that is given by its URL
     known: bool = True
 
 
@@ -34,18 +35,21 @@ CLOUDS = {
             "https://management.azure.com",
             "https://management.azure.com/.default",
             PUBLIC_AUTHORITY,
+            "core.windows.net",
         ),
         Cloud(
             "AzureUSGovernment",
             "https://management.usgovcloudapi.net",
             "https://management.core.usgovcloudapi.net/.default",
             "https://login.microsoftonline.us",
+            "core.usgovcloudapi.net",
         ),
         Cloud(
             "AzureChinaCloud",
             "https://management.chinacloudapi.cn",
             "https://management.chinacloudapi.cn/.default",
             "https://login.chinacloudapi.cn",
+            "core.chinacloudapi.cn",
         ),
     )
 }

@@ -16,19 +16,19 @@ from .._errors import UserVpnError
 
 OLDEST = 28  # the release that azure.azcollection pins; older ones have other models
 
-_SILENT = logging.NullHandler()  # without any handler, Python writes warnings to stderr
 INSTALL = "pip install 'azure-mgmt-network>=28' azure-identity"
 
 
-# They log what their errors say as well: past Ansible, on stderr, and on into its log.
+# They log what their errors say as well, and the URLs of requests with their signatures: past Ansible, on stderr, and
+# on into its log.
 _TALKATIVE = ("azure", "msal", "urllib3")
+_NOTHING = logging.CRITICAL + 1
 
 
 def load(module: str) -> Any:
     """A module of the Azure SDK. UserVpnError says what to install when it is missing."""
     for name in _TALKATIVE:
-        logging.getLogger(name).propagate = False
-        logging.getLogger(name).addHandler(_SILENT)
+        logging.getLogger(name).setLevel(_NOTHING)
     try:
         return importlib.import_module(module)
     except ImportError as error:

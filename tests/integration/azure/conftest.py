@@ -65,7 +65,8 @@ def run(
     runner = Run(tmp_path)
     yield runner
     assert azure.leaks == []
-    texts = {"results": json.dumps(runner.results, default=str), "lines": "\n".join(runner.said), "logs": caplog.text}
+    logs = "\n".join(record.getMessage() for record in caplog.get_records("call"))
+    texts = {"results": json.dumps(runner.results, default=str), "lines": "\n".join(runner.said), "logs": logs}
     for place, text in texts.items():
         found = [secret for secret in azure.secrets if secret in text]
         assert not found, f"{len(found)} secrets in {place}"

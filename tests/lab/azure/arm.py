@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from . import errors, packages, server_configurations
 from .authority import Authority
@@ -26,7 +26,8 @@ from .blobs import Blobs
 from .errors import AzureError
 from .messages import Request, Response, front_door_json, service_json
 from .operations import Operations, Plan
-from .state import KINDS, Profile, Resource, Subscription
+from .state import KINDS, Client, Profile, Resource, Subscription
+from .storage import Storage
 
 Json = dict[str, Any]
 
@@ -73,11 +74,15 @@ class Call:
 class Arm:
     """Everything under /subscriptions, and /metadata/endpoints."""
 
-    def __init__(self, url: str, subscription: Subscription, authority: Authority, blobs: Blobs) -> None:
+    def __init__(
+        self, url: str, subscription: Subscription, authority: Authority, blobs: Blobs, storage: Storage
+    ) -> None:
         self.url = url
         self.subscription = subscription
         self.authority = authority
         self.blobs = blobs
+        self.storage = storage
+        self.write_sessions: Callable[[list[Json]], bytes] = as_list
         self.operations = Operations(url, subscription.id)
         self.permissions: list[str] = ["*"]
         self.page_size = 0
@@ -89,6 +94,7 @@ class Arm:
             ("virtualwans", "vpnserverconfigurations"): self._wan_configurations,
             ("p2svpngateways", "generatevpnprofile"): self._gateway_profile,
             ("p2svpngateways", "getp2svpnconnectionhealth"): self._health,
+            ("p2svpngateways", "getp2svpnconnectionhealthdetailed"): self._sessions,
             ("p2svpngateways", "disconnectp2svpnconnections"): self._disconnect,
             ("p2svpngateways", "reset"): self._reset,
             ("vpnserverconfigurations", "listradiussecrets"): self._list_secrets,
@@ -469,10 +475,41 @@ class Arm:
         operation = self.operations.start(gateway.location, call.plan, output=measure)
         return self.operations.accepted(operation, call.api_version, recorded="both")
 
+    def _sessions(self, call: Call) -> Response:
+        """Write who is connected into the blob that the caller names.
+
+        Sources: azure-rest-api-specs, P2SVpnConnectionHealthRequest; the form of the file: the query in Microsoft
+        Learn, "Monitor Virtual WAN P2S connections", and captured files. One object a connection configuration.
+        """
+        content = _members(call.json(), {"outputBlobSasUrl", "vpnUserNamesFilter"})
+        target = urlsplit(content.get("outputBlobSasUrl") or "")
+        wanted = content.get("vpnUserNamesFilter") or []
+        gateway = call.resource
+
+        def put() -> Json:
+            if gateway.count_clients:
+                gateway.clients = gateway.count_clients()
+            those = [client for client in gateway.clients if not wanted or client.user_name in wanted]
+            body = self.write_sessions(_session_file(gateway, those))
+            headers = {"x-ms-version": "2024-11-04", "x-ms-blob-type": "BlockBlob"}
+            request = Request("PUT", target.netloc, target.path, target.query, headers, body)
+            answer = self.storage.handle(request)
+            if answer.status != 201:
+                raise AzureError(
+                    400, "InvalidSasUrl", f"The blob cannot be written: {answer.headers['x-ms-error-code']}."
+                )
+            return {"sasUrl": content["outputBlobSasUrl"]}
+
+        operation = self.operations.start(gateway.location, call.plan, output=put)
+        return self.operations.accepted(operation, call.api_version, recorded="both")
+
     def _disconnect(self, call: Call) -> Response:
         content = _members(call.json(), {"vpnConnectionIds"})
         wanted = set(content.get("vpnConnectionIds") or [])
         gateway = call.resource
+        for client in [client for client in gateway.clients if client.connection_id in wanted]:
+            if gateway.end_client:
+                gateway.end_client(client.connection_id)
         gateway.clients = [client for client in gateway.clients if client.connection_id not in wanted]
         operation = self.operations.start(gateway.location, call.plan)
         return self.operations.accepted(operation, call.api_version, recorded="both")
@@ -587,3 +624,46 @@ def _pools(gateway: Resource) -> list[str]:
     for item in gateway.properties.get("p2SConnectionConfigurations", []):
         found += item.get("properties", {}).get("vpnClientAddressPool", {}).get("addressPrefixes", [])
     return found
+
+
+def _session_file(gateway: Resource, clients: list[Client]) -> list[Json]:
+    """An object for each connection configuration; in it, by user, the connections."""
+    found = []
+    for configuration in gateway.properties["p2SConnectionConfigurations"]:
+        users: dict[str, list[Json]] = {}
+        for client in clients:
+            users.setdefault(client.user_name, []).append(
+                {
+                    "VpnConnectionId": client.connection_id,
+                    "VpnConnectionDuration": int((datetime.now(UTC) - client.since).total_seconds()),
+                    "VpnConnectionTime": client.since.strftime("%Y-%m-%dT%H:%M:%S"),
+                    "PublicIpAddress": client.public_address,
+                    "PrivateIpAddress": client.address,
+                    "UserName": client.user_name,
+                    "MaxBandwidth": 0,
+                    "EgressPacketsTransferred": 0,
+                    "EgressBytesTransferred": client.egress_bytes,
+                    "IngressPacketsTransferred": 0,
+                    "IngressBytesTransferred": client.ingress_bytes,
+                    "MaxPacketsPerSecond": 0,
+                }
+            )
+        found.append(
+            {
+                "P2SConnectionConfigurationResourceId": configuration["id"],
+                "UserNameVpnConnectionHealths": [
+                    {"UserName": name, "VpnConnectionHealths": connections} for name, connections in users.items()
+                ],
+            }
+        )
+    return found
+
+
+def as_list(entries: list[Json]) -> bytes:
+    """The file as one list."""
+    return json.dumps(entries, indent=2).encode()
+
+
+def as_lines(entries: list[Json]) -> bytes:
+    """The file as several tools expect it: an object a line, with a byte order mark."""
+    return b"\xef\xbb\xbf" + "".join(json.dumps(entry) + "\r\n" for entry in entries).encode()

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from .messages import Request, Response, front_door_json
 
+STORAGE = "https://storage.azure.com"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -163,10 +164,10 @@ class Authority:
             text = f"Application with identifier '{form['client_id']}' was not found in the directory '{tenant}'."
             raise LoginError(400, "unauthorized_client", 700016, text)
         self._check_credential(form, tenant)
-        self._check_scope(form["scope"])
+        audience = self._check_scope(form["scope"])
         lifetime = self.token_lifetime
         content = {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime}
-        return front_door_json(200, content | {"access_token": self.issue()})
+        return front_door_json(200, content | {"access_token": self.issue(aud=audience)})
 
     def _check_tenant(self, tenant: str) -> None:
         if tenant.lower() != self.tenant:
@@ -222,15 +223,18 @@ class Authority:
             raise LoginError(401, "invalid_client", 700024, "Client assertion is not within its valid time range.")
         return None
 
-    def _check_scope(self, scope: str) -> None:
+    def _check_scope(self, scope: str) -> str:
+        """The resource that a token is wanted for."""
         wanted = [item for item in scope.split() if item not in ("openid", "profile", "offline_access")]
         resource = wanted[0].removesuffix("/.default") if len(wanted) == 1 else ""
         if len(wanted) != 1 or not wanted[0].endswith("/.default"):
             text = f"The provided value for the input parameter scope '{scope}' is not valid."
             raise LoginError(400, "invalid_scope", 1002012, text)
-        if resource.rstrip("/") != self.audience.rstrip("/"):
+        known = {each.rstrip("/"): each for each in (self.audience, STORAGE)}
+        if resource.rstrip("/") not in known:
             text = f"The resource principal named {resource} was not found in the tenant named Lab."
             raise LoginError(400, "invalid_resource", 500011, text)
+        return known[resource.rstrip("/")]
 
     def _managed_identity(self, request: Request) -> Response:
         """The App Service form: IDENTITY_ENDPOINT, header X-IDENTITY-HEADER, api-version 2019-08-01."""

@@ -30,6 +30,7 @@ from .messages import Request, Response
 from .operations import Plan
 from .server import Listener
 from .state import Client, Profile, Resource, Subscription, random_label
+from .storage import Storage
 
 Certificate = str | bytes | x509.Certificate
 
@@ -71,8 +72,9 @@ class AzureLab:
         self.url = f"https://localhost:{self.port}"
         self.authority = Authority(self.url, self.url)
         self.blobs = Blobs(f"https://127.0.0.1:{self.port}")
+        self.storage = Storage(f"https://127.0.0.1:{self.port}", self.authority)
         self.subscription = Subscription(str(uuid.uuid4()))
-        self.arm = Arm(self.url, self.subscription, self.authority, self.blobs)
+        self.arm = Arm(self.url, self.subscription, self.authority, self.blobs, self.storage)
         self.subscription.add_group(resource_group, location)
         self._gateway_root: certificates.Identity | None = None
 
@@ -300,10 +302,10 @@ class AzureLab:
         return self._gateway_root.certificate
 
     def connect_client(
-        self, gateway: Resource, address: str, *, ingress_bytes: int = 0, egress_bytes: int = 0
+        self, gateway: Resource, address: str, user_name: str = "", *, ingress_bytes: int = 0, egress_bytes: int = 0
     ) -> Client:
-        """A client connects: the gateway's health counts it."""
-        client = Client(address, f"IKE_{uuid.uuid4()}", ingress_bytes, egress_bytes)
+        """A client connects: the gateway's health counts it, and lists it by the name of its certificate."""
+        client = Client(address, f"IKE_{uuid.uuid4()}", ingress_bytes, egress_bytes, user_name)
         gateway.clients.append(client)
         return client
 
@@ -327,8 +329,9 @@ class AzureLab:
     def secrets(self) -> set[str]:
         """Every secret so far: none of these may stand in an output, a log, a file or a message."""
         with self._lock:
-            found = {self.client_secret, self.authority.identity_header, *self.authority.tokens, *self.blobs.secrets}
+            found = {self.client_secret, self.authority.identity_header, *self.authority.tokens}
             found |= {self.authority.arc_key, *self.authority.federation.made}
+            found |= self.blobs.secrets | self.storage.secrets
             for configuration in self.subscription.of_kind("vpnServerConfigurations"):
                 found |= {item["radiusServerSecret"] for item in server_configurations.radius_secrets(configuration)}
         return found
@@ -364,7 +367,8 @@ class AzureLab:
 
     def _route(self, request: Request, plan: Plan) -> Response:
         if request.host == f"127.0.0.1:{self.port}":
-            return self.blobs.handle(request)
+            mine = request.path.startswith(f"/{self.storage.name}/")
+            return self.storage.handle(request) if mine else self.blobs.handle(request)
         if request.host != f"localhost:{self.port}":
             return Response(421, b"", {"Content-Type": "text/plain"})
         if request.path.lower().startswith(("/subscriptions", "/metadata/", "/providers/")):

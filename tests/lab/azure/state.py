@@ -13,6 +13,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
@@ -49,6 +50,9 @@ class Client:
     connection_id: str
     ingress_bytes: int = 0
     egress_bytes: int = 0
+    user_name: str = ""  # of its certificate
+    public_address: str = "203.0.113.7:54192"
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
@@ -69,6 +73,7 @@ class Resource:
     # What a real gateway of the lab does with its resources (tests/lab/tunnel/azure.py).
     changed: Callable[[], None] | None = None
     count_clients: Callable[[], list[Client]] | None = None
+    end_client: Callable[[str], None] | None = None
 
     def touch(self) -> None:
         """Make a new version, as any change in Azure does (a colleague in the portal, for example)."""

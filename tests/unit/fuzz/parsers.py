@@ -34,6 +34,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import (
+    blob,
     client,
     clouds,
     configurations,
@@ -43,6 +44,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import (
     health,
     packages,
     roots,
+    sessions,
     tls,
     trust,
 )
@@ -50,6 +52,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.operations im
 from ansible_collections.vwan.user_vpn.plugins.module_utils._documents import read_json
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import refusals
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import sessions as whose
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import (
     answer,
     disconnects,
@@ -572,6 +575,38 @@ def gateway_and_its_health(content: bytes) -> object:
     found = health.gateways(azure(content), "G")
     found += health.gateways(azure(content), "G", "gw1")
     return json.dumps([health.read(azure(content), gateway) for gateway in found])
+
+
+def _sessions() -> dict[bytes, st.SearchStrategy[bytes]]:
+    connection = {
+        "VpnConnectionId": "IKE_1", "VpnConnectionDuration": 3600, "VpnConnectionTime": "2021-07-26T21:03:03",
+        "PublicIpAddress": "203.0.113.7:54192", "PrivateIpAddress": "172.16.0.2", "UserName": "mac-01",
+        "IngressBytesTransferred": 10, "EgressBytesTransferred": 20,
+    }  # fmt: skip
+    users = [{"UserName": "mac-01", "VpnConnectionHealths": [connection]}]
+    place = f"{_PLACE}/p2svpnGateways/gw1/p2sConnectionConfigurations/c"
+    entry = {"P2SConnectionConfigurationResourceId": place, "UserNameVpnConnectionHealths": users}
+    return {
+        content: bytes_of(content)
+        for content in (json.dumps([entry]).encode(), b"\n".join([json.dumps(entry).encode()] * 2))
+    }
+
+
+@row(_sessions)
+def sessions_of_a_gateway(content: bytes) -> object:
+    """Also who is meant by an address, and where a SAS URL leads."""
+    with suppress(UserVpnError):
+        blob.given(content.decode("utf-8", "replace"), None)
+    text = content.decode("utf-8", "replace")
+    try:
+        found = sessions.parse(content, "gw1")
+    except ValueError as error:
+        raise UserVpnError(f"The file is not what it should be: {error}.") from None
+    addresses = [each.private_address for each in found] or [text]
+    is_meant = whose.wanted_sessions(
+        whose.NOBODY, clients=[text], thumbprints=[], connection_ids=[text], addresses=addresses
+    )
+    return json.dumps([dataclasses.asdict(each) for each in found if is_meant(each)])
 
 
 def _operations() -> dict[bytes, st.SearchStrategy[bytes]]:

@@ -196,6 +196,11 @@ WORST: dict[str, Callable[[], Mapping[str, bytes]]] = {
     "gateway and its health": lambda: {
         "values": HEAD + b'\n\n{"value": [' + b"{}," * (VALUES_LIMIT // 2 - 10) + b"{}]}"
     },
+    "sessions of a gateway": lambda: {
+        "values": b"[" + b"{}," * (MOST_VALUES // 2 - 10) + b"{}]",
+        "many texts": b"{}\n" * (MOST_VALUES - 10),
+        "a long text": b'[{"UserNameVpnConnectionHealths": "%s"}]' % (b"x" * (8 * MEGABYTE)),
+    },
     "long running operation": operations,
     "error of the sdk": sdk_errors,
     "answer of blob storage": downloads,

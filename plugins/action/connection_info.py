@@ -1,0 +1,54 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tell who is connected, by name. Documented in plugins/modules/connection_info.py."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from ..module_utils._azure import health, sessions
+from ..module_utils._fleet.sessions import Clients
+from ..module_utils._text import cleaned
+from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
+from ..plugin_utils._sessions import BLOB_ARGUMENTS, BLOB_CONSTRAINTS, blob_of, clients_of
+
+
+class ActionModule(AzureAction):
+    """connection_info."""
+
+    ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
+        **AZURE_ARGUMENTS,
+        **BLOB_ARGUMENTS,
+        "resource_group": {"type": "str", "required": True},
+        "p2s_vpn_gateway": {"type": "str"},
+        "user_names": {"type": "list", "elements": "str", "default": []},
+        "pki": {"type": "str"},
+    }
+    CONSTRAINTS: ClassVar[dict[str, Any]] = BLOB_CONSTRAINTS
+
+    def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        azure = self.azure(arguments)
+        known = clients_of(self, arguments["pki"])
+        found = []
+        with blob_of(azure, arguments) as blob:
+            for gateway in health.gateways(azure, arguments["resource_group"], arguments["p2s_vpn_gateway"] or ""):
+                for session in sessions.of_gateway(azure, gateway, blob, arguments["user_names"]):
+                    place = sessions.place_of(session, gateway)
+                    found.append(asdict(session) | place | known.told(session.user_name))
+        result = {"changed": False, "sessions": found, **_counted(found, known)}
+        told: dict[str, Any] = cleaned(result, keep="")
+        return told
+
+
+def _counted(found: list[dict[str, Any]], known: Clients) -> dict[str, Any]:
+    """What to look at first: names that are connected twice, and those that must not be connected at all."""
+    times = Counter(session["user_name"] for session in found)
+    return {
+        "connections": len(found),
+        "twice": sorted(name for name, number in times.items() if number > 1),
+        "revoked": sorted({session["user_name"] for session in found if session["revoked"]}),
+        "unknown": sorted({session["user_name"] for session in found if known and not session["client"]}),
+    }
