@@ -191,7 +191,8 @@ def without_root(resource: Json, now: datetime) -> str:
 
 def _policy_advice(resource: Json) -> tuple[str, ...]:
     name, policies = resource.get("name"), items(resource, "vpnClientIpsecPolicies")
-    cure = "set this custom IPsec policy: " + ", ".join(f"{key} {value}" for key, value in GOOD_POLICY.items())
+    policy = ", ".join(f"{key} {value}" for key, value in GOOD_POLICY.items())
+    cure = f"set this custom IPsec policy, which serves Macs with a profile: {policy}"
     if not policies:
         return (
             f"The User VPN configuration {name} has Azure's default IPsec policy, which is documented with DHGroup24 "
