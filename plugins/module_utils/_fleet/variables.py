@@ -54,13 +54,21 @@ def known() -> frozenset[str]:
 
 
 def unknown(names: Iterable[str]) -> list[str]:
-    """Sentences about the variables among these that look like ours, and that nothing reads."""
-    ours = sorted({name for name in names if FLEET.fullmatch(name)} - known())
+    """Sentences about the variables among these that look like ours, and that nothing reads.
+
+    One that only begins as those of a role do may be somebody's own, unless it is nearly one of ours.
+    """
     found = []
-    for name in ours:
-        near = difflib.get_close_matches(name, sorted(known()), 1, 0.8)
-        advice = f"did you mean {near[0]}?" if near else "docs/variables.md of the collection lists all that there are."
-        found.append(f"Nothing reads the variable {name}: {advice}")
+    for name in sorted(set(names)):
+        of_the_fleet = FLEET.fullmatch(name)
+        if name in (known() if of_the_fleet else _named_in_roles()) or not (of_the_fleet or _is_of_a_role(name)):
+            continue
+        candidates, cutoff = (known(), 0.8) if of_the_fleet else (_settable(), 0.9)
+        near = difflib.get_close_matches(name, sorted(candidates), 1, cutoff)
+        if near:
+            found.append(f"Nothing reads the variable {name}: did you mean {near[0]}?")
+        elif of_the_fleet:
+            found.append(f"Nothing reads the variable {name}: docs/variables.md lists all that there are.")
     return found
 
 
@@ -247,6 +255,13 @@ def _settable() -> frozenset[str]:
     """The variables that the roles have defaults for."""
     texts = (path.read_text(encoding="utf-8") for path in _files("roles") if path.parent.name == "defaults")
     return frozenset(name for text in texts for name in re.findall(r"^(\w+):", text, re.MULTILINE))
+
+
+@cache
+def _named_in_roles() -> frozenset[str]:
+    """Whatever they name: variables, results, tags, modules."""
+    texts = (path.read_text(encoding="utf-8") for path in _files("roles"))
+    return frozenset(name for text in texts for name in re.findall(r"\w+", text))
 
 
 @cache

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.action.mobileconfig import PROFILE
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import settings as kinds
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.fleet import FLEET_WIDE, SECRET, csrs, fleet
-from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.profiles import profiles
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.profiles import OF_THE_RUN, SHARED, profiles
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.settings import DEFAULTS, check, per_mac, truth
 from ansible_collections.vwan.user_vpn.tests.tools.check_roles import (
     ROOT,
@@ -202,6 +203,20 @@ def test_check_mode_foresees_another_certificate_than_there_is() -> None:
     told = rendered({host: {} for host in HOSTS}, seen(), **{"mac-ben": {"sha1": "", "changed": True}})
     assert told["mac-ben"]["identity"] == {"client": "mac-ben", "sha1": ""}
     assert told["mac-anna"]["identity"] == {"client": "mac-anna"}
+
+
+@pytest.mark.parametrize("name", sorted(PROFILE))
+def test_any_option_of_a_profile_is_passed_on(name: str) -> None:
+    value = {"bool": True, "dict": {"a": 1}, "list": ["a"]}.get(PROFILE[name]["type"], "something")
+    own: dict[str, Any] = {name: value}
+    told = rendered({"mac-anna": {"user_vpn_profile": own}, "mac-ben": {}}, seen(profile=own))
+    if name in SHARED or name in OF_THE_RUN:
+        assert told["mac-anna"]["problem"].startswith(f"{name} is set in user_vpn_profile, but ")
+    else:
+        assert told["mac-anna"][name] == value
+    assert "problem" not in told["mac-ben"] and name not in told["mac-ben"].keys() - {*SHARED, "ipsec_policy"}
+    for_all = rendered({"mac-anna": {}, "mac-ben": {}}, seen(profile={"dead_peer_detection": "high"}))
+    assert {each["dead_peer_detection"] for each in for_all.values()} == {"high"}
 
 
 def test_a_client_that_got_nothing_is_the_problem_of_its_mac() -> None:
