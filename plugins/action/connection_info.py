@@ -9,11 +9,11 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-from ..module_utils._azure import health, sessions
+from ..module_utils._azure import sessions
 from ..module_utils._fleet.sessions import Clients
 from ..module_utils._text import cleaned
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
-from ..plugin_utils._sessions import BLOB_ARGUMENTS, BLOB_CONSTRAINTS, blob_of, clients_of
+from ..plugin_utils._sessions import SESSION_ARGUMENTS, SESSION_CONSTRAINTS, blob_of, clients_of, gateways_of
 
 
 class ActionModule(AzureAction):
@@ -21,20 +21,17 @@ class ActionModule(AzureAction):
 
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         **AZURE_ARGUMENTS,
-        **BLOB_ARGUMENTS,
-        "resource_group": {"type": "str", "required": True},
-        "p2s_vpn_gateway": {"type": "str"},
+        **SESSION_ARGUMENTS,
         "user_names": {"type": "list", "elements": "str", "default": []},
-        "pki": {"type": "str"},
     }
-    CONSTRAINTS: ClassVar[dict[str, Any]] = BLOB_CONSTRAINTS
+    CONSTRAINTS: ClassVar[dict[str, Any]] = SESSION_CONSTRAINTS
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
         azure = self.azure(arguments)
         known = clients_of(self, arguments["pki"])
         found = []
         with blob_of(azure, arguments) as blob:
-            for gateway in health.gateways(azure, arguments["resource_group"], arguments["p2s_vpn_gateway"] or ""):
+            for gateway in gateways_of(azure, arguments):
                 for session in sessions.of_gateway(azure, gateway, blob, arguments["user_names"]):
                     place = sessions.place_of(session, gateway)
                     found.append(asdict(session) | place | known.told(session.user_name))

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-from ..module_utils._azure import health, sessions
+from ..module_utils._azure import sessions
 from ..module_utils._azure.client import Azure
 from ..module_utils._fleet.sessions import wanted_sessions
 from ..module_utils._text import cleaned
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
-from ..plugin_utils._sessions import BLOB_ARGUMENTS, BLOB_CONSTRAINTS, blob_of, clients_of
+from ..plugin_utils._sessions import SESSION_ARGUMENTS, SESSION_CONSTRAINTS, blob_of, clients_of, gateways_of
 
 
 class ActionModule(AzureAction):
@@ -22,21 +22,18 @@ class ActionModule(AzureAction):
 
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         **AZURE_ARGUMENTS,
-        **BLOB_ARGUMENTS,
-        "resource_group": {"type": "str", "required": True},
-        "p2s_vpn_gateway": {"type": "str"},
+        **SESSION_ARGUMENTS,
         "state": {"type": "str", "choices": ["disconnected"], "default": "disconnected"},
         "clients": {"type": "list", "elements": "str"},
         "thumbprints": {"type": "list", "elements": "str"},
         "connection_ids": {"type": "list", "elements": "str"},
         "addresses": {"type": "list", "elements": "str"},
-        "pki": {"type": "str"},
         "cut_wait": {"type": "int", "default": 0},
     }
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
-        **BLOB_CONSTRAINTS,
+        **SESSION_CONSTRAINTS,
         "required_one_of": [
-            *BLOB_CONSTRAINTS["required_one_of"],
+            *SESSION_CONSTRAINTS["required_one_of"],
             ["clients", "thumbprints", "connection_ids", "addresses"],
         ],
     }
@@ -47,10 +44,10 @@ class ActionModule(AzureAction):
             **{name: arguments[name] or [] for name in ("clients", "thumbprints", "connection_ids", "addresses")},
         )
         azure = self.azure(arguments)
+        gateways = gateways_of(azure, arguments)
         with blob_of(azure, arguments) as blob:
 
             def find(users: Sequence[str] = ()) -> sessions.Found:
-                gateways = health.gateways(azure, arguments["resource_group"], arguments["p2s_vpn_gateway"] or "")
                 return [
                     (gateway, session)
                     for gateway in gateways

@@ -14,10 +14,16 @@ options:
     description: The resource group of the gateways.
     type: str
     required: true
+  vpn_server_configuration:
+    description: Ask the gateways that use this User VPN configuration, given by name or resource id.
+    type: str
+  virtual_wan:
+    description: Ask the gateways of the one User VPN configuration that is in use in this Virtual WAN.
+    type: str
   p2s_vpn_gateway:
     description:
-      - The gateway.
-      - Without it, all gateways of the resource group are asked.
+      - Ask this gateway alone.
+      - Without this, O(vpn_server_configuration) and O(virtual_wan), all gateways of the resource group are asked.
     type: str
   output_blob_sas_url:
     description:

@@ -119,8 +119,13 @@ def read_gateway(azure: Azure, resource_group: str, name: str) -> Json:
 
 def gateways(azure: Azure, resource: Json) -> list[Json]:
     """The P2S VPN gateways that use a configuration, summed up."""
+    return [gateway_summary(gateway) for gateway in own_gateways(azure, resource)]
+
+
+def own_gateways(azure: Azure, resource: Json) -> list[Json]:
+    """The P2S VPN gateways that use a configuration."""
     found = (names.parse(gateway_id) for gateway_id in gateway_ids(resource))
-    return [gateway_summary(read_gateway(azure, where.group, where.name)) for where in found]
+    return [read_gateway(azure, where.group, where.name) for where in found]
 
 
 def _whole(resource: Json, what: str) -> Json:

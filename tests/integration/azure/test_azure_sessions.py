@@ -225,3 +225,17 @@ def test_by_address_and_by_id(azure: AzureLab, gateway: Resource, place: dict[st
     assert {each["connection_id"] for each in done["disconnected"]} == {one.connection_id, two.connection_id}
     assert gateway.clients == [three]
     assert run.ok("connections", **place, clients=["MAC-6"])["changed"]  # without a store, as in the certificate
+
+
+def test_the_gateways_of_one_configuration(azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run) -> None:
+    """A gateway of somebody else's in the same resource group is none of ours."""
+    azure.add_hub("hub2", "wan1")
+    azure.add_server_configuration("others")
+    other = azure.add_p2s_gateway("gw2", "hub2", "others")
+    for each in (gateway, other):
+        azure.connect_client(each, "172.31.250.4", "mac-01")
+    assert run.ok(INFO, **place)["connections"] == 2
+    for chosen in ({"vpn_server_configuration": "macs"}, {"p2s_vpn_gateway": "gw1"}):
+        assert [each["gateway"] for each in run.ok(INFO, **place, **chosen)["sessions"]] == ["gw1"]
+    run.ok("connections", **place, clients=["mac-01"], vpn_server_configuration="macs")
+    assert (len(gateway.clients), len(other.clients)) == (0, 1)
