@@ -691,6 +691,10 @@ def test_an_export_is_what_is_current_and_is_not_written_again(rooted: Pki, tmp_
     assert len(list(folder.iterdir())) == 2
     assert rooted.end("mac-01", exported=folder).changed
     assert list(folder.iterdir()) == []
+    (folder / "mac-01.p12").touch()  # copied back from a backup, for example
+    again = rooted.end("mac-01", exported=folder).entries["mac-01"]
+    assert (again.changed, again.reason) == (True, "revoked")
+    assert list(folder.iterdir()) == []
 
 
 def test_another_run_that_holds_the_store_is_waited_for(rooted: Pki) -> None:
