@@ -591,6 +591,9 @@ EXAMPLES = r"""
           trusted_domains: [office.example.com]
         dns:
           match_domains: [corp.example.com]
+        proxies:
+          ProxyAutoConfigEnable: true
+          ProxyAutoConfigURLString: https://pac.corp.example.com/proxy.pac
         sign_with:
           certificate: signing/certificate.pem
           key: signing/key.pem
