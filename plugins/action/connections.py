@@ -10,8 +10,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from ..module_utils._azure import sessions
-from ..module_utils._azure.client import Azure
-from ..module_utils._fleet.sessions import wanted_sessions
+from ..module_utils._fleet.sessions import Clients, wanted_sessions
 from ..module_utils._text import cleaned
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
 from ..plugin_utils._sessions import SESSION_ARGUMENTS, SESSION_CONSTRAINTS, blob_of, clients_of, gateways_of
@@ -28,19 +27,22 @@ class ActionModule(AzureAction):
         "thumbprints": {"type": "list", "elements": "str"},
         "connection_ids": {"type": "list", "elements": "str"},
         "addresses": {"type": "list", "elements": "str"},
+        "revoked": {"type": "bool"},
         "cut_wait": {"type": "int", "default": 0},
     }
     CONSTRAINTS: ClassVar[dict[str, Any]] = {
         **SESSION_CONSTRAINTS,
         "required_one_of": [
             *SESSION_CONSTRAINTS["required_one_of"],
-            ["clients", "thumbprints", "connection_ids", "addresses"],
+            ["clients", "thumbprints", "connection_ids", "addresses", "revoked"],
         ],
     }
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        known = clients_of(self, arguments["pki"])
         meant = wanted_sessions(
-            clients_of(self, arguments["pki"]),
+            known,
+            revoked=bool(arguments["revoked"]),
             **{name: arguments[name] or [] for name in ("clients", "thumbprints", "connection_ids", "addresses")},
         )
         azure = self.azure(arguments)
@@ -54,25 +56,31 @@ class ActionModule(AzureAction):
                     for session in sessions.of_gateway(azure, gateway, blob, users)
                 ]
 
-            return self._ended(azure, find, [pair for pair in find() if meant(pair[1])], arguments["cut_wait"])
-
-    def _ended(self, azure: Azure, find: Any, there: sessions.Found, limit: int) -> dict[str, Any]:
-        ended, back = [session for _gateway, session in there], []
-        seconds: int | None = 0
-        if there and not self.check_mode:
-            done = sessions.cut(azure, find, there, limit)
-            back, seconds = done.back, done.seconds
-        result: dict[str, Any] = {
-            "changed": bool(there),
-            "disconnected": [asdict(session) for session in ended],
-            "back": sorted({session.user_name for session in back}),
-            "seconds": seconds,
-        }
-        if back:
-            result["warnings"] = [
-                f"{', '.join(result['back'])} came back: Azure lets in again whoever has a certificate that it does "
-                "not refuse, and a gateway takes some minutes to take up a refusal. Revoke the certificate, and give "
-                "cut_wait more time."
-            ]
-        told: dict[str, Any] = cleaned(result, keep="")
+            if self.check_mode:
+                cut = sessions.Cut([session for _gateway, session in find() if meant(session)], [], None)
+            else:
+                cut = sessions.cut(azure, find, meant, arguments["cut_wait"])
+        told: dict[str, Any] = cleaned(self._result(cut, known), keep="")
         return told
+
+    def _result(self, cut: sessions.Cut, known: Clients) -> dict[str, Any]:
+        names = sorted({known.client(session.user_name) or session.user_name for session in cut.ended})
+        back = sorted({known.client(session.user_name) or session.user_name for session in cut.back})
+        if not cut.ended:
+            said = "None of them is connected."
+        elif self.check_mode:
+            said = f"Sessions that would be ended: {', '.join(names)}."
+        elif back:
+            said = (
+                f"The sessions of {', '.join(names)} were ended, and {', '.join(back)} came back: a gateway takes some "
+                "minutes until it refuses a certificate that was revoked, and lets everybody else in again."
+            )
+        else:
+            said = f"The sessions of {', '.join(names)} were ended, and nobody of them was back after {cut.seconds} s."
+        return {
+            "changed": bool(cut.ended),
+            "disconnected": [asdict(session) for session in cut.ended],
+            "back": back,
+            "seconds": cut.seconds,
+            "said": said,
+        }

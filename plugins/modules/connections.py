@@ -39,7 +39,7 @@ options:
   clients:
     description:
       - The names of clients in the store O(pki). Without a store, the names in their certificates.
-      - At least one of this, O(thumbprints), O(connection_ids) and O(addresses) is required.
+      - At least one of this, O(thumbprints), O(connection_ids), O(addresses) and O(revoked) is required.
     type: list
     elements: str
   thumbprints:
@@ -56,6 +56,9 @@ options:
     description: Addresses in the tunnel.
     type: list
     elements: str
+  revoked:
+    description: Everybody whom the store O(pki) calls revoked, and who was not let in again.
+    type: bool
   cut_wait:
     description:
       - For how many seconds to look again, and to end the sessions with which the same names come back, until they
@@ -101,14 +104,20 @@ disconnected:
       ingress_bytes: 8000
       egress_bytes: 9000
       connection_configuration: P2SConnectionConfigDefault
+said:
+  description: What came of it, in a sentence.
+  returned: success
+  type: str
+  sample: The sessions of mac-042 were ended, and nobody of them was back after 95 s.
 back:
-  description: The names that were connected again when it was last looked, sorted.
+  description: The clients that were connected again when it was last looked, sorted.
   returned: success
   type: list
   elements: str
   sample: []
 seconds:
-  description: After how many seconds nobody of them was connected any more; null when somebody still was.
+  description: After how many seconds nobody of them was connected any more; null when somebody still was, and in check
+    mode.
   returned: success
   type: int
   sample: 95

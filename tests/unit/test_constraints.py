@@ -95,7 +95,7 @@ CASES: list[Case] = [
         "connections",
         {},
         ("addresses",),
-        "one of the following is required: clients, thumbprints, connection_ids, addresses",
+        "one of the following is required: clients, thumbprints, connection_ids, addresses, revoked",
     ),
     ("ledger", {}, ("pki",), "missing required arguments: pki"),
     ("ledger", {}, ("state",), "missing required arguments: state"),

@@ -91,20 +91,29 @@ class Cut:
 Found = list[tuple[Json, Session]]  # each with its gateway
 
 
-def cut(azure: Azure, find: Callable[[Sequence[str]], Found], meant: Found, limit: float) -> Cut:
-    """End the sessions `meant`, and those with which the same users come back, for `limit` seconds.
+def cut(azure: Azure, find: Callable[[Sequence[str]], Found], is_meant: Callable[[Session], bool], limit: float) -> Cut:
+    """End the sessions that are meant, and those with which the same users come back, for `limit` seconds.
 
-    find  the sessions of these users now, each with its gateway. A gateway takes a while until it refuses a
-          certificate, and lets its owner in again until then.
+    find  the sessions now, each with its gateway: of these users, or of all. A gateway takes a while until it refuses
+          a certificate, and lets its owner in again until then.
     """
-    users = sorted({session.user_name for _gateway, session in meant})
+    there = find(())
+    meant = [(gateway, session) for gateway, session in there if is_meant(session)]
+    spared = {session.connection_id for _gateway, session in there if not is_meant(session)}
+    if not meant:
+        return Cut([], [], 0)
+    users = sorted({session.user_name for _gateway, session in meant} - {""})
     wait = azure.wait.anew("keep them away")
     began, now = time.monotonic(), meant
     while True:
         for gateway_id in sorted({str(gateway["id"]) for gateway, _session in now}):
             ids = {session.connection_id for gateway, session in now if gateway["id"] == gateway_id}
             disconnect(azure, gateway_id, ids)
-        back = [(gateway, session) for gateway, session in find(users) if session.user_name in users]
+        back = [
+            (gateway, session)
+            for gateway, session in find(users)
+            if session.connection_id not in spared and (session.user_name in users or is_meant(session))
+        ]
         passed = time.monotonic() - began
         if not back or passed + AGAIN > limit:
             ended = [session for _gateway, session in meant]

@@ -89,22 +89,24 @@ def wanted_sessions(
     thumbprints: Sequence[str],
     connection_ids: Sequence[str],
     addresses: Sequence[str],
+    revoked: bool = False,
 ) -> Callable[[_Session], bool]:
     """Whether a session is one of those that are named. UserVpnError when a name is nobody's: a slip must not pass.
 
     Where no store is given, a client's name is what stands in its certificate.
     """
-    if thumbprints and not known:
-        raise UserVpnError("thumbprints need pki: only the store knows whose certificates they are.")
-    names = {_folded(name) for name in clients} if not known else set()
+    if (thumbprints or revoked) and known is NOBODY:
+        named = "thumbprints" if thumbprints else "revoked"
+        raise UserVpnError(f"{named} needs pki: only the store knows whose certificates they are.")
+    names = {_folded(name) for name in clients}
     owners = {_owner(known, each) for each in thumbprints}
-    if known:
+    if known is not NOBODY:
         unknown = sorted(set(clients) - set(known.by_common_name.values()))
         if unknown:
             raise UserVpnError(
                 f"clients: the store has no client {', '.join(map(quoted, unknown))}, so nothing was disconnected."
             )
-        owners |= set(clients)
+        owners |= {*clients, *(known.revoked if revoked else ())}
         names = {common_name for common_name, client in known.by_common_name.items() if client in owners}
     wanted_addresses = {_address(each) for each in addresses}
 

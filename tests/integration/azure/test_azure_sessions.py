@@ -190,7 +190,7 @@ def test_who_comes_back_until_its_certificate_is_refused(
     done = run.ok("connections", **place, pki=pki, clients=["mac-02"], cut_wait=wait)
     assert done["back"] == back
     assert (done["seconds"] is None) == bool(back)
-    assert bool(done.get("warnings")) == bool(back)
+    assert ("came back" in done["said"]) == bool(back)
     assert len(times) == (1 if wait == 0 else 3)
 
 
@@ -217,6 +217,25 @@ def test_nobody_is_cut_by_a_slip(
     azure.connect_client(gateway, "172.31.250.4", "mac-01")
     assert words in run.fails("connections", **place, pki=pki, **named)
     assert len(gateway.clients) == 1
+
+
+def test_whoever_is_revoked(azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run, pki: str) -> None:
+    for address, name in (("172.31.250.4", "mac-01"), ("172.31.250.5", "MAC-02"), ("172.31.250.6", "stranger")):
+        azure.connect_client(gateway, address, name)
+    done = run.ok("connections", **place, pki=pki, revoked=True)
+    assert [each["user_name"] for each in done["disconnected"]] == ["MAC-02"]
+    assert done["said"].startswith("The sessions of mac-02 were ended, and nobody of them was back after ")
+    assert run.ok("connections", **place, pki=pki, revoked=True)["said"] == "None of them is connected."
+    assert "revoked needs pki" in run.fails("connections", **place, revoked=True)
+
+
+def test_another_session_of_the_same_name_is_spared(
+    azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run
+) -> None:
+    """Who names a connection means no other, whatever their names."""
+    one, two = (azure.connect_client(gateway, f"172.31.250.{number}") for number in (4, 5))
+    run.ok("connections", **place, connection_ids=[one.connection_id], cut_wait=60)
+    assert gateway.clients == [two]
 
 
 def test_by_address_and_by_id(azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run) -> None:
