@@ -245,7 +245,7 @@ class Draft:
         return [
             f"{'dns' if self.dns else 'The package'} names the DNS servers {', '.join(servers[:3])}, but a Mac does "
             "not ask them while routing is split and dns has no match_domains: set match_domains in dns to the domains "
-            "that they know, or routing to full."
+            "that they know ('' stands for all), or routing to full."
         ]
 
 
