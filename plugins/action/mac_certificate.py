@@ -55,9 +55,9 @@ class ActionModule(MacAction):
         if present and arguments["fingerprints"]:
             raise UserVpnError("fingerprints only says what is to go: set state to absent, or leave it out.")
         roots = self._roots(arguments)
-        identity, unissued = self._identity(arguments)
+        identity, former, unissued = self._identity(arguments)
         unwanted = frozenset(thumbprint(text, "fingerprints") for text in arguments["fingerprints"] or ())
-        wish = Wish(arguments["keychain"], roots, identity, None if present else unwanted, unissued)
+        wish = Wish(arguments["keychain"], roots, identity, former, None if present else unwanted, unissued)
         state = self.ask(certificate.look(wish, check=self.check_mode))
         certificate.require(wish, state)
         self.warn_leftover(state)
@@ -88,29 +88,29 @@ class ActionModule(MacAction):
             found += certificates.read(read(path, INPUT_LIMIT), str(path))
         return tuple({root.sha1: root for root in found}.values())
 
-    def _identity(self, arguments: dict[str, Any]) -> tuple[Identity | None, bool]:
-        """The identity, and whether an earlier task of a real run would have made it."""
+    def _identity(self, arguments: dict[str, Any]) -> tuple[Identity | None, frozenset[str], bool]:
+        """The identity, the SHA-1 of its forerunners, and whether an earlier task of a real run would have made it."""
         option = arguments["identity"]
         if arguments["client"]:
             return self._of_client(arguments)
         if option is None:
-            return None, False
+            return None, frozenset(), False
         path: Path = self.local_path(option["pkcs12_path"])
         if self.check_mode and not path.is_file():
-            return None, True
-        return load(read(path, INPUT_LIMIT), option["password"], str(path)), False
+            return None, frozenset(), True
+        return load(read(path, INPUT_LIMIT), option["password"], str(path)), frozenset(), False
 
-    def _of_client(self, arguments: dict[str, Any]) -> tuple[Identity | None, bool]:
+    def _of_client(self, arguments: dict[str, Any]) -> tuple[Identity | None, frozenset[str], bool]:
         """What the store has, without its private part: only an import needs that."""
         name, place = arguments["client"], later("_pki.database").place_of(arguments["pki"], self.local_path)
         current = later("_pki.current").public_of(place, name)
         if current is None:
             if self.check_mode or arguments["state"] == "absent":
-                return None, True
+                return None, frozenset(), True
             raise UserVpnError(f"{place} has no certificate for the client {name}; issue one with client_certificates.")
         where = f"the store's certificate of {name}"
         chain = certificates.read(current.chain, where) if current.chain else []
-        return Identity(certificates.read_one(current.pem, where), tuple(chain), b"", ""), False
+        return Identity(certificates.read_one(current.pem, where), tuple(chain), b"", ""), current.former, False
 
     def _private(self, identity: Identity, arguments: dict[str, Any]) -> Identity:
         """The same identity with its private part."""

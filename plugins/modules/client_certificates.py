@@ -14,8 +14,8 @@ description:
   - Gives every client a certificate and a key. One call serves the whole fleet, on all cores of the controller, and
     enters all that it does into the store at once, or nothing.
   - A client whose identity is valid keeps it, untouched. A new one is made only for a reason, which is returned.
-  - The certificate is RSA with SHA-256, has the client's name as its common name and as its first DNS alternative
-    name, and the extended key usage clientAuth. It does not outlive the root. It starts one hour in the past, for Macs
+  - The certificate is RSA with SHA-256, has the client's name as its common name and as its first alternative name,
+    and the extended key usage clientAuth. It does not outlive the root. It starts one hour in the past, for Macs
     whose clock is behind.
   - The private key lies in the store and nowhere else, as a PKCS#12 identity that every macOS opens, sealed under
     O(passphrase). Its PKCS#12 password is made for this one identity, and nobody ever needs it. For files to be brought
@@ -38,7 +38,7 @@ attributes:
     details: The serial and the fingerprint of a certificate that is still to be made are empty.
   diff_mode:
     support: full
-    details: Shows serial, end and reason of each certificate.
+    details: Shows common name, serial, end and reason of each certificate.
   idempotent:
     support: full
 requirements:
@@ -49,7 +49,13 @@ options:
       - The clients, one per Mac. Each is a name, or a dictionary with the key C(name).
       - A name has 1 to 64 letters, digits, dots and dashes, and begins and ends with a letter or a digit. No name may
         occur twice, capitals do not count.
-      - C(sans) is a list of further DNS alternative names.
+      - C(common_name) is the common name of the certificate, where that is not to be the client's name. Azure's user
+        groups go by the domain in it, C(user@domain) or C(DOMAIN\\user). When it changes, the client gets a new
+        certificate.
+      - The first alternative name, by which the Mac introduces itself, stays the client's name, of the kind IP where
+        that is an address, or else DNS. With C(san_type=email), it is the common name, C(user@domain), of the kind
+        e-mail.
+      - C(sans) is a list of further alternative names, DNS names or IP addresses.
       - C(serial_number) is that of the Mac, if it is known. Then a second Mac is noticed before it was seen.
       - C(pkcs12_source) is a PKCS#12 file with an identity that an enterprise CA has issued, in any form.
         C(source_password) opens it.
@@ -57,7 +63,7 @@ options:
         the key, if it is encrypted.
       - A supplied identity is checked, and encoded in the form that every macOS opens. It is taken in again when its
         file has changed. It must have been issued by the current root or a CA of its chain, and have the client's name
-        as its common name, or C(common_name) where that is another one.
+        as its common name, or C(common_name) where that is another one, whatever its form.
       - Required, except with O(thumbprints).
     type: list
     elements: raw
@@ -198,7 +204,7 @@ EXAMPLES = r"""
           - mac-01
           - mac-02.example.com
           - name: mac-03
-            sans: [mac-03.example.com]
+            common_name: mac-03@example.com # for the user group with the member example.com
       register: identities
 
     - name: Show when the first of them ends
@@ -239,6 +245,10 @@ clients:
         - V(exported) when only its files in O(export_dir) were written.
         - V(revoked) and V(removed) after O(state=revoked) and O(state=absent). V(revoked), too, of a client that
           gets none because it was revoked.
+      type: str
+      returned: success
+    common_name:
+      description: The common name in its certificate, by which Azure counts it to a user group.
       type: str
       returned: success
     sha1:
@@ -287,6 +297,7 @@ clients:
     mac-01:
       changed: true
       reason: missing
+      common_name: mac-01
       sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
       serial: 08BCA6D1A05886EAAF2738D879B970D3
       not_after: "2027-11-22T12:00:00Z"

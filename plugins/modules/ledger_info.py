@@ -34,8 +34,8 @@ requirements:
 options:
   clients:
     description:
-      - Tell of these clients only, by their names, or by the SHA-1 thumbprint of a certificate that one of them has or
-        had. By default of all that the store knows.
+      - Tell of these clients only, by their names, or by the common name or the SHA-1 thumbprint of a certificate that
+        one of them has or had. By default of all that the store knows.
     type: list
     elements: str
   renew_before_days:
@@ -92,6 +92,10 @@ clients:
       returned: success
     next_step:
       description: What to do next, in a sentence; empty when there is nothing to do.
+      type: str
+      returned: success
+    common_name:
+      description: The common name in its current certificate, or in its last one.
       type: str
       returned: success
     sha1:
@@ -178,6 +182,7 @@ clients:
       next_step: >-
         Have the waiting profile approved on the Mac, and look at it again; until 2026-12-20T12:00:00Z it
         connects with the certificate that is on it.
+      common_name: mac-042
       sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
       serial: 08BCA6D1A05886EAAF2738D879B970D3
       state: issued
@@ -314,6 +319,10 @@ certificates:
       returned: success
     name:
       description: The client, or the common name of the root.
+      type: str
+      returned: success
+    common_name:
+      description: The common name in the certificate.
       type: str
       returned: success
     generation:

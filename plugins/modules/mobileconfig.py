@@ -81,8 +81,8 @@ options:
     type: str
   identifier:
     description:
-      - The identifier of the profile, a reverse-DNS name such as V(com.example.uservpn). Keep it for the life of this
-        VPN.
+      - The identifier of the profile, best a reverse-DNS name such as V(com.example.uservpn). Keep it for the life of
+        this VPN. It has letters, digits, dots, dashes, underscores and blanks, and begins with a letter or a digit.
       - A Mac replaces an installed profile of the same identifier; with another identifier it would have two.
     type: str
   connection_name:
@@ -115,8 +115,12 @@ options:
     description: The name that the gateway must prove. Defaults to the C(vpn_server) of O(settings).
     type: str
   local_identifier:
-    description: The name by which the Mac introduces itself, one of the certificate's subject alternative names.
-      Defaults to the certificate's common name.
+    description:
+      - The name by which the Mac introduces itself, one of the certificate's subject alternative names. macOS sends an
+        IP address as such, a text with C(@) as a mail address and any other as a DNS name, and a gateway looks for it
+        among the alternative names of that kind.
+      - Defaults to the certificate's common name if that is one of them, or else to the name of the user in it, as in
+        user@domain and DOMAIN\\user, or else to the first of them.
     type: str
   authentication:
     description:
@@ -681,6 +685,11 @@ macs:
       type: str
       returned: always
       sample: 0f343b0931126a20f133d67c2b018a3b1d0a3d2bb2a8a5e9a34f3a1c1e9f3e0c
+    common_name:
+      description: The common name in the client certificate.
+      type: str
+      returned: always
+      sample: mac-01
     certificate_sha1:
       description: The SHA-1 fingerprint of the client certificate, in upper case.
       type: str
@@ -717,6 +726,7 @@ macs:
       key_on_mac: false
       profile_uuid: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
       sha256: 0f343b0931126a20f133d67c2b018a3b1d0a3d2bb2a8a5e9a34f3a1c1e9f3e0c
+      common_name: mac-01
       certificate_sha1: 3F2504E04F8911D39A0C0305E82C33010A1B2C3D
       certificate_not_after: '2027-11-22T21:13:00Z'
       certificates: [5F1E35A3B1A2C8E8E0B9A4C1D2E3F405162738495A6B7C8D9EAFB0C1D2E3F405]

@@ -14,8 +14,8 @@ from .._text import cleaned, csv_text
 
 FORMS = ("txt", "csv", "json")
 COLUMNS = (
-    "status", "sha1", "not_after", "days_left", "generation", "host", "serial_number", "macos_version", "delivery",
-    "seen", "verified", "profile_uuid", "mac_sha1", "mac_not_after", "mac_days_left", "next_step",
+    "status", "common_name", "sha1", "not_after", "days_left", "generation", "host", "serial_number", "macos_version",
+    "delivery", "seen", "verified", "profile_uuid", "mac_sha1", "mac_not_after", "mac_days_left", "next_step",
 )  # fmt: skip
 #: What a playbook sees to; ledger_info itself knows of none.
 BY_PLAYBOOK = ("expired", "expiring", "old_root", "behind", "never_delivered", "removed_from_mac")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,20 +34,16 @@ def quoted(text: str, what: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def superseded(state: MacState, identity: Identity) -> list[str]:
+def superseded(state: MacState, identity: Identity, former: Collection[str] = ()) -> list[str]:
     """SHA-1 of older identities of the same client: the same subject and the same issuer, and the key is there.
 
-    Another CA's identity of the same name is somebody else's (an MDM names a Mac as we do), and is left alone.
+    So are those of `former`, by SHA-1, whatever their names. Another CA's identity of the same name is somebody else's
+    (an MDM names a Mac as we do), and is left alone.
     """
     new = identity.certificate
-    old = [found for found in map(_certificate, state.named) if found]
-    return sorted(
-        found.sha1
-        for found in old
-        if (found.subject, found.issuer) == (new.subject, new.issuer)
-        and found.sha1 != new.sha1
-        and found.sha1 in state.identities
-    )
+    named = [found for found in map(_certificate, state.named) if found]
+    alike = {found.sha1 for found in named if (found.subject, found.issuer) == (new.subject, new.issuer)}
+    return sorted((alike | set(former)) & state.identities - {new.sha1})
 
 
 def _certificate(text: str) -> Certificate | None:
@@ -70,12 +66,14 @@ class Plan:
         return not (self.roots or self.identity or self.going)
 
 
-def plan_present(state: MacState, roots: Iterable[Certificate], identity: Identity | None) -> Plan:
+def plan_present(
+    state: MacState, roots: Iterable[Certificate], identity: Identity | None, former: Collection[str] = ()
+) -> Plan:
     """What is missing comes in; the older identities of the same client go."""
     return Plan(
         roots=tuple({root.sha1: root for root in roots if root.sha1 not in state.certificates}.values()),
         identity=identity if identity and identity.certificate.sha1 not in state.identities else None,
-        going=tuple(superseded(state, identity)) if identity else (),
+        going=tuple(superseded(state, identity, former)) if identity else (),
     )
 
 
@@ -113,6 +111,7 @@ class Wish:
     keychain   one of KEYCHAINS
     roots      of gateways, each once
     identity   of the client
+    former     SHA-1 of the certificates that the client had before, as far as they are known
     unwanted   SHA-1 of what is to go; None where all of the others is to be there
     unissued   in check mode: an earlier task of a real run would have made the identity
     """
@@ -120,6 +119,7 @@ class Wish:
     keychain: str
     roots: tuple[Certificate, ...] = ()
     identity: Identity | None = None
+    former: frozenset[str] = frozenset()
     unwanted: frozenset[str] | None = None
     unissued: bool = False
 
@@ -136,7 +136,7 @@ class Wish:
             given = {root.sha1 for root in self.roots} | ({self.identity.certificate.sha1} if self.identity else set())
             return plan_absent(state, self.unwanted | given)
         further = self.identity.intermediates if self.identity else ()
-        return plan_present(state, [*self.roots, *further], self.identity)
+        return plan_present(state, [*self.roots, *further], self.identity, self.former)
 
     def of(self, state: MacState) -> str:
         """Whose keychain that is, in words."""

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from .._x509 import certificates, checks, pkcs12
 from .._x509.certificates import Certificate
 from .._x509.errors import X509Error
+from .._x509.kinds import ADDRESS, kind_of, plain, split
 from .errors import ProfileError
-from .names import is_local_identifier
+from .names import is_host_name
 
 # Of a profile that has its PKCS#12 made on the Mac, as the password is. Not secret, and never used.
 PLACEHOLDER = "made on the Mac"
@@ -35,25 +36,48 @@ class Identity:
     where: str = ""
 
     def local_identifier(self, wish: str | None) -> str:
-        """The name by which the Mac introduces itself: the common name, or the subject alternative name wished for.
+        """The name by which the Mac introduces itself: the one wished for; or the common name, or that of the user in
+        it; or else the first one that there is.
 
-        Macs send it as a plain name, and a responder looks for it among the certificate's alternative names. Of a
-        certificate that has none (makecert makes such), the common name is the best that is known.
+        A responder looks for it among the certificate's alternative names of its kind. Of a certificate that has none
+        (makecert makes such), the common name is the best that is known.
         """
-        known = self.certificate.names or self.certificate.common_names[:1]
-        name = wish or self.certificate.common_name
-        if name not in known:
+        certificate = self.certificate
+        known = certificate.names if certificate.alternative_names else certificate.common_names[:1]
+        preferred = [wish] if wish else [certificate.common_name, split(certificate.common_name)[0], *known]
+        found = [name for name in map(plain, preferred) if name in known]
+        if not found:
+            raise ProfileError(self._no_identifier(preferred[0], known))
+        usable = [name for name in found if wish or _is_plain(name)]
+        if not usable:
             raise ProfileError(
-                f"The local identifier {name!r} is no subject alternative name of the client certificate "
-                f"{self.certificate.label} (it has: {', '.join(known) or 'none'}); issue the certificate with its "
-                "common name as DNS name, or set local_identifier to one of them."
+                f"The name {found[0]!r} of the client certificate {certificate.label}, by which the Mac would "
+                "introduce itself, may hold letters, digits, dots and dashes, and one @ as in a mail address."
             )
-        if not wish and not is_local_identifier(name):
-            raise ProfileError(
-                f"The common name {name!r} of the client certificate may hold letters, digits, dots and dashes, "
-                "and one @ as in a mail address."
+        return usable[0]
+
+    def _no_identifier(self, name: str, known: Sequence[str]) -> str:
+        certificate = self.certificate
+        others = {plain(other): kind for kind, other in certificate.alternative_names}
+        told = (
+            f"The local identifier {name!r} is no subject alternative name of the client certificate "
+            f"{certificate.label} (it has: {', '.join(known) or 'none that a Mac could send'})"
+        )
+        if name in others:
+            told = (
+                f"The client certificate {certificate.label} has {name} as a name of the kind {others[name]}, and a "
+                f"Mac sends it as one of the kind {kind_of(name)}, so that no gateway would find it"
             )
-        return name
+        return f"{told}; issue the certificate with it as {kind_of(name)} name, or " + (
+            "set local_identifier to one of the others." if known else "with a DNS name of letters and dashes."
+        )
+
+
+def _is_plain(name: str) -> bool:
+    """Whether this is the name of a host, of a person as in alice@example.com, as enterprise CAs make them, or an
+    address."""
+    user, _at, domain = name.rpartition("@")
+    return kind_of(name) == ADDRESS or (is_host_name(domain) and (not user or is_host_name(user.replace("_", "-"))))
 
 
 def load(data: bytes, password: str, where: str, previous: bytes | None = None) -> Identity:

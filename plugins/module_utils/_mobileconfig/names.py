@@ -13,12 +13,15 @@ from __future__ import annotations
 import re
 import uuid
 
+from .._errors import quoted
 from .errors import ProfileError
 
 # The UUIDv5 namespace of this collection. Never change it: every installed VPN would be taken for a new one.
 NAMESPACE = uuid.UUID("4dd056ef-1e2b-4b0f-ac44-4e925e2b88b3")
 
-_REVERSE_DNS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+")
+# Apple asks for "a reverse-DNS style identifier" and refuses nothing (TopLevel). Ours is also a file's name on the Mac,
+# and a word in the arguments of its commands.
+_IDENTIFIER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._ -]{0,198}[A-Za-z0-9._-])?")
 _HOST_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9.-]+")
 
@@ -29,11 +32,12 @@ def uuid_of(name: str) -> str:
 
 
 def check_identifier(identifier: str) -> str:
-    """The identifier itself; ProfileError unless it is a plain reverse-DNS name."""
-    if len(identifier) > 200 or not _REVERSE_DNS.fullmatch(identifier):
+    """The identifier itself; ProfileError unless it can be a file's name and a word everywhere."""
+    if not _IDENTIFIER.fullmatch(identifier):
         raise ProfileError(
-            f"The identifier {identifier!r} is no reverse-DNS name: use letters, digits and dashes with dots between, "
-            "as in com.example.uservpn, and keep it for the life of this VPN."
+            f"The identifier {quoted(identifier)} cannot be used: it must have 1 to 200 letters, digits, dots, dashes, "
+            "underscores and blanks, and begin with a letter or a digit. Best is a reverse-DNS name, as in "
+            "com.example.user-vpn; keep it for the life of this VPN."
         )
     return identifier
 
@@ -41,13 +45,6 @@ def check_identifier(identifier: str) -> str:
 def is_host_name(text: str) -> bool:
     """Whether the text is a DNS name of letters, digits, dots and dashes, or an IPv4 address."""
     return len(text) <= 253 and ".." not in text and _HOST_NAME.fullmatch(text) is not None
-
-
-def is_local_identifier(text: str) -> bool:
-    """Whether a Mac can send this as its name: one of a host, or of a person as in alice@example.com, as enterprise
-    CAs make them."""
-    user, _at, domain = text.rpartition("@")
-    return is_host_name(domain) and (not user or is_host_name(user.replace("_", "-")))
 
 
 def file_name(text: str, suffix: str) -> str:

@@ -79,6 +79,7 @@ class Entry:
 
     profile_uuid  as the Mac will show it; empty where nothing is rendered
     sha256        of the file
+    common_name   in the client certificate
     certificates  SHA-256 of all certificates in the profile, sorted
     gateway_roots SHA-1 of the gateway roots in it, sorted
     key_on_mac    whether the Mac has the private key, and completes the profile
@@ -97,6 +98,7 @@ class Entry:
     msg: str = ""
     profile_uuid: str = ""
     sha256: str = ""
+    common_name: str = ""
     certificate_sha1: str = ""
     certificate_not_after: str = ""
     certificates: list[str] = field(default_factory=list)
@@ -395,6 +397,7 @@ class _Rendering:
         entry.changed = write(each.path, raw)
         entry.profile_uuid = profile.uuid
         entry.sha256 = _digest(raw)
+        entry.common_name = certificate.common_name
         entry.certificate_sha1 = certificate.sha1
         entry.certificate_not_after = utc_text(certificate.not_after)
         entry.certificates = list(profile.certificates)

@@ -336,7 +336,9 @@ class _Ends:
             )
         seen = macs_by_client(macs)
         misspelt = unknown_clients(
-            self.names, {name: seen[name][-1].last.host if name in seen else "" for name in history}
+            self.names,
+            {name: seen[name][-1].last.host if name in seen else "" for name in history},
+            {c.common_name: name for name, certificates in history.items() for c in certificates},
         )
         if misspelt and self.state == "revoked":
             raise PkiError(f"Nobody was revoked: the store {self.place} knows {misspelt}.")

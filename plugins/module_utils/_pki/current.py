@@ -17,19 +17,25 @@ from .store import Certificate, Identity, Profile, Store, reading, writing
 class Current:
     """A client's certificate, its PEM and that of the CAs above it; its private part, if that was asked for.
 
-    `identity` is None, too, when the key was made on the Mac and has never left it.
+    `identity` is None, too, when the key was made on the Mac and has never left it. `former` are the SHA-1 of the
+    certificates that the client had before; known of a single client only.
     """
 
     certificate: Certificate
     pem: bytes
     chain: bytes
     identity: Identity | None = field(default=None, repr=False)
+    former: frozenset[str] = frozenset()
 
 
 def public_of(place: Place, name: str) -> Current | None:
     """Without its private part, for which see identity_of. None when the client has nothing."""
     with reading(place) as store:
-        return _currents(store, [name]).get(name)
+        current = _currents(store, [name]).get(name)
+        if current is None:
+            return None
+        former = frozenset(c.sha1 for c in store.history(name)) - {current.certificate.sha1}
+        return replace(current, former=former)
 
 
 def identity_of(place: Place, name: str, passphrase: str | None) -> Current | None:

@@ -62,10 +62,9 @@ class Maker:
         certificate, key, where = _supplied(request)
         checks.check_pair(certificate, key, where)
         doubts = checks.check_client(certificate, where, self.now)
-        common_name = request.common_name or request.name
-        if certificate.common_name != common_name:
+        if certificate.common_name != request.subject:
             raise PkiError(
-                f"{certificate.label} is not that of {common_name!r}: supply the one of this client, or set its "
+                f"{certificate.label} is not that of {request.subject!r}: supply the one of this client, or set its "
                 "common_name."
             )
         if self.authority:
@@ -83,8 +82,10 @@ class Maker:
         key = self.new_key(size) if request.csr is None else None
         public_key = key.public_key() if key else csr.public_key(request.csr or "", request.name, size)
         end = end_of_new(self.settings, self.authority, self.now)
-        names = (request.name, *request.sans)
-        return self._issuance(wanted, making.make_client(self.issuer, public_key, names, self.now, end), key)
+        certificate = making.make_client(
+            self.issuer, public_key, request.subject, request.names, now=self.now, not_after=end
+        )
+        return self._issuance(wanted, certificate, key)
 
     def make_all(self, wanted: Collection[Wanted], progress: Progress | None) -> list[Issuance]:
         """On all cores: making RSA keys is nearly all of the work."""

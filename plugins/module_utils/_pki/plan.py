@@ -75,6 +75,7 @@ class Entry:
 
     changed: bool = False
     reason: str = ""
+    common_name: str = ""
     sha1: str = ""
     serial: str = ""
     not_after: str = ""
@@ -92,6 +93,7 @@ def entry_of(certificate: Certificate | None) -> Entry:
     if certificate is None:
         return Entry()
     return Entry(
+        common_name=certificate.common_name,
         sha1=certificate.sha1,
         serial=certificate.serial,
         not_after=utc_text(certificate.not_after),
@@ -182,10 +184,11 @@ class Plan:
     def diff(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Before and after of the clients that have changed. There has never been a secret in an entry."""
         changed = {name: entry for name, entry in sorted(self.entries.items()) if entry.changed}
-        before = {n: {"serial": e.serial, "not_after": e.not_after} for n in changed if (e := self.before[n]).serial}
+        told = ("common_name", "serial", "not_after")
+        before = {n: {name: getattr(e, name) for name in told} for n in changed if (e := self.before[n]).serial}
         after = {
-            name: {"serial": entry.serial or "(new)", "not_after": entry.not_after, "reason": entry.reason}
-            for name, entry in changed.items()
+            n: {name: getattr(e, name) for name in told} | {"serial": e.serial or "(new)", "reason": e.reason}
+            for n, e in changed.items()
         }
         return before, after
 
@@ -374,6 +377,7 @@ class _Planner:
         self.plan.entries[request.name] = Entry(
             changed=True,
             reason=reason,
+            common_name=request.subject,
             not_after=utc_text(end_of_new(self._settings, authority, self._now)) if authority else "",
             root_sha1=authority.root.sha1 if authority else "",
         )
@@ -428,15 +432,17 @@ class _Planner:
 
 
 def options_of(request: ClientRequest, settings: Settings) -> str:
-    """The options that an identity is made of, besides its name, its root and its time, as JSON."""
+    """The options that an identity is made of, besides its root and its time, as JSON."""
     if request.sources:
         return json.dumps({"source": request.digest})
-    return json.dumps({"key_size": settings.key_size, "sans": list(request.sans)})
+    names = {"common_name": request.subject, "names": list(request.names)}
+    return json.dumps({"key_size": settings.key_size, **names})
 
 
 def options_in(options: str) -> list[str]:
     """The same, for people."""
-    return [f"{name} {value or 'none'}" for name, value in json.loads(options).items()]
+    told = {name: ", ".join(value) if isinstance(value, list) else value for name, value in json.loads(options).items()}
+    return [f"{name} {value}" for name, value in told.items()]
 
 
 def end_of_new(settings: Settings, authority: Authority, now: datetime) -> datetime:

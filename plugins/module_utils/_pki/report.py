@@ -26,8 +26,8 @@ from .store import REFUSED, Certificate, Event, Store, by_client, current_of, re
 
 FORMATS = (".json", ".csv")
 CSV_COLUMNS = (
-    "kind", "name", "generation", "state", "since", "why", "who", "reason", "origin", "sha1", "sha256", "serial",
-    "subject", "root_sha1", "not_before", "not_after",
+    "kind", "name", "common_name", "generation", "state", "since", "why", "who", "reason", "origin", "sha1", "sha256",
+    "serial", "subject", "root_sha1", "not_before", "not_after",
 )  # fmt: skip
 
 NEVER_DELIVERED = (
@@ -46,7 +46,7 @@ def tell(
     clients: Sequence[str] | None = None,
     history: bool = False,
 ) -> dict[str, Any]:
-    """Everything that ledger_info returns, of all clients or of these: names, or thumbprints of their certificates.
+    """Everything that ledger_info returns, of all clients or of these: names, common names, or thumbprints.
 
     PkiError when there is no store.
     """
@@ -58,7 +58,11 @@ def tell(
     last = {(event.sha1, event.what): event for event in events}
     macs = on_macs(deliveries, certificates)
     asked = {*(clients or ()), *map(bare, clients or ())}
-    names = {c.name for c in certificates if c.kind == "client" and (clients is None or asked & {c.name, c.sha1})}
+    names = {
+        c.name
+        for c in certificates
+        if c.kind == "client" and (clients is None or asked & {c.name, c.common_name, c.sha1})
+    }
     shown = [c for c in certificates if c.kind == "root" or c.name in names]
     hosts = {mac.last.host for mac in macs if clients is None or mac.client in names}
     needed = relied_on(certificates, macs, now)
@@ -131,6 +135,7 @@ class _Standing:
         return {
             "status": status,
             "next_step": next_step,
+            "common_name": shown.common_name,
             "sha1": shown.sha1,
             "serial": shown.serial,
             "state": shown.state,

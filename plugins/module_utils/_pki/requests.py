@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Private to this collection: what is asked for each client, and which names can be used.
 
-A client's name is its certificate's common name, its DNS alternative name and the Mac's IKE identity. What all three
-take everywhere are letters, digits, dots and dashes.
+A client's name is what people call it, and in its certificate the alternative name by which the Mac introduces itself.
+What all of that takes everywhere are letters, digits, dots and dashes. The common name is the same, unless Azure's user
+groups are to tell clients apart, by the domain in it.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ LONGEST_NAME = 64  # of a common name (RFC 5280, ub-common-name)
 LONGEST_DNS_NAME = 253
 MOST_TOLD = 3
 DNS_NAME = re.compile(r"[A-Za-z0-9]+(-+[A-Za-z0-9]+)*(\.[A-Za-z0-9]+(-+[A-Za-z0-9]+)*)*")
+_USER = r"[A-Za-z0-9_]+((-+|[.+])[A-Za-z0-9_]+)*"
+COMMON_NAME = re.compile(rf"{DNS_NAME.pattern}|{_USER}@{DNS_NAME.pattern}|{DNS_NAME.pattern}\\{_USER}")
+DNS, EMAIL = SAN_TYPES = ("dns", "email")
 SOURCES = ("pkcs12_source", "certificate_source", "key_source")
-TEXTS = ("serial_number", "common_name", "source_password")
+TEXTS = ("serial_number", "common_name", "san_type", "source_password")
 KEYS = ("name", "sans", *TEXTS, *SOURCES)
 
 
@@ -35,15 +39,17 @@ KEYS = ("name", "sans", *TEXTS, *SOURCES)
 class ClientRequest:
     """One client that is wanted.
 
-    The sources name an identity that somebody else's CA has issued, and `common_name` its common name where that is not
-    the client's name. `digest` is that of their content, and `key` the
+    The sources name an identity that somebody else's CA has issued. `digest` is that of their content, and `key` the
     SHA-256 of the public key that `csr` asks to certify: both are filled in once these were read.
     """
 
     name: str
     sans: tuple[str, ...] = ()
     serial_number: str = ""  # of the Mac that is to have it; empty when it is not known
-    common_name: str = ""
+    common_name: str = ""  # of the certificate, where that is not the client's name
+    san_type: str = (
+        DNS  # by which of the two the Mac introduces itself: the name, or the common name as in a mail address
+    )
     pkcs12_source: Path | None = None
     certificate_source: Path | None = None
     key_source: Path | None = None
@@ -56,6 +62,16 @@ class ClientRequest:
     def sources(self) -> tuple[Path, ...]:
         """The files with the finished identity; empty when it is to be made here."""
         return tuple(p for p in (self.pkcs12_source, self.certificate_source, self.key_source) if p)
+
+    @property
+    def subject(self) -> str:
+        """The common name of its certificate."""
+        return self.common_name or self.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The alternative names of a certificate that is made here; by the first the Mac introduces itself."""
+        return (self.subject if self.san_type == EMAIL else self.name, *self.sans)
 
     @property
     def origin(self) -> str:
@@ -107,13 +123,17 @@ def unusable(requests: Collection[ClientRequest], known: Iterable[str]) -> dict[
     return found
 
 
+_OTHERS = r"[@\\]"
+_OF_A_USER = " (user@domain, for Azure's user groups, is a common_name)"
+
+
 def _reasons(request: ClientRequest, times: int, known: str) -> Iterator[str]:
     """`times` is how often the name occurs, `known` how it is spelt by now; capitals do not count."""
     name, told = request.name, quoted(request.name)
     if len(name) > LONGEST_NAME or not DNS_NAME.fullmatch(name):
         yield (
             f"The client name {told} cannot be used: it must have 1 to {LONGEST_NAME} letters, digits, dots and "
-            "dashes, and begin and end with a letter or digit; "
+            f"dashes, and begin and end with a letter or digit{_OF_A_USER if re.search(_OTHERS, name) else ''}; "
             f"give this client another name, for example {suggestion(name)}."
         )
     if times > 1:
@@ -130,6 +150,29 @@ def _reasons(request: ClientRequest, times: int, known: str) -> Iterator[str]:
         if len(san) > LONGEST_DNS_NAME or not DNS_NAME.fullmatch(san):
             yield f"The client {name} has {quoted(san)} in sans, which is no DNS name; correct or remove it."
     yield from _wrong_sources(request)
+    if not request.sources:
+        yield from _wrong_common_name(request)
+
+
+def _wrong_common_name(request: ClientRequest) -> Iterator[str]:
+    name, subject = request.name, request.subject
+    if request.san_type not in SAN_TYPES:
+        yield f"The client {name} has the san_type {quoted(request.san_type)}; set it to {' or '.join(SAN_TYPES)}."
+    if len(subject) > LONGEST_NAME:
+        yield (
+            f"The common_name {quoted(subject)} of the client {name} has {len(subject)} characters, and {LONGEST_NAME} "
+            "are the most that a certificate takes; give the client, or the domain, a shorter name."
+        )
+    elif not COMMON_NAME.fullmatch(subject):
+        yield (
+            f"The common_name {quoted(subject)} of the client {name} cannot be used: it must be user@domain, "
+            "DOMAIN\\user or a plain name, of letters, digits, dots and dashes; correct the user or the domain."
+        )
+    if request.san_type == EMAIL and "@" not in subject:
+        yield (
+            f"The client {name} is to have an e-mail name, and its common_name {quoted(subject)} is none; give it one "
+            "of the form user@domain, or set san_type to dns."
+        )
 
 
 def _wrong_sources(request: ClientRequest) -> Iterator[str]:
@@ -141,27 +184,25 @@ def _wrong_sources(request: ClientRequest) -> Iterator[str]:
         yield f"The client {name} has both a source and a CSR; its key is in one place, so leave one out."
     if supplied and request.sans:
         yield f"The client {name} has sans, which cannot be added to a supplied certificate; remove sans."
-    if request.common_name and not supplied:
-        yield (
-            f"The client {name} has common_name, which is for supplied certificates; one that is made here has "
-            "the client's name. Remove common_name."
-        )
 
 
-def unknown_clients(names: Iterable[str], hosts: Mapping[str, str]) -> str:
+def unknown_clients(names: Iterable[str], hosts: Mapping[str, str], common_names: Mapping[str, str]) -> str:
     """Which of `names` are no clients, each with the names that come nearest; empty when all are known.
 
-    `hosts` are the known clients, each with the Mac on which its profile was seen last, or an empty text.
+    `hosts` are the known clients, each with the Mac on which its profile was seen last, or an empty text;
+    `common_names` are the clients by what stands in their certificates, where that is another name.
     """
     unknown = sorted(set(names) - set(hosts))
-    told = [f"no client {quoted(name)} ({_nearest(name, hosts)})" for name in unknown[:MOST_TOLD]]
+    told = [f"no client {quoted(name)} ({_nearest(name, hosts, common_names)})" for name in unknown[:MOST_TOLD]]
     more = [f"none of {len(unknown) - MOST_TOLD} others"] if len(unknown) > MOST_TOLD else []
     return ", ".join(told + more)
 
 
-def _nearest(name: str, hosts: Mapping[str, str]) -> str:
+def _nearest(name: str, hosts: Mapping[str, str], common_names: Mapping[str, str]) -> str:
     if re.fullmatch("[0-9A-F]{20,}", bare(name)):
         return "if it is to be a thumbprint, SHA-1 has 40 hex digits"
+    if name in common_names:
+        return f"that is the common name of {common_names[name]}"
     called = {host.lower(): f"{client} on {host}" for client, host in hosts.items() if host}
     called |= {client.lower(): client for client in hosts}
     asked = name.strip().lower()[:LONGEST_DNS_NAME]

@@ -249,6 +249,7 @@ SCHEMA = (
     ),
     "CREATE UNIQUE INDEX current_clients ON certificates (name) WHERE kind = 'client' AND state = 'issued'",
     "CREATE UNIQUE INDEX current_roots ON certificates (generation) WHERE kind = 'root' AND state = 'issued'",
+    "CREATE INDEX certificates_by_name ON certificates (name)",
     _table("events", Event, "id {id}"),
     _table("deliveries", Delivery, "id {id}"),
     "CREATE INDEX deliveries_by_mac ON deliveries (identifier, serial_number)",
@@ -282,6 +283,10 @@ class Store:
     def current(self, clients: Iterable[str]) -> list[Certificate]:
         """The certificates that these clients have now."""
         return self._read_some(Certificate, "certificates WHERE kind = 'client' AND state = 'issued' AND name", clients)
+
+    def history(self, client: str) -> list[Certificate]:
+        """All that a client ever had, oldest first."""
+        return self._read(Certificate, "certificates WHERE kind = 'client' AND name = ? ORDER BY id", client)
 
     def texts(self, sha1: str) -> tuple[bytes, bytes]:
         """A certificate and its chain, both PEM; the chain may be empty."""

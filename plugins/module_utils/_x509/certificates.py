@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from .._errors import shown
 from . import forms, keys
 from .errors import X509Error, require_cryptography
+from .kinds import ADDRESS, DNS, MAIL, kind_of
 
 try:
     from cryptography import x509
@@ -136,19 +137,21 @@ class Certificate:
             return None
 
     @cached_property
-    def dns_names(self) -> tuple[str, ...]:
-        """The DNS names among its alternative names."""
-        names = self.extension(x509.SubjectAlternativeName)
-        return tuple(names.get_values_for_type(x509.DNSName)) if names else ()
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The alternative names of the kinds by which a Mac can introduce itself: DNS, mail, IP address."""
+    def alternative_names(self) -> tuple[tuple[str, str], ...]:
+        """Its alternative names, and before each of what kind it is: DNS, mail, IP address; none of another kind."""
         names = self.extension(x509.SubjectAlternativeName)
         if not names:
             return ()
-        mail = names.get_values_for_type(x509.RFC822Name)
-        return (*self.dns_names, *mail, *map(str, names.get_values_for_type(x509.IPAddress)))
+        return (
+            *((DNS, name) for name in names.get_values_for_type(x509.DNSName)),
+            *((MAIL, name) for name in names.get_values_for_type(x509.RFC822Name)),
+            *((ADDRESS, str(address)) for address in names.get_values_for_type(x509.IPAddress)),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those by which a Mac can introduce itself: it sends them as what they are here."""
+        return tuple(name for kind, name in self.alternative_names if kind_of(name) == kind)
 
 
 def of(parsed: x509.Certificate) -> Certificate:

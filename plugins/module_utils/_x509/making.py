@@ -19,6 +19,7 @@ from . import certificates
 from .certificates import Certificate
 from .checks import CLOCK_SKEW
 from .errors import require_cryptography
+from .kinds import MAIL, address_of, kind_of
 
 try:
     from cryptography import x509
@@ -54,21 +55,27 @@ def make_root(key: Key, common_name: str, now: datetime, valid_days: int, organi
 
 
 def make_client(
-    issuer: Issuer, public_key: PublicKey, names: Sequence[str], now: datetime, not_after: datetime
+    issuer: Issuer,
+    public_key: PublicKey,
+    common_name: str,
+    names: Sequence[str],
+    *,
+    now: datetime,
+    not_after: datetime,
 ) -> Certificate:
-    """A client certificate. The first of `names` is its common name, all of them are its DNS names.
+    """A client certificate. `names` are its alternative names, each of the kind as which a Mac would send it.
 
-    The Mac sends the common name as its IKE identity, which must be found among the alternative names. clientAuth is
-    the first and only extended key usage (older Microsoft texts demand the first).
+    The Mac sends one of them as its IKE identity. clientAuth is the first and only extended key usage (older Microsoft
+    texts demand the first).
     """
     require_cryptography()
     authority = issuer.certificate
     return certificates.of(
-        _builder(_name(names[0]), authority.parsed.subject, public_key, now, not_after)
+        _builder(_name(common_name), authority.parsed.subject, public_key, now, not_after)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(digital_signature=True), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(_authority(issuer), critical=False)
         .sign(issuer.key, hashes.SHA256())
@@ -87,6 +94,12 @@ def _builder(
         .not_valid_before((now - CLOCK_SKEW).replace(microsecond=0))
         .not_valid_after(not_after.replace(microsecond=0))
     )
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    if address := address_of(name):
+        return x509.IPAddress(address)
+    return x509.RFC822Name(name) if kind_of(name) == MAIL else x509.DNSName(name)
 
 
 def _name(common_name: str, organizational_unit: str = "") -> x509.Name:

@@ -150,3 +150,15 @@ def test_on_a_terminal_nothing_happens(each: Shell) -> None:
         command = [*each.words, *Exec(verb, given).command(MARK)[1:]]
         assert on_terminal(each, command) == f"terminal {MARK}\r\n".encode()
     assert not each.mac.starts
+
+
+@pytest.mark.parametrize("identifier", ["com.contoso.user_vpn", "Contoso-VPN", "Contoso VPN"])
+def test_a_key_lies_under_any_identifier_that_apple_takes(each: Shell, identifier: str) -> None:
+    each.identifier = identifier
+    made = each.run("make_key", bits=2048)
+    assert (made.stderr, made.state.has_key) == ("", True)
+    (key,) = key_of(each).parent.iterdir()
+    assert key.name == f"{identifier}.key"
+    assert each.run("csr").state.csr == made.state.csr
+    assert not each.run("drop_key").state.has_key
+    assert not each.left()

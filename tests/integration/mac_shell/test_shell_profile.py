@@ -70,6 +70,23 @@ def test_the_person_gets_the_profile_whole_and_private(new_shell: NewShell, umas
     gone(shell)
 
 
+@pytest.mark.parametrize("identifier", ["com.contoso.user_vpn", "Contoso-VPN", "Contoso VPN"])
+def test_a_profile_comes_and_goes_under_any_identifier_that_apple_takes(each: Shell, identifier: str) -> None:
+    each.identifier = identifier
+    each.mac.person = "ignores"
+    seen = opened(each)
+    raw = samples.packed(samples.profile() | {"PayloadIdentifier": identifier})
+    assert each.run("stage", raw, uuid=UUID).one("stage") == "opened"
+    assert seen["path"].endswith(f"/{MARK}/{identifier}.mobileconfig")
+    assert seen["content"] == raw
+    each.mac.approve()
+    assert each.run("know").state.shows(UUID, "System")
+    gone(each)
+    assert each.run("remove").state.profile() is None
+    assert [start.argv[2:] for start in each.starts("profiles", "remove")] == [["-identifier", identifier, "-forced"]]
+    assert each.mac.refusals == []
+
+
 def test_no_byte_of_a_signed_profile_is_lost(each: Shell) -> None:
     seen = opened(each)
     each.run("stage", BINARY, uuid="X")

@@ -108,6 +108,14 @@ def test_only_older_identities_of_the_same_client_and_ca_go() -> None:
     assert plan.identity is None
 
 
+def test_an_older_identity_of_another_common_name_goes_where_the_store_knows_it() -> None:
+    new, old, foreign, public = issue(), issue("mac-anna@red.com"), issue("mac-ben"), issue("anna")
+    state = holding((new, True), (old, True), (foreign, True), (public, False))
+    former = {sha1(old), sha1(new), sha1(public), "F" * 40}  # what is there without its key stays
+    assert keychain.plan_present(state, [], identity_of(new), former).going == (sha1(old),)
+    assert keychain.plan_present(state, [], identity_of(new)).going == ()
+
+
 def test_absent_takes_only_what_is_there() -> None:
     leaf, root = issue(), issue("Gateway Root", "Gateway Root")
     state = holding((leaf, True), (root, False))

@@ -74,7 +74,17 @@ def test_check_run_run(task: Task, folder: Path) -> None:
     assert dest.parent.stat().st_mode & 0o777 == 0o700
     assert plistlib.loads(dest.read_bytes())["PayloadUUID"] == first["profile_uuid"]
     assert set(first) == {
-        *("host", "changed", "failed", "path", "profile_uuid", "identifier", "sha256", "certificate_sha1"),
+        *(
+            "host",
+            "changed",
+            "failed",
+            "path",
+            "profile_uuid",
+            "identifier",
+            "sha256",
+            "certificate_sha1",
+            "common_name",
+        ),
         *("certificate_not_after", "scope", "display_name", "delivery", "client", "certificates", "gateway_roots"),
         *("key_on_mac", "alone"),
     }

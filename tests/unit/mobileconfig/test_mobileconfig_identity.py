@@ -161,10 +161,49 @@ def test_the_local_identifier(pki: Pki) -> None:
         client.local_identifier("mac-02")
 
 
-def test_a_common_name_that_is_no_dns_name(pki: Pki) -> None:
-    client = load(pki.pkcs12(pki.client("mac-01", sans=["other"])), PASSWORD, "x.p12")
-    with pytest.raises(ProfileError, match=r"'mac-01' is no subject alternative name .*it has: other"):
-        client.local_identifier(None)
+@pytest.mark.parametrize(
+    ("common_name", "sans", "others", "expected"),
+    [
+        ("mac-01", ["other"], [], "other"),
+        ("mac-01@red.example.com", ["mac-01"], [], "mac-01"),
+        ("mac-01@red.example.com", ["alias", "mac-01"], [], "mac-01"),
+        ("RED\\mac-01", ["alias", "mac-01"], [], "mac-01"),
+        ("Anna Example", ["alias"], ["anna@example.com"], "alias"),
+        ("Anna Example", [], ["anna@example.com"], "anna@example.com"),
+        ("anna@example.com", ["mac-01"], ["anna@example.com"], "anna@example.com"),
+        ("192.0.2.17", [], ["192.0.2.17"], "192.0.2.17"),
+        ("192.0.2.17", ["192.0.2.17", "mac-17"], [], "mac-17"),
+        ("192.0.2.17@red.example.com", [], ["192.0.2.17"], "192.0.2.17"),
+        ("2001:DB8::17", [], ["2001:db8::17"], "2001:db8::17"),
+        ("mac_01", ["mac_01", "mac-01"], [], "mac-01"),
+    ],
+)
+def test_a_common_name_that_is_not_what_the_mac_sends(
+    pki: Pki, common_name: str, sans: list[str], others: list[str], expected: str
+) -> None:
+    leaf = pki.client(common_name, sans=sans, other_names=[_name(name) for name in others])
+    assert load(pki.pkcs12(leaf), PASSWORD, "x.p12").local_identifier(None) == expected
+
+
+def _name(text: str) -> x509.GeneralName:
+    return x509.RFC822Name(text) if "@" in text else x509.IPAddress(ipaddress.ip_address(text))
+
+
+@pytest.mark.parametrize("name", ["192.0.2.17", "2001:db8::17", "anna@example.com"])
+def test_a_name_of_a_kind_that_the_mac_does_not_send_it_as(pki: Pki, name: str) -> None:
+    """An address goes out as an address: the DNS name of the same letters is not found (seen with strongSwan)."""
+    client = load(pki.pkcs12(pki.client(name, sans=[name])), PASSWORD, "x.p12")
+    kind = "e-mail" if "@" in name else "IP"
+    for wish in (None, name):
+        with pytest.raises(ProfileError, match=rf"of the kind DNS.*of the kind {kind}.*as {kind} name") as caught:
+            client.local_identifier(wish)
+        assert "set local_identifier" not in str(caught.value)  # there is no other one
+    assert any("no alternative name by which a Mac" in warning for warning in client.warnings)
+
+
+def test_an_address_is_found_however_it_is_written(pki: Pki) -> None:
+    leaf = pki.client("mac-01", other_names=[_name("2001:db8::17")])
+    assert load(pki.pkcs12(leaf), PASSWORD, "x.p12").local_identifier("2001:0DB8:0::17") == "2001:db8::17"
 
 
 def test_a_certificate_without_alternative_names_has_its_common_name_and_a_warning(pki: Pki) -> None:

@@ -126,7 +126,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"scope": "Everywhere"}, "value of scope must be one of: System, User"),
     ({"nonsense": 1}, "Unsupported option: nonsense"),
     ({"local_identifier": "someone.else"}, "The local identifier 'someone.else' is no subject alternative name"),
-    ({"identifier": "no identifier"}, "is no reverse-DNS name"),
+    ({"identifier": "no/identifier"}, "a reverse-DNS name"),
     ({"ikev2": {"MTU": 5}}, "MTU"),
     ({"ikev2": {"a": "\ud800"}}, "ikev2 cannot be used, for it holds half a character"),
     ({"algorithms": "rot13"}, "rot13"),
@@ -159,7 +159,7 @@ def test_a_place_that_is_taken_is_the_fault_of_one(task: Task) -> None:
     ("fault", "says"),
     [
         ({"settings": {"vpn_server": "gateway.example.com"}}, "The settings hold no gateway root"),
-        ({"identifier": "no identifier"}, "is no reverse-DNS name"),
+        ({"identifier": "no/identifier"}, "a reverse-DNS name"),
         ({"passphrase": "this is another one"}, "passphrase"),
         ({"passphrase": None}, "Set passphrase"),
         ({"pki": "postgresql://127.0.0.1:1/none"}, "127.0.0.1"),

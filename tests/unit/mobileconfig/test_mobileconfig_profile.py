@@ -482,9 +482,9 @@ def test_no_uuid_depends_on_the_password(render: Render, client: Identity) -> No
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"identifier": "uservpn"}, "reverse-DNS"),
-        ({"identifier": "com.example.user vpn"}, "reverse-DNS"),
-        ({"identifier": "com..example"}, "reverse-DNS"),
+        ({"identifier": ""}, "reverse-DNS"),
+        ({"identifier": "com.example/user"}, "reverse-DNS"),
+        ({"identifier": "..example"}, "reverse-DNS"),
         ({"identifier": "com.example\n.x"}, "reverse-DNS"),
         ({"connection_name": ""}, "connection_name"),
         ({"connection_name": "bell\x07"}, "PayloadDisplayName: holds a control character"),

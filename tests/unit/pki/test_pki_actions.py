@@ -55,10 +55,11 @@ def test_a_whole_life(tmp_path: Path) -> None:
     }  # fmt: skip
     entry = seen[3]["clients"]["mac-01"]
     assert set(entry) == {
-        "changed", "reason", "sha1", "serial", "not_after", "root_sha1", "pkcs12_path", "certificate_path",
-        "key_wanted", "spent_keys", "failed", "msg",
+        "changed", "reason", "common_name", "sha1", "serial", "not_after", "root_sha1", "pkcs12_path",
+        "certificate_path", "key_wanted", "spent_keys", "failed", "msg",
     }  # fmt: skip
     assert seen[3]["diff"]["after"]["mac-01"] == {
+        "common_name": "mac-01",
         "serial": entry["serial"],
         "not_after": entry["not_after"],
         "reason": "missing",

@@ -22,6 +22,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserV
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import identities
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.plan import Entry
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.report import tell
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import Store, writing
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import errors, pkcs12
 from ansible_collections.vwan.user_vpn.tests.unit.pki.pki_tools import DAY, NOW, PASSPHRASE, Pki, any_key, openssl
@@ -137,7 +138,7 @@ def test_check_then_run_then_run(rooted: Pki) -> None:
 
 def test_check_mode_before_there_is_a_store_or_a_root(pki: Pki) -> None:
     foreseen = pki.issue("mac-01", "bad name", check=True)
-    assert foreseen.entries["mac-01"] == Entry(changed=True, reason="missing")
+    assert foreseen.entries["mac-01"] == Entry(changed=True, reason="missing", common_name="mac-01")
     assert foreseen.failures == ["bad name"]
     with pytest.raises(PkiError, match="has no current root; make one with root_certificate"):
         pki.issue("mac-01")
@@ -177,6 +178,61 @@ def test_reasons(rooted: Pki) -> None:
     rooted.now = NOW + 400 * DAY
     assert reissued(rooted, "mac-01", key_size=3072) == "expiring"
     assert "superseded" not in rooted.states("mac-02")
+
+
+@pytest.mark.parametrize(
+    ("client", "subject", "alternative"),
+    [
+        ({"common_name": "mac-01@red.example.com"}, "CN = mac-01@red.example.com", "DNS:mac-01"),
+        ({"common_name": "RED\\mac-01"}, "CN = RED\\\\mac-01", "DNS:mac-01"),
+        ({"common_name": "mac-01@red.com", "san_type": "email"}, "CN = mac-01@red.com", "email:mac-01@red.com"),
+        ({"name": "192.0.2.17"}, "CN = 192.0.2.17", "IP Address:192.0.2.17"),
+        ({"sans": ["192.0.2.18", "b.com"]}, "CN = mac-01", "DNS:mac-01, IP Address:192.0.2.18, DNS:b.com"),
+    ],
+)
+def test_names_in_a_certificate_as_openssl_sees_them(
+    rooted: Pki, client: dict[str, Any], subject: str, alternative: str
+) -> None:
+    entry = rooted.issue({"name": "mac-01"} | client).entries[client.get("name", "mac-01")]
+    text = openssl("x509", "-noout", "-subject", "-ext", "subjectAltName", stdin=rooted.pem(entry.sha1))
+    assert subject.replace(" ", "") in text.replace(" ", "")
+    assert f"\n    {alternative}\n" in text
+    assert entry.common_name == client.get("common_name", client.get("name", "mac-01"))
+
+
+def test_another_domain_is_a_reason_that_can_wait(rooted: Pki) -> None:
+    """A changed domain issues anew what is there, the most urgent first, and not all at once."""
+    names = ["mac-01", "mac-02", "mac-03"]
+
+    def domain(text: str) -> list[dict[str, str]]:
+        return [{"name": name, "common_name": f"{name}@{text}"} for name in names]
+
+    rooted.issue(*names)
+    before = rooted.issue(*names).entries
+    foreseen = rooted.issue(*domain("red.com"), check=True, renew_batch=2)
+    done = rooted.issue(*domain("red.com"), renew_batch=2)
+    assert [entry["name"] for entry in done.deferred] == [entry["name"] for entry in foreseen.deferred] == ["mac-03"]
+    assert {(e.reason, e.common_name) for n, e in done.entries.items() if n != "mac-03"} == {
+        ("options_changed", "mac-01@red.com"),
+        ("options_changed", "mac-02@red.com"),
+    }
+    assert done.entries["mac-03"] == before["mac-03"]
+    assert done.diff()[0]["mac-01"]["common_name"] == "mac-01"
+    assert done.diff()[1]["mac-01"]["common_name"] == "mac-01@red.com"
+    assert list(rooted.issue(*domain("red.com"), renew_batch=2).diff()[1]) == ["mac-03"]
+    assert not rooted.issue(*domain("red.com"), renew_batch=2).changed
+    assert rooted.issue(*domain("blue.com")).entries["mac-02"].common_name == "mac-02@blue.com"
+
+
+def test_who_is_revoked_by_a_common_name_is_named(rooted: Pki) -> None:
+    """People call a client by its name; what stands in its certificate is not taken for another client's."""
+    rooted.issue({"name": "mac-01", "common_name": "anna@red.com"}, "mac-02")
+    with pytest.raises(PkiError, match=r"no client 'anna@red.com' \(that is the common name of mac-01\)"):
+        rooted.end("anna@red.com")
+    done = rooted.end("mac-01")
+    assert done.entries["mac-01"].common_name == "anna@red.com"
+    assert [entry["name"].partition(".")[0] for entry in done.to_refuse] == ["mac-01"]
+    assert tell(rooted.place, now=rooted.now, clients=["anna@red.com"])["clients"].keys() == {"mac-01"}
 
 
 def test_renewal_begins_on_time(rooted: Pki) -> None:
@@ -389,11 +445,11 @@ def test_the_store_knows_everything(rooted: Pki, tmp_path: Path) -> None:
     assert rooted.sql(f"SELECT {columns} FROM certificates WHERE kind = 'client' ORDER BY id") == [
         (
             e.sha1, e.serial, "CN=mac-01", "mac-01", "mac-01", e.root_sha1, state, why, "made", e.not_after,
-            json.dumps(made_of),
+            json.dumps({"key_size": 2048, "common_name": "mac-01", "names": names}),
         )
-        for e, state, why, made_of in (
-            (first, "superseded", "missing", {"key_size": 2048, "sans": []}),
-            (second, "issued", "options_changed", {"key_size": 2048, "sans": ["x.example.com"]}),
+        for e, state, why, names in (
+            (first, "superseded", "missing", ["mac-01"]),
+            (second, "issued", "options_changed", ["mac-01", "x.example.com"]),
         )
     ]  # fmt: skip
     assert rooted.sql("SELECT time, client, what, reason FROM events WHERE sha1 = ? ORDER BY id", first.sha1) == [

@@ -98,6 +98,8 @@ def test_other_dns_names_are_checked_too(san: str) -> None:
     ("item", "words"),
     [
         ({"nmae": "x"}, "unknown key nmae; known are name, sans"),
+        ({"name": "x", "common_name": 7}, "common_name .* must be a string"),
+        ({"name": "x", "san_type": ["dns"]}, "san_type .* must be a string"),
         ({"sans": []}, "or a dictionary with the key name"),
         ({"name": None}, "or a dictionary with the key name"),
         (["mac-01"], "or a dictionary with the key name"),
@@ -110,8 +112,85 @@ def test_items_that_are_no_clients(item: Any, words: str) -> None:
         parse_clients([item])
 
 
-def test_a_common_name_is_for_supplied_certificates() -> None:
-    assert "Remove common_name" in unusable(parse_clients([{"name": "mac-01", "common_name": "anna"}]), ())["mac-01"]
+def refused_common_name(common_name: str, **more: str) -> str:
+    client = {"name": "mac-01", "common_name": common_name} | more
+    return unusable(parse_clients([client]), ()).get("mac-01", "")
+
+
+@given(st.one_of(st.text(max_size=70), st.text(alphabet=[*sorted(ALLOWED), "@", "\\", "_", "+"], max_size=70)))
+@settings(max_examples=300, deadline=None)
+def test_a_common_name_that_passes_is_one_that_azure_documents(common_name: str) -> None:
+    reason = refused_common_name(common_name)
+    if reason or not common_name:
+        assert reason.isprintable()
+        assert len(reason) < 600
+        return
+    user, at, domain = common_name.rpartition("@")
+    if not at:
+        domain, _backslash, user = common_name.partition("\\")
+    assert 1 <= len(common_name) <= 64
+    assert set(domain) <= ALLOWED
+    assert set(user) <= ALLOWED | {"_", "+"}
+    assert domain[0].isalnum()
+    assert domain[-1].isalnum()
+
+
+@pytest.mark.parametrize(
+    "common_name",
+    [
+        "mac-01@red.example.com",
+        "a@b",
+        "anna.example_2+vpn@red.com",
+        "RED\\mac-01",
+        "red.com\\anna",
+        "anna",
+        "a--b@red.com",
+    ],
+)
+def test_common_names_that_can_be_used(common_name: str) -> None:
+    assert refused_common_name(common_name) == ""
+
+
+@pytest.mark.parametrize(
+    "common_name",
+    [
+        "mac-01@", "@red.com", "a@b@c", "mac-01@red..com", "mac 01@red.com", "mac-01@red.com\n", "mac-01@-red.com",
+        "RED\\", "\\mac", "A\\B\\C", "anna@büro.de", "CN=x,O=y", "a/b@red.com", "'; rm -rf /'@red.com", "a@red.com\x00",
+        ".a@red.com",
+    ],
+)  # fmt: skip
+def test_common_names_that_cannot(common_name: str) -> None:
+    reason = refused_common_name(common_name)
+    assert "of the client mac-01 cannot be used: it must be user@domain" in reason
+    assert reason.isprintable()
+
+
+def test_a_common_name_that_no_certificate_takes() -> None:
+    assert "has 65 characters, and 64 are the most" in refused_common_name(f"mac-01@{'x' * 58}")
+    assert refused_common_name(f"mac-01@{'x' * 57}") == ""
+
+
+def test_by_what_a_mac_introduces_itself() -> None:
+    assert refused_common_name("mac-01@red.com", san_type="email") == ""
+    assert "give it one of the form user@domain, or set san_type to dns" in refused_common_name(
+        "mac-01", san_type="email"
+    )
+    assert "set it to dns or email" in refused_common_name("mac-01@red.com", san_type="mail")
+    (request,) = parse_clients([{"name": "mac-01", "common_name": "mac-01@red.com", "sans": ["b"]}])
+    assert (request.subject, request.names) == ("mac-01@red.com", ("mac-01", "b"))
+    (request,) = parse_clients([{"name": "mac-01", "common_name": "mac-01@red.com", "san_type": "email"}])
+    assert request.names == ("mac-01@red.com",)
+
+
+def test_of_a_supplied_certificate_the_common_name_may_be_any() -> None:
+    client = {"name": "mac-01", "common_name": "Anna Example (Büro)", "pkcs12_source": "/x.p12"}
+    assert unusable(parse_clients([client]), ()) == {}
+
+
+def test_a_name_for_a_user_group_is_a_common_name() -> None:
+    for name in ("anna@red.com", "RED\\anna"):
+        assert "(user@domain, for Azure's user groups, is a common_name)" in refused(name)[name]
+    assert "common_name" not in refused("mac_01")["mac_01"]
 
 
 def test_a_number_is_a_name() -> None:

@@ -264,7 +264,8 @@ for use in (
     lambda: certificates.read(b"", "x"), lambda: certificates.from_der(b""), lambda: certificates.find_one(b""),
     lambda: csr.public_key("", "x", 2048), lambda: keys.new_key(2048), lambda: keys.load_key(b"", None, "x", "y"),
     lambda: pkcs12.read(b"", "x", "y", "z"), lambda: pkcs12.require_old_form(), lambda: pkcs12.pack(None, None, "x"),
-    lambda: making.make_root(None, "x", None, 1), lambda: making.make_client(None, None, [], None, None),
+    lambda: making.make_root(None, "x", None, 1),
+    lambda: making.make_client(None, None, "x", [], now=None, not_after=None),
 ):
     try:
         use()
