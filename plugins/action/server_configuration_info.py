@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from ..module_utils._azure import configurations
+from ..module_utils._azure import configurations, groups
 from ..module_utils._azure.client import Azure
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
 
@@ -23,6 +23,7 @@ class ActionModule(AzureAction):
         "vpn_server_configuration": {"type": "str"},
         "p2s_vpn_gateway": {"type": "str"},
         "gateways": {"type": "bool", "default": True},
+        "common_names": {"type": "list", "elements": "str", "default": []},
     }
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +32,11 @@ class ActionModule(AzureAction):
         found = []
         for resource in self._find(azure, arguments):
             gateways = configurations.gateways(azure, resource) if arguments["gateways"] else []
-            found.append(configurations.summary(resource, gateways, now))
+            told = configurations.summary(resource, gateways, now)
+            belonging = groups.memberships(arguments["common_names"], told)
+            for doubt in groups.doubts(belonging, told):
+                self.warn(doubt)
+            found.append(told | {"memberships": {name: each.told() for name, each in belonging.items()}})
         return {"changed": False, "configurations": found, "clock_skew": azure.clock.skew}
 
     @staticmethod

@@ -52,6 +52,14 @@ options:
       - The Virtual WAN whose configurations in use to return.
       - It does not matter when O(vpn_server_configuration) is given.
     type: str
+  common_names:
+    description:
+      - Common names of client certificates, as RV(vwan.user_vpn.client_certificates#module:clients).
+      - Where a configuration has user groups, RV(configurations[].memberships) tells to which of them Azure will count
+        each. A warning names those for whom no group but the default one has a member.
+    type: list
+    elements: str
+    default: []
   gateways:
     description: Whether to read the gateways that use each configuration, one more call for each of them.
     type: bool
@@ -145,6 +153,69 @@ configurations:
       type: list
       elements: str
       returned: success
+    user_groups:
+      description: The user groups, those with the lowest priority number first, as Azure looks at them.
+      type: list
+      elements: dict
+      returned: success
+      contains:
+        name:
+          description: The name.
+          type: str
+          returned: success
+        default:
+          description: Whether all belong to it who belong to no other group.
+          type: bool
+          returned: success
+        priority:
+          description: Its priority. Of two groups that fit, the one with the lower number counts.
+          type: int
+          returned: success
+        members:
+          description: What makes somebody belong to it, any of these.
+          type: list
+          elements: dict
+          returned: success
+          contains:
+            name:
+              description: The name.
+              type: str
+              returned: success
+            type:
+              description: >-
+                What is compared. C(CertificateGroupId) is the domain in a certificate's common name, user@domain or
+                DOMAIN\user. C(AADGroupId) and C(RadiusAzureGroupId) are not for certificates.
+              type: str
+              returned: success
+            value:
+              description: What it has to be.
+              type: str
+              returned: success
+    memberships:
+      description:
+        - To which user group Azure will count each of O(common_names), by common name. Empty without user groups.
+      type: dict
+      returned: success
+      contains:
+        user_group:
+          description: The name of the group.
+          type: str
+          returned: success
+        default:
+          description: Whether no member of any group fits, so that it is the default group.
+          type: bool
+          returned: success
+        certain:
+          description: >-
+            Whether it is so however Azure compares the domain, as a whole or without what follows its first dot. No
+            document settles that.
+          type: bool
+          returned: success
+        address_pools:
+          description: The networks of which it gets an address, of all gateways. Empty with O(gateways=false).
+          type: list
+          elements: str
+          returned: success
     gateways:
       description: The P2S VPN gateways that use the configuration. Empty with O(gateways=false).
       type: list
@@ -188,6 +259,26 @@ configurations:
           type: list
           elements: str
           returned: success
+        connection_configurations:
+          description: The same networks, and who gets addresses of them.
+          type: list
+          elements: dict
+          returned: success
+          contains:
+            name:
+              description: The name.
+              type: str
+              returned: success
+            address_pools:
+              description: The networks.
+              type: list
+              elements: str
+              returned: success
+            user_groups:
+              description: The names of the user groups for which they are. Without any, they are for all.
+              type: list
+              elements: str
+              returned: success
         enable_internet_security:
           description:
             - Whether the gateway sends its clients' traffic to the internet through the hub, too (forced tunnelling).
@@ -229,6 +320,8 @@ configurations:
       roots: []
       revoked: []
       radius_servers: []
+      user_groups: []
+      memberships: {}
       gateways: []
       usable_by_macs: true
       problems: []

@@ -13,7 +13,7 @@ from typing import Any
 
 from .._errors import UserVpnError, shown
 from .._x509.text import bare, utc_text
-from . import errors, names
+from . import errors, groups, names
 from .client import Azure
 from .roots import Stored, from_azure
 
@@ -237,6 +237,7 @@ def summary(resource: Json, gateways: list[Json], now: datetime) -> Json:
         "roots": roots(resource, now),
         "revoked": revoked(resource),
         "radius_servers": radius_servers(resource),
+        "user_groups": groups.summary(resource),
         "gateways": gateways,
         "usable_by_macs": not problems,
         "problems": list(problems),
@@ -275,11 +276,7 @@ def radius_servers(resource: Json) -> list[str]:
 def gateway_summary(gateway: Json) -> Json:
     """A P2S VPN gateway, as far as clients are concerned."""
     where = names.parse(gateway.get("id"))
-    pools: list[str] = []
-    for item in items(gateway, "p2SConnectionConfigurations"):
-        pool = properties(item).get("vpnClientAddressPool") if isinstance(item, dict) else None
-        prefixes = pool.get("addressPrefixes") if isinstance(pool, dict) else None
-        pools += [str(prefix) for prefix in prefixes] if isinstance(prefixes, list) else []
+    connections = groups.pools(gateway)
     return {
         "id": str(gateway.get("id")),
         "name": str(gateway.get("name") or where.name),
@@ -289,7 +286,8 @@ def gateway_summary(gateway: Json) -> Json:
         "hub_id": reference(gateway, "virtualHub"),
         "hub": names.last(reference(gateway, "virtualHub")),
         "vpn_server_configuration_id": reference(gateway, "vpnServerConfiguration"),
-        "client_address_pools": pools,
+        "client_address_pools": [pool for connection in connections for pool in connection["address_pools"]],
+        "connection_configurations": connections,
         "enable_internet_security": _internet_security(gateway),
         "dns_servers": items(gateway, "customDnsServers"),
     }

@@ -294,6 +294,55 @@ class AzureLab:
         )
         return gateway
 
+    def add_user_group(
+        self,
+        gateway: str | Resource,
+        name: str,
+        pool: str,
+        *,
+        domains: Iterable[str] = (),
+        priority: int = 0,
+        default: bool = False,
+        resource_group: str | None = None,
+    ) -> None:
+        """A user group of the configuration that a gateway uses, and a connection configuration for it with its pool.
+
+        Form of both: VpnServerConfigurationPut and P2SVpnGatewayGet in Azure/azure-rest-api-specs. The first group
+        takes the place of the connection configuration that is for all.
+        """
+        its_gateway = self._find("p2sVpnGateways", gateway, resource_group)
+        configuration = next(
+            each
+            for each in self.subscription.of_kind("vpnServerConfigurations")
+            if each.id == its_gateway.properties["vpnServerConfiguration"]["id"]
+        )
+        etag = 'W/"00000000-0000-0000-0000-000000000000"'
+        groups = configuration.properties.setdefault("configurationPolicyGroups", [])
+        group = {
+            "name": name,
+            "id": f"{configuration.id}/configurationPolicyGroups/{name}",
+            "etag": etag,
+            "type": "Microsoft.Network/vpnServerConfigurations/configurationPolicyGroups",
+            "properties": {
+                "provisioningState": "Succeeded",
+                "isDefault": default,
+                "priority": priority,
+                "policyMembers": [
+                    {"name": f"member{number}", "attributeType": "CertificateGroupId", "attributeValue": domain}
+                    for number, domain in enumerate(domains, start=1)
+                ],
+            },
+        }
+        connections = its_gateway.properties["p2SConnectionConfigurations"]
+        mine = copy.deepcopy(connections[0])
+        mine["name"] = f"config-{name}"
+        mine["id"] = f"{its_gateway.id}/p2sConnectionConfigurations/{mine['name']}"
+        mine["properties"]["vpnClientAddressPool"]["addressPrefixes"] = [pool]
+        mine["properties"]["configurationPolicyGroupAssociations"] = [{"id": group["id"]}]
+        others = connections if groups else []
+        its_gateway.properties["p2SConnectionConfigurations"] = [*others, mine]
+        groups.append(group)
+
     @property
     def gateway_root(self) -> x509.Certificate:
         """The root of gateways that were given none: RSA, as Azure's are."""

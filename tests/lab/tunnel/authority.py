@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -72,13 +73,14 @@ def new_client(
     issuer: Identity,
     name: str,
     *,
-    sans: list[str] | None = None,
+    sans: list[str | x509.GeneralName] | None = None,
     start: float = -1,
     days: float = 365,
     key: rsa.RSAPrivateKey | None = None,
 ) -> Identity:
     """A client as Microsoft's recipe makes it: clientAuth, DNS SAN = CN. `start`: days from now; `days`: its life.
 
+    sans: a text is a DNS name.
     key: of an earlier certificate, which this one then renews; default a new one.
     """
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
@@ -95,6 +97,20 @@ def common_name(name: x509.Name) -> str:
     return str(found[0].value) if found else ""
 
 
+def names(der: bytes) -> list[str]:
+    """Its alternative names as strongSwan writes identities, each of its kind."""
+    try:
+        extension = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    found = extension.value
+    return [
+        *(f"fqdn:{name}" for name in found.get_values_for_type(x509.DNSName)),
+        *(f"rfc822:{name}" for name in found.get_values_for_type(x509.RFC822Name)),
+        *map(str, found.get_values_for_type(x509.IPAddress)),
+    ]
+
+
 def dns_names(certificate: x509.Certificate) -> list[str]:
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
@@ -107,7 +123,7 @@ def _new_leaf(
     issuer: Identity,
     name: str,
     usage: x509.ExtendedKeyUsage,
-    sans: list[str],
+    sans: Sequence[str | x509.GeneralName],
     *,
     start: float,
     days: float,
@@ -121,7 +137,9 @@ def _new_leaf(
         (usage, False),
     ]
     if sans:
-        extensions.append((x509.SubjectAlternativeName([x509.DNSName(san) for san in sans]), False))
+        extensions.append(
+            (x509.SubjectAlternativeName([x509.DNSName(san) if isinstance(san, str) else san for san in sans]), False)
+        )
     certificate = _build(name, key, issuer.certificate.subject, issuer.key, extensions, start=start, days=days)
     return Identity(certificate, key, issuer)
 

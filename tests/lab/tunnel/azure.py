@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Client, Resource
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.algorithms import VIRTUAL_WAN_DEFAULT
-from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Gateway
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Gateway, UserGroup
 
 
 def join(
@@ -32,11 +32,13 @@ def join(
         policies = properties.get("vpnClientIpsecPolicies") or [VIRTUAL_WAN_DEFAULT]
         roots = properties.get("vpnClientRootCertificates") or []
         revoked = properties.get("vpnClientRevokedCertificates") or []
+        groups = user_groups(resource, configuration)
         gateway.change(
             client_roots=tuple(base64.b64decode(root["publicCertData"]) for root in roots),
             revoked=tuple(entry["thumbprint"] for entry in revoked),
             known_clients=tuple(known_clients()),
             ipsec_policy=policies[0],
+            user_groups=groups,
         )
 
     def count() -> list[Client]:
@@ -48,3 +50,27 @@ def join(
     configuration.changed = obey
     resource.count_clients = count
     obey()
+
+
+def user_groups(resource: Resource, configuration: Resource) -> tuple[UserGroup, ...]:
+    """As the configuration has them, with the pools of the gateway's connection configurations."""
+    pools = {
+        association["id"].rpartition("/")[2]: connection["properties"]["vpnClientAddressPool"]["addressPrefixes"][0]
+        for connection in resource.properties["p2SConnectionConfigurations"]
+        for association in connection["properties"].get("configurationPolicyGroupAssociations", ())
+    }
+    return tuple(
+        UserGroup(
+            name=group["name"],
+            address_pool=pools[group["name"]],
+            priority=group["properties"]["priority"],
+            domains=tuple(
+                member["attributeValue"]
+                for member in group["properties"]["policyMembers"]
+                if member["attributeType"] == "CertificateGroupId"
+            ),
+            default=group["properties"]["isDefault"],
+        )
+        for group in configuration.properties.get("configurationPolicyGroups") or ()
+        if group["name"] in pools
+    )

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cryptography import x509
+
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel import algorithms, authority, causes, revocation
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.authority import Identity
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.charon import Daemon
@@ -19,6 +21,22 @@ from ansible_collections.vwan.user_vpn.tests.lab.tunnel.errors import TunnelLabE
 
 _METHODS = {"certificate": "pubkey", "eap_tls": "eap-tls"}
 _POOL = "azure"
+
+
+@dataclass(frozen=True)
+class UserGroup:
+    """A user group and the pool that the gateway's connection configurations give it.
+
+    MicrosoftDocs/azure-docs, virtual-wan/user-groups-about and includes/virtual-wan-user-groups: a member of the kind
+    AzureCertificateID is the domain of the certificate's common name, user@domain or DOMAIN\\user; of the groups that
+    fit the one with the lowest priority number counts; who fits none belongs to the default group.
+    """
+
+    name: str
+    address_pool: str
+    priority: int = 0
+    domains: tuple[str, ...] = ()
+    default: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,6 +50,9 @@ class Description:
     gateway_issuer: who signs the gateway's certificate: an intermediate (sent along in the handshake), or a root.
     methods: plain IKE certificate authentication and EAP-TLS; which of them Azure takes is documented nowhere.
     ike_lifetime_seconds: Azure's main mode life time; documented for site-to-site only.
+    user_groups: with them, `address_pool` is nobody's.
+    whole_domain: whether a member is compared with the whole domain (the API's example), or with its first part (the
+    article's); which of the two Azure does is documented in both ways.
     """
 
     server_name: str
@@ -46,6 +67,29 @@ class Description:
     other_names: tuple[str, ...] = ()
     methods: tuple[str, ...] = ("certificate", "eap_tls")
     ike_lifetime_seconds: int = 28800
+    user_groups: tuple[UserGroup, ...] = ()
+    whole_domain: bool = True
+
+    @property
+    def pools(self) -> dict[str, str]:
+        """The address pools by their names here."""
+        return {group.name: group.address_pool for group in self.user_groups} or {_POOL: self.address_pool}
+
+    @property
+    def pool_of_others(self) -> str:
+        """Of whoever belongs to no other group."""
+        return next((group.name for group in self.user_groups if group.default), _POOL)
+
+    def pool_of(self, client: bytes) -> str:
+        """Of the owner of this certificate."""
+        common_name = authority.common_name(x509.load_der_x509_certificate(client).subject)
+        domain = common_name.rpartition("@")[2] if "@" in common_name else common_name.partition("\\")[0]
+        if domain == common_name:
+            return self.pool_of_others
+        if not self.whole_domain:
+            domain = domain.partition(".")[0]
+        fitting = [group for group in self.user_groups if domain.lower() in map(str.lower, group.domains)]
+        return min(fitting, key=lambda group: group.priority).name if fitting else self.pool_of_others
 
 
 @dataclass(frozen=True)
@@ -74,7 +118,7 @@ class Gateway:
         self.address = address
         self._revocations = revocation.RevocationList()
         self._server: Identity | None = None
-        self._pool: tuple[str, tuple[str, ...]] | None = None
+        self._pools: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._connections: set[str] = set()
         self._thumbprints: dict[tuple[str, str], str] = {}
         self.description = description
@@ -153,7 +197,7 @@ class Gateway:
         with self._daemon.vici() as session:
             session.clear_creds()
             self._load_credentials(session, server, lists)
-            self._load_pool(session)
+            self._load_pools(session)
             self._load_connections(session, server)
         self._publish(self.names)
 
@@ -185,11 +229,12 @@ class Gateway:
             session.load_cert({"type": "X509_CRL", "flag": "NONE", "data": crl})
         session.load_key({"type": "rsa", "data": server.key_der})
 
-    def _load_pool(self, session: Any) -> None:
-        pool = (self.description.address_pool, self.description.dns_servers)
-        if pool != self._pool:
-            session.load_pool({_POOL: {"addrs": pool[0], "dns": list(pool[1])}})
-            self._pool = pool
+    def _load_pools(self, session: Any) -> None:
+        dns = self.description.dns_servers
+        for name, addresses in self.description.pools.items():
+            if self._pools.get(name) != (addresses, dns):
+                session.load_pool({name: {"addrs": addresses, "dns": list(dns)}})
+                self._pools[name] = addresses, dns
 
     def _load_connections(self, session: Any, server: Identity) -> None:
         """One connection for each method, each once for the gateway's own name and once for any other.
@@ -197,18 +242,29 @@ class Gateway:
         The second kind answers a client that asks for a wrong name: the client then finds the name missing in the
         certificate, as strongSwan clients of Azure did (MicrosoftDocs/azure-docs#104181), instead of being refused by
         the gateway.
+
+        charon chooses pools by connection, and a connection not by what a certificate's common name ends with. So each
+        client that is known and is not of the default group has connections of its own, for each name that it may come
+        with, which this certificate alone may use.
         """
         wanted = {}
         for method in self.description.methods:
-            wanted[f"{method}-named"] = self._connection(method, f"fqdn:{self.description.server_name}", server)
-            wanted[f"{method}-other"] = self._connection(method, "%any", server)
+            for kind, local_id in (("named", f"fqdn:{self.description.server_name}"), ("other", "%any")):
+                wanted[f"{method}-{kind}"] = self._connection(method, local_id, server)
+                for client in dict.fromkeys(self.description.known_clients):
+                    pool = self.description.pool_of(client)
+                    own = pool != self.description.pool_of_others
+                    for number, name in enumerate(authority.names(client) if own else ()):
+                        connection = self._connection(method, local_id, server, pool)
+                        connection["remote-1"] |= {"id": name, "certs": [client]}
+                        wanted[f"{method}-{kind}-{authority.thumbprint(client)}-{number}"] = connection
         for name in self._connections - wanted.keys():
             session.unload_conn({"name": name})
         for name, connection in wanted.items():
             session.load_conn({name: connection})
         self._connections = set(wanted)
 
-    def _connection(self, method: str, local_id: str, server: Identity) -> dict[str, Any]:
+    def _connection(self, method: str, local_id: str, server: Identity, pool: str = "") -> dict[str, Any]:
         description, policy = self.description, self.description.ipsec_policy
         seconds, kilobytes = int(policy["saLifeTimeSeconds"]), int(policy["saDataSizeKilobytes"])
         child = {
@@ -230,7 +286,7 @@ class Gateway:
             "local_addrs": [self.address],
             "remote_addrs": ["%any"],
             "proposals": [algorithms.azure_ike(policy)],
-            "pools": [_POOL],
+            "pools": [pool or self.description.pool_of_others],
             "send_cert": "always",  # Microsoft's GUI clients send no certificate request
             "dpd_delay": "45s",  # documented for site-to-site connections
             "rekey_time": f"{description.ike_lifetime_seconds * 9 // 10}s",
