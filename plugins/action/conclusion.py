@@ -31,6 +31,8 @@ class ActionModule(UserVpnAction):
                 "failed": {"type": "bool", "default": False},
                 "connected": {"type": "bool", "default": False},
                 "address": {"type": "str", "default": ""},
+                "user_group": {"type": "str", "default": ""},
+                "address_pools": {"type": "list", "elements": "str", "default": []},
             },
         },
         "notes": {"type": "list", "elements": "str", "default": []},

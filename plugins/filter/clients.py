@@ -18,7 +18,10 @@ author: The vwan.user_vpn contributors (@vwan-user-vpn)
 description:
   - The client of each host, as O(vwan.user_vpn.client_certificates#module:clients) takes it. Its name is
     C(user_vpn_client_name), or else the inventory name. Its serial number is C(user_vpn_serial_number), if that is set.
-positional: hostvars
+  - With C(user_vpn_certificate_domain), its common name is its name with an C(@) and that domain.
+  - Of each Mac count inventory, facts and extra variables. What a play or a role sets counts for all of its Macs; it
+    is known by being another value than inventory and default give for the host O(first).
+positional: hostvars, first, settings
 options:
   _input:
     description: Names of hosts.
@@ -29,6 +32,16 @@ options:
     description: The variable C(hostvars).
     type: dict
     required: true
+  first:
+    description: The host that the task runs for, C(inventory_hostname). It goes with O(settings).
+    type: str
+    default: ""
+  settings:
+    description: >-
+      The settings C(certificate_domain) and C(certificate_san_type) of the play. Without them, only what the inventory
+      says counts.
+    type: dict
+    default: {}
 seealso:
   - module: vwan.user_vpn.client_certificates
 """
@@ -36,7 +49,11 @@ seealso:
 EXAMPLES = r"""
 - name: Show the clients of this play
   ansible.builtin.debug:
-    msg: "{{ ansible_play_hosts | vwan.user_vpn.clients(hostvars) }}"
+    msg: "{{ ansible_play_hosts | vwan.user_vpn.clients(hostvars, inventory_hostname, wishes) }}"
+  vars:
+    wishes:
+      certificate_domain: red.example.com
+      certificate_san_type: dns
 """
 
 RETURN = r"""
@@ -46,6 +63,7 @@ _value:
   elements: dict
   sample:
     - name: mac-042
+      common_name: mac-042@red.example.com
       serial_number: C02XK1ABJG5J
 """
 

@@ -58,6 +58,8 @@ _value:
       failed: false
       connected: true
       address: 172.16.0.5
+      user_group: ""
+      address_pools: []
 """
 
 

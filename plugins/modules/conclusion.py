@@ -65,6 +65,15 @@ options:
         description: The address that it has in the tunnel.
         type: str
         default: ""
+      user_group:
+        description: The user group to which Azure counts it, where there are any.
+        type: str
+        default: ""
+      address_pools:
+        description: The networks of which that group has its addresses.
+        type: list
+        elements: str
+        default: []
   notes:
     description: Further lines, of what concerns no single Mac.
     type: list
@@ -119,6 +128,8 @@ macs:
       failed: false
       connected: false
       address: ""
+      user_group: ""
+      address_pools: []
 lines:
   description: What was said.
   returned: success

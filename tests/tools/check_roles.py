@@ -30,6 +30,8 @@ FLEET_VARIABLE = re.compile(r"\buser_vpn_[a-z0-9_]+")
 # A default that reads a fleet-wide variable, or else is a literal: the literal is what argument_specs document.
 _LITERAL = r"('[^']*'|\d+|true|false|\{\}|\[\])"
 FALLBACK = re.compile(r"\{\{ [\w.\[\]]+(?: \| default\(false\) or [\w.\[\]]+)? \| default\(" + _LITERAL + r"\) \}\}")
+# One that fails without its fleet-wide variable, and says so.
+MANDATORY = re.compile(r"\{\{ \w+ \| mandatory\('[^']*'\) \}\}")
 
 
 def load(path: Path) -> Any:
@@ -58,6 +60,8 @@ def shown(value: Any) -> str:
 
 def documented(value: Any) -> Any:
     """The default that argument_specs should show for a value in defaults/main.yml."""
+    if isinstance(value, str) and MANDATORY.fullmatch(value):
+        return None
     match = FALLBACK.fullmatch(value) if isinstance(value, str) else None
     return yaml.safe_load(match[1]) if match else value
 

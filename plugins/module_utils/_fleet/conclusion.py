@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._mac.releases import release
 from .connections import address_of, is_to_connect, is_unanswered, reason_of
+from .groups import UserGroups
+from .naming import first_of
 from .run import Result, Run, has_failed, is_looked_at
 
 CURRENT, REMOVED, WAITING, NOBODY, UNREACHABLE, BEHIND, EXPORTED, REVOKED, FAILED = STATUSES = (
@@ -38,7 +40,11 @@ _NEXT = {
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one Mac stands. `next_step` is empty where there is none; `failed` where the run counts it as failed."""
+    """Where one Mac stands. `next_step` is empty where there is none; `failed` where the run counts it as failed.
+
+    `user_group` is the one to which Azure counts it, and `address_pools` of what its addresses come; where Azure has no
+    user groups both are empty.
+    """
 
     host: str
     status: str
@@ -47,13 +53,16 @@ class Standing:
     failed: bool = False
     connected: bool = False
     address: str = ""
+    user_group: str = ""
+    address_pools: Sequence[str] = ()
 
 
 def standings(run: Run) -> list[Standing]:
     """Each Mac of the run, in the order of the inventory; none that the chosen tags left out."""
     rendered = run.of_fleet("configure_client_rendered")
     concerned = (h for h in run.hosts if rendered or run.delivered(h) or run.of(h, "connect_result"))
-    return [_standing(run, host) for host in concerned]
+    groups = UserGroups(run)
+    return [_standing(run, host, groups) for host in concerned]
 
 
 def removals(run: Run) -> list[Standing]:
@@ -84,7 +93,7 @@ def stopped(run: Run) -> list[str]:
     return [*failed, *[host for host in [next(witnesses, "")] if host]] if failed else []
 
 
-def _standing(run: Run, host: str) -> Standing:
+def _standing(run: Run, host: str, groups: UserGroups) -> Standing:
     known, entry = run.delivered(host), run.entry(host)
     connection = run.of(host, "connect_result")
     status, msg = _status(known, entry)
@@ -102,7 +111,10 @@ def _standing(run: Run, host: str) -> Standing:
         status = FAILED if status == CURRENT else status
     elif address and run.switch(host, "require_connected") and is_unanswered(run.of_fleet("connect_health") or {}):
         status, msg, failed = FAILED, "Azure did not say whether it sees this Mac, so nobody knows that it does.", True
-    return Standing(host, status, msg, _next_step(status, known), failed, bool(address), address)
+    mine = groups.of(host)
+    return Standing(
+        host, status, msg, _next_step(status, known), failed, bool(address), address, mine.group, mine.pools
+    )
 
 
 def _status(known: Result, entry: Result) -> tuple[str, str]:
@@ -132,7 +144,9 @@ def _sentence(result: Result) -> str:
 
 
 def lines(told: Iterable[Standing], *, check: bool = False) -> list[str]:
-    """What people read at the end of a run: counts by status, and who has which but the first, by next step."""
+    """What people read at the end of a run: counts by status, and who has which but the first, by next step; and who is
+    in which user group."""
+    told = list(told)
     by_status = _by_status(told)
     total = sum(map(len, by_status.values()))
     counts = ", ".join(f"{len(macs)} {status}" for status, macs in by_status.items())
@@ -142,7 +156,19 @@ def lines(told: Iterable[Standing], *, check: bool = False) -> list[str]:
     for status, macs in by_status.items():
         if status != CURRENT:
             found += (f"{status}: {', '.join(hosts)}. {advice}" for advice, hosts in _by_advice(macs).items())
-    return found
+    return [*found, *_by_group(told)]
+
+
+def _by_group(told: Iterable[Standing]) -> list[str]:
+    """A line for each user group, and none where Azure has none."""
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for mac in told:
+        if mac.user_group:
+            found.setdefault((mac.user_group, tuple(mac.address_pools)), []).append(mac.host)
+    return [
+        f"User group {group}, addresses of {', '.join(pools) or 'pools that are not known'}: {first_of(hosts)}."
+        for (group, pools), hosts in sorted(found.items())
+    ]
 
 
 def data(told: Iterable[Standing]) -> dict[str, Any]:

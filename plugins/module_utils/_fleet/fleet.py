@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .._errors import UserVpnError, shown
-from .settings import HostVars, check, client_of, own
+from .settings import HostVars, check, client_of, own, per_mac, require_identifier
 
 #: What is done once for the play has one value of each of these ...
 FLEET_WIDE = (
@@ -53,6 +53,9 @@ def fleet(hosts: Iterable[str], hostvars: HostVars, seen: Mapping[str, Any] = Ma
     found = list(hosts)
     for name, value in seen.items():
         check(name, value)
+    if "identifier" in seen and found:
+        for settings in per_mac(found, hostvars, found[0], {"identifier": seen["identifier"]}).values():
+            require_identifier(settings["identifier"])
     told = {host: hostvars[host] for host in found}
     for name in OF_A_MAC:
         for host in found:

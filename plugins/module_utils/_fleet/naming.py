@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from .._errors import UserVpnError, shown
 from .._x509.text import is_thumbprint
-from .settings import HostVars, client_of
+from .settings import DEFAULTS, HostVars, client_of, own, per_mac
 
 NAMED = 5
+OF_A_CERTIFICATE = ("certificate_domain", "certificate_san_type")
 
 
 def named(what: Any, hostvars: HostVars) -> dict[str, list[str]]:
@@ -39,12 +41,24 @@ def require_somebody(wanted: Any, found: Sequence[str], groups: Iterable[str]) -
         )
 
 
-def clients(hosts: Iterable[str], hostvars: HostVars) -> list[dict[str, str]]:
-    """The client of each host, with the serial number of its Mac where the inventory tells it."""
+def clients(
+    hosts: Iterable[str], hostvars: HostVars, first: str = "", seen: Mapping[str, Any] = MappingProxyType({})
+) -> list[dict[str, str]]:
+    """The client of each host as client_certificates takes it, with the serial number of its Mac where the inventory
+    tells it.
+
+    seen  the settings certificate_domain and certificate_san_type as the task found them for the host `first`; see
+          `per_mac`; without them, what the inventory says counts
+    """
     found = []
-    for host in hosts:
+    for host, settings in per_mac(hosts, hostvars, first, seen).items():
         told = hostvars[host]
         client = {"name": client_of(host, told)}
+        domain, san_type = (settings.get(name, own(told, name)) for name in OF_A_CERTIFICATE)
+        if domain:
+            client["common_name"] = f"{client['name']}@{domain}"
+        if san_type != DEFAULTS["certificate_san_type"]:
+            client["san_type"] = str(san_type)
         serial_number = told.get("user_vpn_serial_number")
         found.append(client | ({"serial_number": str(serial_number)} if serial_number else {}))
     return found

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._errors import UserVpnError, shown
-from .settings import DEFAULTS, HostVars, check, client_of, own, per_mac, truth
+from .settings import DEFAULTS, HostVars, check, client_of, own, per_mac, require_identifier, truth
 
 #: The settings that are options of mobileconfig under the same name: those without a default, and the others.
-OF_THE_CONNECTION = ("connect_via", "address_pools")  # looked at before the Mac is touched
+OF_OTHERS = ("connect_via", "address_pools", "certificate_san_type")  # looked at before the Mac is touched
 ALWAYS = ("identifier", "connection_name")
 OPTIONS = (
     "organization",
@@ -54,8 +54,10 @@ def profiles(
         if serial_number:
             entry["serial_number"] = str(serial_number)
         try:
-            for name, value in [*settings.items(), *((name, own(told, name)) for name in OF_THE_CONNECTION)]:
+            for name, value in [*settings.items(), *((name, own(told, name)) for name in OF_OTHERS)]:
                 check(name, value)
+            if "identifier" in settings:
+                require_identifier(settings["identifier"])
             further = _passed_on(settings)
             settings.update(further)
             entry |= _identity(host, told, settings, clients)

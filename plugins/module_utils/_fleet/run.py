@@ -66,11 +66,20 @@ class Run:
         result = (self._told[host] if host in self._told else self._hostvars[host]).get(name)
         return result if isinstance(result, Mapping) and not result.get("skipped") else NOTHING
 
+    def issued(self, host: str) -> Result:
+        """What client_certificates returned for the client of one Mac."""
+        clients = self.of(host, "certificates_issued").get("clients", NOTHING)
+        found: Result = clients.get(client_of(host, self._hostvars[host]), NOTHING)
+        return found
+
     def is_revoked(self, host: str) -> bool:
         """Whether the Mac got no certificate since its client was revoked."""
-        client = client_of(host, self._hostvars[host])
-        issued = self.of(host, "certificates_issued").get("clients", {}).get(client, NOTHING)
+        issued = self.issued(host)
         return bool(issued.get("failed")) and issued.get("reason") == "revoked"
+
+    def common_name(self, host: str) -> str:
+        """In the certificate that the Mac has, or is to get; empty where nobody knows."""
+        return str(self.entry(host).get("common_name") or self.issued(host).get("common_name") or "")
 
     def setting(self, host: str, name: str) -> Any:
         """A setting of one Mac: what the play says, or else its own."""

@@ -21,7 +21,7 @@ HostVars = Mapping[str, Mapping[str, Any]]
 #: The settings that may differ from Mac to Mac, each `user_vpn_` and this name, and what counts where nobody sets it.
 #: Those that a profile has are named as the options of mobileconfig.
 DEFAULTS: dict[str, Any] = {
-    "identifier": "vwan.user-vpn",
+    "identifier": "",  # has none: see `require_identifier`
     "connection_name": "Azure User VPN",
     "organization": "",
     "scope": "System",
@@ -38,6 +38,8 @@ DEFAULTS: dict[str, Any] = {
     "verify": True,
     "mac_key": "controller",
     "certificates_by": "profile",
+    "certificate_domain": "",
+    "certificate_san_type": "dns",
     "pkcs12_path": "",
     "pkcs12_password": "",
     "client_chain": [],
@@ -60,6 +62,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "delivery": ("approve", "export"),
     "mac_key": ("controller", "on_mac"),
     "certificates_by": ("profile", "keychain"),
+    "certificate_san_type": ("dns", "email"),
     "keychain": ("System", "login"),
     "connect_via": ("auto", "on_demand", "vpnutil", "shortcut"),
 }
@@ -126,6 +129,15 @@ def number(value: Any, name: str) -> float:
     if isinstance(value, bool) or not 0 <= found < LARGEST:
         raise UserVpnError(f"user_vpn_{name} is {shown(repr(value))}: set it to a number from 0 on.")
     return found
+
+
+def require_identifier(value: Any) -> None:
+    """UserVpnError where the profiles of a Mac have no name."""
+    if not value:
+        raise UserVpnError(
+            "user_vpn_identifier is not set: it names the profiles on the Macs, and can never change during the life "
+            "of a VPN. Set it, best for the whole fleet, to a name of your own like com.example.user-vpn."
+        )
 
 
 def client_of(host: str, told: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,45 @@ def test_an_old_backup_is_restored(site: Site, azure: AzureLab, macs: Lab, gatew
     refusal = gateway.refusal_since(mark)
     assert refusal
     assert refusal.cause == "revoked"
+
+
+def test_macs_of_two_user_groups_get_addresses_of_two_pools(
+    site: Site, azure: AzureLab, macs: Lab, gateway: Gateway
+) -> None:
+    """The gateway goes by the domain in the certificate's common name, as Azure documents it, and nothing else tells it
+    who is who. One Mac introduces itself by its mail address; one is called by its IP address, and has no domain."""
+    pools = {"others": "10.3.0.0/24", "red": "10.1.0.0/24", "blue": "10.2.0.0/24"}
+    azure.add_user_group("gw1", "others", pools["others"], priority=9, default=True)
+    azure.add_user_group("gw1", "red", pools["red"], domains=["red.com", "red"], priority=1)
+    azure.add_user_group("gw1", "blue", pools["blue"], domains=["blue.com", "blue"], priority=2)
+    site.host_variables = {
+        "mac-anna": {"user_vpn_certificate_domain": "red.com"},
+        "mac-ben": {"user_vpn_certificate_domain": "blue.com", "user_vpn_certificate_san_type": "email"},
+    }
+    names = ("mac-anna", "mac-ben", "192.0.2.77")
+    fleet = {name: macs.add_mac(name, vpnutil=True) for name in names}
+    site.variables |= {"user_vpn_resource_group": "rg-vpn", "user_vpn_server_configuration": "macs"}
+    site.variables |= {"user_vpn_virtual_wan": "wan1"}
+    run = play(site, azure)
+    assert run.of("conclusion")["macs"]["mac-ben"]["address_pools"] == [pools["blue"]]
+
+    def pool_of(mac: Mac) -> str:
+        start(mac)
+        assert settled(mac) == "Connected"
+        assert mac.service
+        assert mac.service.client.ping("10.20.0.1")
+        found = mac.service.client.interface()
+        assert found
+        return next(name for name, pool in pools.items() if ip_address(found.address) in ip_network(pool))
+
+    assert [pool_of(mac) for mac in fleet.values()] == ["red", "blue", "others"]
+    assert {client.identity for client in gateway.list_clients()} == {"mac-anna", "mac-ben@blue.com", "192.0.2.77"}
+
+    # Another domain is another certificate, and another pool at the next connect.
+    anna = fleet["mac-anna"]
+    site.host_variables["mac-anna"] = {"user_vpn_certificate_domain": "blue.com"}
+    play(site, azure)
+    gateway.change(known_clients=tuple(issued(site)))
+    say(anna, f"/opt/homebrew/bin/vpnutil stop '{NAME}'")
+    assert settled(anna) == "Disconnected"
+    assert pool_of(anna) == "blue"

@@ -218,3 +218,36 @@ def test_why_macs_are_not_connected_and_what_a_person_has_to_trust() -> None:
 def test_a_way_that_is_named_but_cannot_be_used_is_the_macs_own_task_to_refuse() -> None:
     told = run(anna=of(mac("installed"), user_vpn_connect_via="shortcut"))
     assert chosen(told, "connect") == ["anna"]
+
+
+def test_the_user_group_of_each_mac_is_said() -> None:
+    """By what stands in the certificate that was rendered, one from a file too, or else in the one that was issued."""
+    groups = [
+        {"name": "red", "default": False, "priority": 1, "members": [{"type": "CertificateGroupId", "value": "red"}]},
+        {"name": "others", "default": True, "priority": 2, "members": []},
+    ]
+    connections = [
+        {"name": "c1", "address_pools": ["10.1.0.0/24"], "user_groups": ["red"]},
+        {"name": "c2", "address_pools": ["10.2.0.0/24"], "user_groups": ["others"]},
+    ]
+    configuration = {"user_groups": groups, "gateways": [{"connection_configurations": connections}]}
+    issued = {"clients": {"chris": {"common_name": "RED\\chris"}}}
+    looked = {"certificates_grouped": {"configurations": [configuration]}, "certificates_issued": issued}
+    told = standings(
+        run(
+            anna=of(mac("installed"), entry={"common_name": "anna@red"}) | looked,
+            ben=of(mac("installed"), entry={"common_name": "ben"}) | looked,
+            chris=of(mac("installed"), entry=None) | looked,
+            dora=of(mac("installed")) | looked,
+        )
+    )
+    assert [(each.user_group, *each.address_pools) for each in told] == [
+        ("red", "10.1.0.0/24"), ("others", "10.2.0.0/24"), ("red", "10.1.0.0/24"), ("",),
+    ]  # fmt: skip
+    assert lines(told)[1:] == [
+        "User group others, addresses of 10.2.0.0/24: ben.",
+        "User group red, addresses of 10.1.0.0/24: anna, chris.",
+    ]
+    for nothing in ({"skipped": True}, {"configurations": []}, {"configurations": [{"user_groups": []}]}):
+        told = standings(run(anna=of(mac("installed"), certificates_grouped=nothing)))
+        assert lines(told) == ["1 Mac: 1 current. 0 connected."]

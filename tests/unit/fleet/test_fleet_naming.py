@@ -58,7 +58,30 @@ def test_named_takes_anything(what: Any) -> None:
 
 
 def test_the_clients_of_hosts() -> None:
-    assert clients(["mac-02", "mac-01"], HOSTVARS) == [{"name": "mac-02"}, {"name": "anna", "serial_number": "C02A"}]
+    nothing = {"certificate_domain": "", "certificate_san_type": "dns"}
+    assert clients(["mac-02", "mac-01"], HOSTVARS, "mac-02", nothing) == [
+        {"name": "mac-02"},
+        {"name": "anna", "serial_number": "C02A"},
+    ]
+
+
+def test_the_domain_of_a_group_or_a_mac_counts() -> None:
+    hostvars = {
+        "a": {"user_vpn_certificate_domain": "red.com", "user_vpn_client_name": "anna"},
+        "b": {"user_vpn_certificate_domain": "blue.com", "user_vpn_certificate_san_type": "email"},
+        "c": {},
+    }
+    own = {"certificate_domain": "red.com", "certificate_san_type": "dns"}
+    assert clients("abc", hostvars, "a", own) == [
+        {"name": "anna", "common_name": "anna@red.com"},
+        {"name": "b", "common_name": "b@blue.com", "san_type": "email"},
+        {"name": "c"},
+    ]
+    # What the play says is for all of them.
+    assert clients("ac", hostvars, "a", own | {"certificate_domain": "green.com"}) == [
+        {"name": "anna", "common_name": "anna@green.com"},
+        {"name": "c", "common_name": "c@green.com"},
+    ]
 
 
 def ledger(**clients: tuple[str, int]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ SHA1 = "AABBCCDDEEFF00112233445566778899AABBCCDD"
 
 def seen(**more: Any) -> dict[str, Any]:
     """What the task finds where nobody has set anything."""
-    return DEFAULTS | more
+    return DEFAULTS | {"identifier": "com.example.vpn"} | more
 
 
 def rendered(hostvars: dict[str, Any], settings: dict[str, Any], **issued: Any) -> dict[str, dict[str, Any]]:
@@ -61,13 +61,16 @@ def test_inventory_counts_per_mac_and_the_play_for_all(
 
 
 def test_the_defaults_are_those_of_the_roles() -> None:
-    told = defaults_of(ROOT / "roles/configure_client") | defaults_of(ROOT / "roles/connect")
+    roles = ("configure_client", "connect", "certificates")
+    told = {name: value for role in roles for name, value in defaults_of(ROOT / "roles" / role).items()}
     renamed = {"client_chain": "chain", "profile": "options", "azure_ipsec_policies": None, "max_fail_percentage": None}
+    renamed["identifier"] = None  # has none
     for name, default in DEFAULTS.items():
         of = renamed.get(name, name)
         if of is None:
             continue
         role = [f"configure_client_{of}", f"connect_{of}", f"connect_{of.removeprefix('connect_')}"]
+        role.append(f"certificates_{of.removeprefix('certificate_')}")
         values = [documented(told[each]) for each in [*role, "connect_require"] if each in told]
         assert values[0] == default, name
 
@@ -126,7 +129,7 @@ def test_only_what_differs_is_said_of_a_mac() -> None:
     assert rendered(hostvars, seen(organization="Contoso"), **issued) == {
         "mac-anna": {
             "host": "mac-anna",
-            "identifier": "vwan.user-vpn",
+            "identifier": "com.example.vpn",
             "connection_name": "Azure User VPN",
             "organization": "Contoso",
             "serial_number": "C02A",
@@ -137,7 +140,7 @@ def test_only_what_differs_is_said_of_a_mac() -> None:
         },
         "mac-ben": {
             "host": "mac-ben",
-            "identifier": "vwan.user-vpn",
+            "identifier": "com.example.vpn",
             "connection_name": "Azure User VPN",
             "identity": {"client": "ben"},
             "key_wanted": True,
@@ -293,3 +296,14 @@ def test_what_is_no_truth_value_is_said_before_anything_is_done(name: str) -> No
     for seen_by_play, own in ({name: "perhaps"}, {}), ({}, {f"user_vpn_{name}": "perhaps"}):
         with pytest.raises(UserVpnError, match=rf"^user_vpn_{name} is 'perhaps'"):
             fleet(HOSTS, {"mac-anna": {}, "mac-ben": own}, seen_by_play)
+
+
+def test_profiles_need_an_identifier() -> None:
+    hostvars = {"mac-anna": {"user_vpn_identifier": "com.example.anna"}, "mac-ben": {}}
+    told = rendered(hostvars, seen(identifier="com.example.anna"))
+    assert "problem" not in told["mac-anna"]
+    assert told["mac-ben"]["problem"].startswith("user_vpn_identifier is not set: it names the profiles on the Macs")
+    for play in ("com.example.anna", ""):
+        with pytest.raises(UserVpnError, match=r"user_vpn_identifier is not set.*like com\.example\.user-vpn"):
+            fleet(HOSTS, hostvars, {"identifier": play})
+    assert fleet(HOSTS, {host: {} for host in HOSTS}, {"identifier": "com.example.all"}) == HOSTS
