@@ -16,7 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import checks, pkcs12
-from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.certificates import Certificate, find_one, read_one
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.certificates import (
+    Certificate,
+    ends,
+    find_one,
+    read_one,
+)
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.errors import X509Error
 from ansible_collections.vwan.user_vpn.tests.lab.recipes import AZURES_OWN_ROOT, PASSWORD, RECIPES, Made, make
 from ansible_collections.vwan.user_vpn.tests.unit.x509.x509_tools import authority, certificate, openssl
@@ -181,6 +186,11 @@ def test_the_path_of_a_client() -> None:
     assert checks.path(client, [made(name="else"), client, top], "here") == [top]
     assert checks.path(client, [], "here") == []
     assert checks.path(top, [top], "here") == []
+
+
+def test_a_path_ends_with_the_first_of_it() -> None:
+    long, short = made(days=300), made(days=200)
+    assert ends([long, short]) == ends([short, long]) == short.not_after < long.not_after
 
 
 def test_an_issuer_that_may_not_sign() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 from asn1crypto import core
 from asn1crypto import pkcs12 as asn1_pkcs12
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -229,6 +230,16 @@ def test_what_we_pack_is_what_every_mac_opens() -> None:
     facts = asn1_pkcs12.Pfx.load(packed)
     assert facts["mac_data"]["mac"]["digest_algorithm"]["algorithm"].native == "sha1"
     assert facts["mac_data"]["iterations"].native == 2048
+
+
+def test_an_openssl_that_cannot_write_what_every_mac_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> bytes:
+        raise UnsupportedAlgorithm("no 3DES here")
+
+    opened = read(pfx())
+    monkeypatch.setattr(pkcs12.pkcs12, "serialize_key_and_certificates", refuse)
+    with pytest.raises(X509Error, match=r"FIPS build.*ordinary OpenSSL"):
+        pkcs12.pack(opened.certificate, opened.key, "ours")
 
 
 @pytest.mark.parametrize("password", ["", None, "gr\u00fcn", "line\nbreak"])
