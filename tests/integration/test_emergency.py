@@ -102,3 +102,45 @@ def test_who_is_lost_is_refused_and_nobody_else(site: AzureSite) -> None:
         cells = {row["client"]: row["serial_number"] for row in csv.DictReader(stream)}
     assert cells["anna"].startswith("'=HYPERLINK(")
     assert not [cell for cell in cells.values() if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_who_is_revoked_is_cut_off(site: AzureSite) -> None:
+    """Azure refuses first, then the session ends; whoever else is connected keeps theirs."""
+    pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed in this environment")
+    assert site.play().returncode == 0
+    storage = site.azure.storage
+    storage.add_container("sessions")
+    gateway = site.gateway_resource
+    for address, name in (("172.31.250.4", "mac1"), ("172.31.250.5", "anna"), ("172.31.250.6", "stranger")):
+        site.azure.connect_client(gateway, address, name)
+    refused_before_the_cut = []
+    gateway.end_client = lambda _connection_id: refused_before_the_cut.append(len(site.refused))
+
+    # Without a place for the names nobody is cut, and that is said.
+    run = revoke(site, "mac1")
+    assert run.returncode == 0, run.output
+    assert "Without user_vpn_storage_account sessions cannot be ended" in run.said
+    assert len(gateway.clients) == 3
+
+    site.variables |= {"user_vpn_storage_account": storage.url, "user_vpn_storage_container": "sessions"}
+    foreseen = revoke(site, "mac1", "--check")
+    assert foreseen.returncode == 0, foreseen.output
+    assert "Sessions that would be ended: mac1." in foreseen.said
+    run = revoke(site, "mac1", "-v")
+    assert run.returncode == 0, run.output
+    assert "The sessions of mac1 were ended, and nobody of them was back after" in run.said
+    assert [client.user_name for client in gateway.clients] == ["anna", "stranger"]
+    assert refused_before_the_cut == [1]
+    assert storage.containers["sessions"] == {}
+    again = revoke(site, "mac1")
+    assert (again.returncode, again.changed()) == (0, set())
+    assert "None of them is connected." in again.said
+
+    # Azure refuses whoever is lost also where nobody may write the names; but the run has not done all.
+    storage.roles.clear()
+    run = revoke(site, "anna")
+    assert run.returncode != 0
+    assert "the role Storage Blob Data Contributor on the container" in run.said
+    assert len(site.refused) == 2
+    assert site.identity("mac2") is None
+    assert all(secret not in run.output for secret in site.azure.secrets)

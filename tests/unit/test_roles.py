@@ -60,7 +60,7 @@ def test_the_secrets_of_our_roles() -> None:
         },
         "profile_package": set(),
         "report": set(),
-        "revoke": {"revoke_keychain_password"},
+        "revoke": {"revoke_keychain_password", "revoke_output_blob_sas_url"},
     }
 
 

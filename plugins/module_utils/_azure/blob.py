@@ -68,8 +68,7 @@ class Blob:
 
 def too_many() -> AzureError:
     return AzureError(
-        "Azure has written more connections than are read at once (some 20,000): ask for one gateway, or name those "
-        "that are looked for in user_names.",
+        "Azure has written more connections than are read at once (some 20,000): ask for one gateway, or by name.",
         "BrokenAnswer",
     )
 

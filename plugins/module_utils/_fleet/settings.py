@@ -67,7 +67,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "connect_via": ("auto", "on_demand", "vpnutil", "shortcut"),
 }
 NUMBERS = ("wait", "connect_timeout", "max_fail_percentage")
-WHOLE_NUMBERS = ("root_generation", "client_key_size", "renew_before_days", "renew_batch")
+WHOLE_NUMBERS = ("root_generation", "client_key_size", "renew_before_days", "renew_batch", "cut_wait")
 SWITCHES = (
     "verify", "require_installed", "require_connected", "new_root", "publish_root", "remove_expired_roots",
     "repair_broken_roots",

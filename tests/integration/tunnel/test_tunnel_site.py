@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -316,3 +317,40 @@ def test_macs_of_two_user_groups_get_addresses_of_two_pools(
     say(anna, f"/opt/homebrew/bin/vpnutil stop '{NAME}'")
     assert settled(anna) == "Disconnected"
     assert pool_of(anna) == "blue"
+
+
+@pytest.mark.soak
+def test_a_mac_that_is_revoked_while_connected_is_cut_off(
+    site: Site, azure: AzureLab, macs: Lab, gateway: Gateway
+) -> None:
+    """Its tunnel ends within the run and stays away, the ping of the other does not miss a beat."""
+    pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed in this environment")
+    stolen, anna = (macs.add_mac(name, vpnutil=True) for name in ("mac-stolen", "mac-anna"))
+    azure.storage.add_container("sessions")
+    site.variables |= {
+        "user_vpn_resource_group": WHERE["resource_group"],
+        "user_vpn_virtual_wan": "wan1",
+        "user_vpn_server_configuration": "macs",
+        "user_vpn_storage_account": azure.storage.url,
+        "user_vpn_storage_container": "sessions",
+    }
+    play(site, azure)
+    assert {client.identity for client in gateway.list_clients()} == {"mac-stolen", "mac-anna"}
+    assert stolen.service and anna.service
+    stolen.offline()  # for ssh, not for the VPN
+
+    with ThreadPoolExecutor(1) as beside:
+        pinged = beside.submit(anna.service.client.ping_for, "10.20.0.1", 20)
+        run = site.play("-e", "user_vpn_revoke=mac-stolen", playbook="vwan.user_vpn.revoke", env=azure.environment())
+        sent, answered = pinged.result()
+    assert "The sessions of mac-stolen were ended, and nobody of them was back after" in run.said, run.output
+    assert answered >= sent - 1 > 100  # the last one is still on its way
+    assert [client.identity for client in gateway.list_clients()] == ["mac-anna"]
+    assert settled(anna) == "Connected"
+
+    mark = gateway.log_size()
+    stolen.connect(NAME)
+    assert settled(stolen) == "Disconnected"
+    refusal = gateway.refusal_since(mark)
+    assert refusal
+    assert refusal.cause == "revoked"

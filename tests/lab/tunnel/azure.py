@@ -9,7 +9,10 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable
 
+from cryptography import x509
+
 from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Client, Resource
+from ansible_collections.vwan.user_vpn.tests.lab.tunnel import authority
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.algorithms import VIRTUAL_WAN_DEFAULT
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Gateway, UserGroup
 
@@ -42,13 +45,22 @@ def join(
         )
 
     def count() -> list[Client]:
+        names = {
+            authority.thumbprint(der): authority.common_name(x509.load_der_x509_certificate(der).subject)
+            for der in known_clients()
+        }
         return [
-            Client(client.virtual_ip, f"IKE_{client.unique_id}", client.bytes_in, client.bytes_out)
+            Client(
+                client.virtual_ip, f"IKE_{client.unique_id}", client.bytes_in, client.bytes_out,
+                user_name=names.get(client.certificate_sha1 or "", client.identity),
+                public_address=client.public_ip,
+            )
             for client in gateway.list_clients()
-        ]
+        ]  # fmt: skip
 
     configuration.changed = obey
     resource.count_clients = count
+    resource.end_client = lambda connection_id: gateway.end(connection_id.removeprefix("IKE_"))
     obey()
 
 

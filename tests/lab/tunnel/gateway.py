@@ -159,13 +159,17 @@ class Gateway:
         return [self._client(sa, presented) for sa in up]
 
     def disconnect(self, identity: str) -> int:
-        """End a client's sessions (disconnectP2sVpnConnections); returns how many."""
+        """End a client's sessions; returns how many."""
         clients = [client for client in self.list_clients() if client.identity == identity]
-        with self._daemon.vici() as session:
-            for client in clients:
-                for _unused in session.terminate({"ike-id": client.unique_id, "timeout": "5000"}):
-                    pass
+        for client in clients:
+            self.end(client.unique_id)
         return len(clients)
+
+    def end(self, unique_id: str) -> None:
+        """End one session, as disconnectP2sVpnConnections does."""
+        with self._daemon.vici() as session:
+            for _unused in session.terminate({"ike-id": unique_id, "timeout": "5000"}):
+                pass
 
     @contextlib.contextmanager
     def silent(self) -> Iterator[None]:
