@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -153,15 +153,14 @@ class Azure:
 
         return self._call(what, call)
 
-    @contextmanager
-    def blob(self, url: str = "", account: str = "", container: str = "") -> Iterator[blob.Blob]:
+    def blob(self, url: str = "", account: str = "", container: str = "") -> AbstractContextManager[blob.Blob]:
         """The blob of a SAS URL, or a new one in a container of a storage account, which goes again."""
         transport = _transport(self.wait, self.clock, blob.FILE_LIMIT, blob.FILE_LIMIT)
         if url:
-            yield blob.given(url, transport)
-        elif self._login:
-            with blob.made(account, container, *self._login, transport) as found:
-                yield found
+            return nullcontext(blob.given(url, transport))
+        if self._login is None:
+            raise AssertionError("a blob is made after the sign-in")
+        return blob.made(account, container, *self._login, transport)
 
     def _call(self, what: str, call: Callable[[], Answer], *, once: bool = False) -> Answer:
         self.wait.begin(what)
