@@ -17,7 +17,8 @@ description:
   - The programs that make macOS's VPN (C(NEIKEv2Provider), C(nehelper), C(nesessionmanager), C(neagent)) are put on the
     access list of the key. That they then connect without asking is reported by users, not documented by Apple.
   - A renewed identity comes in first. Only when the Mac shows it with its key do older identities of the same subject
-    and issuer go. An identity that another CA issued to the same name is left alone.
+    and issuer go, and with O(client) those that the client had before, by their thumbprints. An identity that another
+    CA issued to the same name is left alone.
   - The password of the PKCS#12 identity never leaves the controller. The identity is packed anew under a random
     password that is used once. C(security import) takes it in a command that is read from standard input
     (C(security -i)), so no process on the Mac or the controller has it among its arguments. The key cannot be exported
