@@ -45,6 +45,7 @@ def _counted(found: list[dict[str, Any]], known: Clients) -> dict[str, Any]:
     times = Counter(session["user_name"] for session in found)
     return {
         "connections": len(found),
+        "addresses": sorted({session["private_address"] for session in found} - {""}),
         "twice": sorted(name for name, number in times.items() if number > 1),
         "revoked": sorted({session["user_name"] for session in found if session["revoked"]}),
         "unknown": sorted({session["user_name"] for session in found if known and not session["client"]}),

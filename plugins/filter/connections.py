@@ -37,7 +37,10 @@ options:
     type: dict
     default: {}
   health:
-    description: What M(vwan.user_vpn.connection_health_info) returned, where a Mac is connected.
+    description:
+      - What M(vwan.user_vpn.connection_info) or M(vwan.user_vpn.connection_health_info) returned, where Azure was
+        asked.
+      - With the names of the first, whoever is connected twice, or revoked, comes first.
     type: dict
     default: {}
   hosts:

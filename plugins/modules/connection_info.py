@@ -64,6 +64,12 @@ connections:
   returned: success
   type: int
   sample: 1
+addresses:
+  description: The addresses of all connected clients in the tunnel, sorted.
+  returned: success
+  type: list
+  elements: str
+  sample: [172.31.250.4]
 twice:
   description: The names that have several sessions, sorted. One person's Mac has one.
   returned: success

@@ -385,6 +385,37 @@ def test_azure_is_asked_once_whether_it_sees_the_macs(site: Site, azure: Any) ->
     assert not any(secret in run.output for secret in azure.secrets)
 
 
+@pytest.mark.soak
+def test_azure_names_whom_it_sees(site: Site, azure: Any) -> None:
+    """With a storage account: by the names of clients, whatever the addresses; and first who must not be there."""
+    pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed in this environment")
+    azure.storage.add_container("sessions")
+    site.variables |= {"user_vpn_storage_account": azure.storage.url, "user_vpn_storage_container": "sessions"}
+    gateway = azure.subscription.get("p2sVpnGateways", "rg-vpn", "gw1")
+    site.lab.add_mac("mac-anna", vpnutil=True)
+    site.lab.add_mac("mac-ben", vpnutil=True)
+    for address, name in (("172.31.250.4", "mac-anna"), ("172.31.250.5", "mac-ben"), ("172.31.250.6", "mac-ben")):
+        azure.connect_client(gateway, address, name)
+    run = site.play(env=azure.environment())
+    assert run.returncode == 0, run.output
+    assert "Azure sees 2 of 2 Macs that are connected." in run.said
+    assert "Connected more than once: mac-ben." in run.said
+    asked = [request.path.lower() for request in azure.requests if "connectionhealth" in request.path.lower()]
+    assert [path.rpartition("/")[2] for path in asked] == ["getp2svpnconnectionhealthdetailed"]
+    assert azure.storage.containers["sessions"] == {}
+    assert not any(secret in run.output for secret in azure.secrets)
+    assert "203.0.113.7" not in run.output
+
+    # One of them is lost, and nobody could end its session.
+    site.variables["user_vpn_storage_account"] = ""
+    revoked = site.play("-e", "user_vpn_revoke=mac-ben", playbook="vwan.user_vpn.revoke", env=azure.environment())
+    assert revoked.returncode == 0, revoked.output
+    site.variables["user_vpn_storage_account"] = azure.storage.url
+    run = site.play("--limit", "mac-anna", env=azure.environment())
+    assert run.returncode == 0, run.output
+    assert "Revoked, and connected all the same: mac-ben." in run.said
+
+
 def test_an_azure_that_does_not_answer_fails_nobody(site: Site, azure: Any) -> None:
     from ansible_collections.vwan.user_vpn.tests.lab.azure import faults
 

@@ -52,7 +52,7 @@ def test_the_secrets_of_our_roles() -> None:
             "configure_client_pkcs12_password",
             "configure_client_sign_with",
         },
-        "connect": set(),
+        "connect": {"connect_output_blob_sas_url"},
         "install_certificates": {
             "install_certificates_keychain_password",
             "install_certificates_passphrase",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .._errors import UserVpnError
@@ -102,14 +102,15 @@ def sentences(run: Run, ledger: Result, azure: Result, health: Result) -> list[s
     """What else there is to say about the connections.
 
     ledger, azure  what ledger_info and server_configuration_info returned, where a Mac was refused
-    health         what connection_health_info returned, where a Mac is connected
+    health         what connection_info or connection_health_info returned, where Azure was asked
     """
     among = refused(run)
     configurations = azure.get("configurations", [])
     causes = _by_sentence(
         run, lambda host: likely_cause(_identities(run, host), ledger, configurations) if host in among else ""
     )
-    found = [f"The gateway refused {', '.join(hosts)}. {cause}" for cause, hosts in causes.items()]
+    found = [*_out_of_place(health)]
+    found += [f"The gateway refused {', '.join(hosts)}. {cause}" for cause, hosts in causes.items()]
     down = _by_sentence(run, lambda host: "" if host in among else reason_of(run, host))
     # Where nothing was tried nothing has gone wrong: people connect when they like.
     tried = {host for host in run.hosts if run.of(host, "connect_result")}
@@ -121,7 +122,12 @@ def sentences(run: Run, ledger: Result, azure: Result, health: Result) -> list[s
         return [*found, f"Azure did not say who is connected: {health.get('msg') or 'no answer'}"]
     if not up or "addresses" not in health:
         return found
-    unseen = [f"{host} ({address})" for host, address in up.items() if address not in health["addresses"]]
+    there = {session["client"] for session in health.get("sessions", ())} - {""}
+    unseen = [
+        f"{host} ({address})"
+        for host, address in up.items()
+        if address not in health["addresses"] and run.client(host) not in there
+    ]
     found.append(f"Azure sees {len(up) - len(unseen)} of {len(up)} Macs that are connected.")
     if unseen:
         found.append(
@@ -130,6 +136,20 @@ def sentences(run: Run, ledger: Result, azure: Result, health: Result) -> list[s
             "with --tags connect."
         )
     return found
+
+
+def _out_of_place(health: Result) -> Iterator[str]:
+    """What comes first, where Azure has named the sessions: who must not be there, and who is there twice."""
+    if revoked := health.get("revoked"):
+        yield (
+            f"Revoked, and connected all the same: {first_of(revoked)}. Run the playbook revoke once more, which ends "
+            "their sessions."
+        )
+    if twice := health.get("twice"):
+        yield (
+            f"Connected more than once: {first_of(twice)}. A Mac has one tunnel, so its certificate may be in use in "
+            "two places, or Azure still counts a session that is gone."
+        )
 
 
 def is_unanswered(health: Result) -> bool:
