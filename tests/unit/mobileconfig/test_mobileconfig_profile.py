@@ -48,6 +48,13 @@ def ikev2(profile: Profile) -> dict[str, Any]:
 
 
 # --- content -----------------------------------------------------------------------------------------------------
+def test_nothing_secret_is_in_what_a_profile_shows_of_itself(render: Render) -> None:
+    profile = render()
+    (identity,) = parts(profile)["pkcs12"]
+    assert profile.uuid in repr(profile)
+    assert identity["Password"] not in repr(profile) and "PayloadContent" not in repr(profile)
+
+
 def test_the_file_in_full(render: Render, client: Identity, pki: Pki) -> None:
     profile = render(organization="Example Ltd", description="For tests")
     document = plistlib.loads(profile.content)
