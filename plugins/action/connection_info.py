@@ -9,8 +9,9 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-from ..module_utils._azure import sessions
-from ..module_utils._fleet.sessions import Clients
+from ..module_utils._azure import health, sessions
+from ..module_utils._azure.client import Azure
+from ..module_utils._fleet.sessions import NOBODY, Clients
 from ..module_utils._text import cleaned
 from ..plugin_utils._azure_action import AZURE_ARGUMENTS, AzureAction
 from ..plugin_utils._sessions import SESSION_ARGUMENTS, SESSION_CONSTRAINTS, blob_of, clients_of, gateways_of
@@ -24,10 +25,14 @@ class ActionModule(AzureAction):
         **SESSION_ARGUMENTS,
         "user_names": {"type": "list", "elements": "str", "default": []},
     }
-    CONSTRAINTS: ClassVar[dict[str, Any]] = SESSION_CONSTRAINTS
+    CONSTRAINTS: ClassVar[dict[str, Any]] = {
+        name: rule for name, rule in SESSION_CONSTRAINTS.items() if name != "required_one_of"
+    }
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
         azure = self.azure(arguments)
+        if not (arguments["output_blob_sas_url"] or arguments["storage_account"]):
+            return self._without_names(azure, arguments)
         known = clients_of(self, arguments["pki"])
         found = []
         with blob_of(azure, arguments) as blob:
@@ -38,6 +43,16 @@ class ActionModule(AzureAction):
         result = {"changed": False, "sessions": found, **_counted(found, known)}
         told: dict[str, Any] = cleaned(result, keep="")
         return told
+
+    def _without_names(self, azure: Azure, arguments: dict[str, Any]) -> dict[str, Any]:
+        found = [health.read(azure, gateway) for gateway in gateways_of(azure, arguments)]
+        return {
+            "changed": False,
+            "sessions": [],
+            **_counted([], NOBODY),
+            "connections": sum(gateway["connections"] for gateway in found),
+            "addresses": sorted({address for gateway in found for address in gateway["addresses"]}),
+        }
 
 
 def _counted(found: list[dict[str, Any]], known: Clients) -> dict[str, Any]:

@@ -30,7 +30,7 @@ options:
       - The SAS URL of a blob that is there, an empty file for example, with the permissions read, add, create and
         write. Azure writes the sessions into it.
       - The blob is emptied before each question, and stays.
-      - Either this or O(storage_account) is required.
+      - This and O(storage_account) are two ways to the same.
     type: str
   storage_account:
     description:

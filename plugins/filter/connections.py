@@ -38,9 +38,8 @@ options:
     default: {}
   health:
     description:
-      - What M(vwan.user_vpn.connection_info) or M(vwan.user_vpn.connection_health_info) returned, where Azure was
-        asked.
-      - With the names of the first, whoever is connected twice, or revoked, comes first.
+      - What M(vwan.user_vpn.connection_info) returned, where Azure was asked.
+      - Where it has names, whoever is connected twice, or revoked, comes first.
     type: dict
     default: {}
   hosts:

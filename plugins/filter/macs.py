@@ -46,8 +46,9 @@ options:
       - V(fail), those that the conclusion counts as failed.
       - V(stop), these and one that has not failed, for the end of a playbook. Where all hosts of a play fail, Ansible
         ends the run for all others.
+      - V(uncut), the one that tells for all that sessions of whoever was revoked may go on.
     type: str
-    choices: [fleet, deliver, keychain, make_key, wait, connect, refused, connected, due, revoked, fail, stop]
+    choices: [fleet, deliver, keychain, make_key, wait, connect, refused, connected, due, revoked, fail, stop, uncut]
     required: true
   hosts:
     description: Of which Macs to choose, where it is not those of C(user_vpn_fleet).

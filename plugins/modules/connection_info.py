@@ -12,7 +12,9 @@ short_description: Tell who is connected to P2S VPN gateways, by the names of th
 version_added: 1.0.0
 description:
   - Has Azure write the sessions of one P2S VPN gateway, or of all in a resource group, into a blob, and reads them.
-  - M(vwan.user_vpn.connection_health_info) needs no storage, and tells how many are connected and with which addresses.
+  - Without O(storage_account) and O(output_blob_sas_url) Azure has nowhere to write names. Then it tells how many are
+    connected and with which addresses, and RV(sessions) is empty. M(vwan.user_vpn.connection_health_info) tells that by
+    gateway.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 extends_documentation_fragment:

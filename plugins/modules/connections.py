@@ -12,6 +12,7 @@ short_description: End sessions of P2S VPN gateways
 version_added: 1.0.0
 description:
   - Ends the sessions of these clients, certificates, addresses or connection ids that are there, and no other.
+  - One of O(output_blob_sas_url) and O(storage_account) is required.
   - A session does not end by itself when its certificate is revoked; it ends when the client next has to authenticate.
     So revoke first, with M(vwan.user_vpn.server_configuration_certificates), and then end the session. Whose
     certificate Azure does not refuse comes back at once.

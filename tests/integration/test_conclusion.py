@@ -24,7 +24,10 @@ def stats(run: Run) -> dict[str, Any]:
 def concludes(run: Run, head: str) -> bool:
     """Whether that is said, and nothing after it but the failures and the recap."""
     _before, found, after = run.stdout.partition(head)
-    return bool(found) and set(re.findall(r"^TASK \[(.*?)\]", after, re.MULTILINE)) <= {"Stop for this Mac"}
+    return bool(found) and set(re.findall(r"^TASK \[(.*?)\]", after, re.MULTILINE)) <= {
+        "Stop for this Mac",
+        "Stop, for sessions of the revoked may go on",
+    }
 
 
 def test_a_mac_with_nothing_to_do_is_one_task_and_two_lines(site: Site) -> None:

@@ -82,6 +82,7 @@ class Controller:
         variables = {name: value for role in ROLES for name, value in self._secrets(role)}
         variables |= {
             "another_secret": self._new("another"),
+            "user_vpn_identifier": "com.example.user-vpn",
             "user_vpn_azure": {"tenant": "t", "client_id": "c", "subscription_id": "s", "secret": self._new("azure")},
             "certificates_client_names": [{"name": "mac-01", "source_password": self._new("source")}],
         }

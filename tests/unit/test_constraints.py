@@ -84,12 +84,13 @@ CASES: list[Case] = [
                 ("output_blob_sas_url",),
                 "parameters are required together: storage_account, container",
             ),
-            (
-                {},
-                ("output_blob_sas_url",),
-                "one of the following is required: output_blob_sas_url, storage_account",
-            ),
         )
+    ),
+    (
+        "connections",
+        {},
+        ("output_blob_sas_url",),
+        "one of the following is required: output_blob_sas_url, storage_account",
     ),
     (
         "connections",

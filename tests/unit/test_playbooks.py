@@ -13,7 +13,13 @@ import pytest
 
 from ansible_collections.vwan.user_vpn.tests.tools.check_roles import MODULE, ROOT, load
 
-AZURE = {"connection_health_info", "profile_package", "server_configuration_certificates", "server_configuration_info"}
+AZURE = {
+    "connection_info",
+    "connections",
+    "profile_package",
+    "server_configuration_certificates",
+    "server_configuration_info",
+}
 # These concern the fleet: all that they have for a single Mac is an entry point of its own.
 FOR_THE_FLEET = {"certificates", "profile_package", "report", "revoke"}
 BUILTIN = "ansible.builtin."

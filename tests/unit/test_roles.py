@@ -147,7 +147,8 @@ NEEDED = {"certificates", "profile_package", "install_certificates"}
 UNTAGGED, ALONE = {"revoke"}, {"due.yml"}
 FOR_THE_FLEET = {
     "client_certificates",
-    "connection_health_info",
+    "connection_info",
+    "connections",
     "ledger_info",
     "profile_package",
     "profile_package_info",

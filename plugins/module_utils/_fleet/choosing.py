@@ -45,6 +45,12 @@ def _to_connect(run: Run) -> list[str]:
     return [h for h in run.hosts if is_to_connect(run, h)]
 
 
+def _uncut(run: Run) -> list[str]:
+    """The one that says for all that sessions of whoever is revoked may go on."""
+    cut = run.of_fleet("revoke_cut") or {}
+    return run.with_result("revoke_cut")[:1] if not cut.get("skipped", not cut) and cut.get("back", True) else []
+
+
 WAYS: dict[str, Callable[[Run], list[str]]] = {
     "fleet": lambda run: run.hosts,
     "deliver": _to_deliver,
@@ -56,6 +62,7 @@ WAYS: dict[str, Callable[[Run], list[str]]] = {
     "connected": lambda run: list(connected(run)),
     "due": lambda run: list(run.of_fleet("certificates_due") or ()),
     "revoked": lambda run: list(run.of_fleet("revoke_macs") or ()),
+    "uncut": _uncut,
     "fail": failures,
     "stop": stopped,
 }

@@ -109,7 +109,7 @@ def _standing(run: Run, host: str, groups: UserGroups) -> Standing:
     if not address and run.switch(host, "require_connected") and not (run.check and is_to_connect(run, host)):
         failed, msg = True, reason_of(run, host) or msg
         status = FAILED if status == CURRENT else status
-    elif address and run.switch(host, "require_connected") and is_unanswered(run.by_azure()):
+    elif address and run.switch(host, "require_connected") and is_unanswered(run.of_fleet("connect_health") or {}):
         status, msg, failed = FAILED, "Azure did not say whether it sees this Mac, so nobody knows that it does.", True
     mine = groups.of(host)
     return Standing(

@@ -102,7 +102,7 @@ def sentences(run: Run, ledger: Result, azure: Result, health: Result) -> list[s
     """What else there is to say about the connections.
 
     ledger, azure  what ledger_info and server_configuration_info returned, where a Mac was refused
-    health         what connection_info or connection_health_info returned, where Azure was asked
+    health         what connection_info returned, where Azure was asked
     """
     among = refused(run)
     configurations = azure.get("configurations", [])

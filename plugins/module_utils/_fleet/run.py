@@ -51,11 +51,6 @@ class Run:
         """What a task registered that ran once for all."""
         return next((value for value in (self._hostvars[host].get(name) for host in self._hostvars) if value), None)
 
-    def by_azure(self) -> Result:
-        """What Azure said of who is connected, with names or without; empty where it was not asked."""
-        asked = (self.of_fleet(name) or NOTHING for name in ("connect_sessions", "connect_health"))
-        return next((answer for answer in asked if answer and not answer.get("skipped")), NOTHING)
-
     def client(self, host: str) -> str:
         """The client that a Mac is, in the store."""
         return client_of(host, self._told[host])

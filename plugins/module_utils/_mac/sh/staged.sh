@@ -74,6 +74,7 @@ leftovers() {
       done
     } < "$left"
     [ -z "$alive" ] || continue
+    [ -e "$left" ] || continue # it was at its end, and is done meanwhile
     if [ -z "$owner" ]; then # killed while it wrote this, before anything was staged
       [ "$1" = 1 ] || forget_staged "$left"
       continue
