@@ -16,6 +16,7 @@ import shutil
 import signal
 import stat
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -240,6 +241,8 @@ class Mac:
         self._trace = self.folder / "trace"
         self.accounts = self._make_accounts(users, console_user)
         self._owners: dict[tuple[int, int], str] = {}
+        # Users for whom a command runs now: what appears in their homes meanwhile is theirs, whoever looks.
+        self.acting: Counter[str] = Counter()
         self._make_disk()
         if vpnutil:
             self._install_vpnutil()
@@ -658,12 +661,15 @@ class Mac:
     def _owners_of_new(self, user: str) -> None:
         """Give files that appeared since the last look to `user`, and forget the ones that went."""
         known, self._owners = self._owners, {}
+        homes = [(f"{self.home(self.accounts[name])}/", name) for name, number in self.acting.items() if number]
         for folder, folders, files in os.walk(self.disk):
             for name in ["", *folders, *files]:
                 with contextlib.suppress(OSError):
-                    status = os.lstat(os.path.join(folder, name) if name else folder)  # noqa: PTH118
+                    path = os.path.join(folder, name) if name else folder  # noqa: PTH118
+                    status = os.lstat(path)
                     key = (status.st_dev, status.st_ino)
-                    self._owners[key] = known.get(key, user)
+                    new = next((owner for home, owner in homes if path.startswith(home)), user)
+                    self._owners[key] = known.get(key, new)
 
     def attribute_files(self, user: str) -> None:
         """Files made since the last event were made by `user`."""

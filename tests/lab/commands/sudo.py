@@ -44,8 +44,12 @@ async def run(call: Call) -> int:
     if not await _allowed(call, options):
         return 1
     environment = _environment(call, options, target) | variables
-    code = await call.spawn(command, environment)
-    call.mac.attribute_files(target.name)
+    call.mac.acting[target.name] += 1
+    try:
+        code = await call.spawn(command, environment)
+        call.mac.attribute_files(target.name)
+    finally:
+        call.mac.acting[target.name] -= 1
     if code is None:
         call.err(f"sudo: {command[0]}: command not found\n")
         return 1
