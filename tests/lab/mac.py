@@ -241,6 +241,8 @@ class Mac:
         self._trace = self.folder / "trace"
         self.accounts = self._make_accounts(users, console_user)
         self._owners: dict[tuple[int, int], str] = {}
+        # Where each was seen: the number of a file that is gone is soon another's.
+        self._places: dict[tuple[int, int], str] = {}
         # Users for whom a command runs now: what appears in their homes meanwhile is theirs, whoever looks.
         self.acting: Counter[str] = Counter()
         self._make_disk()
@@ -652,6 +654,7 @@ class Mac:
         """Record the owner of a file."""
         status = path.lstat()
         self._owners[status.st_dev, status.st_ino] = user
+        self._places[status.st_dev, status.st_ino] = str(path.parent.resolve() / path.name)
 
     def owner(self, path: Path) -> str:
         """Owner of a file as the lab recorded it; outside the disk: root."""
@@ -661,6 +664,7 @@ class Mac:
     def _owners_of_new(self, user: str) -> None:
         """Give files that appeared since the last look to `user`, and forget the ones that went."""
         known, self._owners = self._owners, {}
+        places, self._places = self._places, {}
         homes = [(f"{self.home(self.accounts[name])}/", name) for name, number in self.acting.items() if number]
         for folder, folders, files in os.walk(self.disk):
             for name in ["", *folders, *files]:
@@ -669,7 +673,8 @@ class Mac:
                     status = os.lstat(path)
                     key = (status.st_dev, status.st_ino)
                     new = next((owner for home, owner in homes if path.startswith(home)), user)
-                    self._owners[key] = known.get(key, new)
+                    self._owners[key] = known.get(key, new) if places.get(key) == path else new
+                    self._places[key] = path
 
     def attribute_files(self, user: str) -> None:
         """Files made since the last event were made by `user`."""
