@@ -440,7 +440,7 @@ class Store:
     # -- inside
 
     def _read(self, record: type[R], where: str, *values: str) -> list[R]:
-        found = self._sql.execute(f"SELECT {_columns(record)} FROM {where}", values)  # noqa: S608
+        found = self._select(_columns(record), where, values)
         with _legible(where.partition(" ")[0]):
             return [_record(record, row) for row in found]
 
@@ -449,15 +449,17 @@ class Store:
         with _legible(where.partition(" ")[0]):
             return [_record(record, row) for row in found]
 
-    def _select_some(self, columns: str, where: str, wanted: Iterable[str]) -> list[Sequence[Any]]:
+    def _select_some(self, columns: str, where: str, wanted: Iterable[str]) -> list[tuple[Any, ...]]:
         """Rows in which the column that ends `where` has one of these values."""
         values = sorted(set(wanted))
-        found: list[Sequence[Any]] = []
+        found: list[tuple[Any, ...]] = []
         for start in range(0, len(values), ROWS):
             some = values[start : start + ROWS]
-            statement = f"SELECT {columns} FROM {where} IN ({', '.join('?' * len(some))})"  # noqa: S608
-            found += self._sql.execute(statement, some)
+            found += self._select(columns, f"{where} IN ({', '.join('?' * len(some))})", some)
         return found
+
+    def _select(self, columns: str, where: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
+        return self._sql.execute(f"SELECT {columns} FROM {where}", values)  # noqa: S608
 
     def _insert(self, table: str, rows: Sequence[Mapping[str, Any]], conflict: str = "") -> None:
         """`{}` in `conflict` are all columns anew. A database bounds the values of one statement."""
