@@ -669,7 +669,7 @@ class Mac:
         for folder, folders, files in os.walk(self.disk):
             for name in ["", *folders, *files]:
                 with contextlib.suppress(OSError):
-                    path = os.path.join(folder, name) if name else folder  # noqa: PTH118
+                    path = f"{folder}/{name}" if name else folder
                     status = os.lstat(path)
                     key = (status.st_dev, status.st_ino)
                     new = next((owner for home, owner in homes if path.startswith(home)), user)

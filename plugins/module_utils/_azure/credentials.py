@@ -45,7 +45,7 @@ ENVIRONMENT = {
 }
 CERTIFICATE_PASSWORD = "AZURE_CLIENT_CERTIFICATE_PASSWORD"  # noqa: S105 - the name of a variable
 SECRET_VARIABLES = (*ENVIRONMENT["secret"], CERTIFICATE_PASSWORD)
-FEDERATED_TOKEN_FILE = "AZURE_FEDERATED_TOKEN_FILE"  # noqa: S105 - the name of a variable
+FEDERATION_FILE = "AZURE_FEDERATED_TOKEN_FILE"
 
 _WHO = ("client_id", "secret", "x509_certificate_path")  # any of these describes somebody who signs in
 _IDENTITY = ("tenant", *_WHO)
@@ -87,7 +87,7 @@ def settings(options: Mapping[str, Any], environment: Mapping[str, str]) -> dict
     found |= {
         "auth_source": source,
         "password": environment.get(CERTIFICATE_PASSWORD, ""),
-        "token_file": environment.get(FEDERATED_TOKEN_FILE, ""),
+        "token_file": environment.get(FEDERATION_FILE, ""),
         "cli_timeout": options.get("cli_timeout") or CLI_TIMEOUT,
     }
     if own.get("secret") or (found["secret"] and not own.get("x509_certificate_path")):
@@ -169,7 +169,7 @@ def _service_principal(found: Mapping[str, Any]) -> Login:
 
 
 def _workload_identity(found: Mapping[str, Any]) -> Login:
-    missing = [*_missing(found), *([] if found["token_file"] else [FEDERATED_TOKEN_FILE])]
+    missing = [*_missing(found), *([] if found["token_file"] else [FEDERATION_FILE])]
     if missing:
         raise UserVpnError(
             f"The workload identity is described in part only: {' and '.join(missing)} missing. A pod or a pipeline "
@@ -194,9 +194,9 @@ def _federated_token(name: str) -> str:
     try:
         token = _files.read(Path(name).expanduser(), TOKEN_LIMIT).decode("ascii", "replace").strip()
     except UserVpnError as error:
-        raise AzureError(f"{FEDERATED_TOKEN_FILE}: {error}", "SignIn") from None
+        raise AzureError(f"{FEDERATION_FILE}: {error}", "SignIn") from None
     if not token:
-        raise AzureError(f"{FEDERATED_TOKEN_FILE}: {name} is empty; let the platform write its token anew.", "SignIn")
+        raise AzureError(f"{FEDERATION_FILE}: {name} is empty; let the platform write its token anew.", "SignIn")
     return token
 
 

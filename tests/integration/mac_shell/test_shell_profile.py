@@ -289,7 +289,9 @@ def test_a_connection_that_is_lost_leaves_nothing(new_shell: NewShell, words: tu
     """Nobody reads any more: the next line that is written ends the run."""
     shell = new_shell(words, person="ignores")
     with shell.start("stage", RAW, uuid=UUID, settle=600) as child:
-        shell.mac.when("open", lambda call: child.stdout.close())  # type: ignore[union-attr]
+        answer = child.stdout
+        assert answer
+        shell.mac.when("open", lambda call: answer.close())
         assert child.wait(60) == 129
         assert not shell.left()
 

@@ -63,7 +63,8 @@ def test_what_a_module_told_of_a_mac_is_the_mac(state: MacState) -> None:
     found = recalled(facts(state) | {"failed": False, "msg": "x"})
     assert found is not None and facts(found) == facts(state)
     assert (found.privileged, found.console_user) == (state.privileged, state.console_user)
-    assert recalled(facts(state) | {"key_on_disk": True}).has_key  # type: ignore[union-attr]
+    keyed = recalled(facts(state) | {"key_on_disk": True})
+    assert keyed is not None and keyed.has_key
     assert recalled({}) is None and recalled({"skipped": True}) is None
 
 

@@ -79,7 +79,7 @@ def mac(name: str, **more: Any) -> dict[str, Any]:
 
 
 def document(name: str) -> dict[str, Any]:
-    return plistlib.loads(Path(f"profiles/{name}.mobileconfig").read_bytes())  # type: ignore[no-any-return]
+    return dict(plistlib.loads(Path(f"profiles/{name}.mobileconfig").read_bytes()))
 
 
 def written() -> list[str]:
@@ -91,7 +91,7 @@ def files_of(names: Iterable[str]) -> list[str]:
 
 
 def manifest() -> dict[str, Any]:
-    return json.loads(Path("profiles/manifest.json").read_text())["profiles"]  # type: ignore[no-any-return]
+    return dict(json.loads(Path("profiles/manifest.json").read_text())["profiles"])
 
 
 def test_all_at_once(task: Task) -> None:
