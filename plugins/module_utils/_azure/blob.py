@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -41,29 +41,20 @@ class Blob:
 
     def clear(self) -> None:
         """Make it an empty one: what is read afterwards is what Azure has written since."""
-        self._call("empty", lambda: self._client.upload_blob(b"", overwrite=True))
+        with _translated("empty"):
+            self._client.upload_blob(b"", overwrite=True)
 
     def read(self) -> bytes:
         """What Azure has written. AzureError when that is more than any gateway has to tell."""
-        return bytes(self._call("read", self._content))
+        with _translated("read"):
+            stream = self._client.download_blob(max_concurrency=1)
+            if stream.size > FILE_LIMIT:
+                raise too_many()
+            return bytes(stream.readall())
 
     def delete(self) -> None:
-        self._call("delete", self._client.delete_blob)
-
-    def _content(self) -> Any:
-        stream = self._client.download_blob(max_concurrency=1)
-        if stream.size > FILE_LIMIT:
-            raise too_many()
-        return stream.readall()
-
-    def _call(self, verb: str, call: Callable[[], Any]) -> Any:
-        what = f"{verb} the blob for the connections"
-        try:
-            return call()
-        except AzureError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever the SDK raises, its text may hold the SAS
-            raise _explained(error, what) from None
+        with _translated("delete"):
+            self._client.delete_blob()
 
 
 def too_many() -> AzureError:
@@ -103,18 +94,14 @@ def made(account: str, container: str, credential: Any, cloud: clouds.Cloud, tra
     account  the storage account's name, or the https URL of its blob service
     """
     storage = _storage()
-    service = storage.BlobServiceClient(
-        _account_url(account, cloud), credential=credential, audience=None, **_options(transport)
-    )
+    service = storage.BlobServiceClient(_account_url(account, cloud), credential=credential, **_options(transport))
     name = f"vwan.user_vpn-{uuid.uuid4()}.json"
     client = service.get_blob_client(container, name)
     now = datetime.now(UTC)
     times = {"start": now - EARLIER, "expiry": now + LIFETIME}
     blob = Blob("", client)
-    key = blob._call(
-        "sign",
-        lambda: service.get_user_delegation_key(key_start_time=times["start"], key_expiry_time=times["expiry"]),
-    )
+    with _translated("sign a URL of"):
+        key = service.get_user_delegation_key(key_start_time=times["start"], key_expiry_time=times["expiry"])
     sas = storage.generate_blob_sas(
         service.account_name,
         container,
@@ -198,10 +185,5 @@ _ADVICE = {
 }
 
 
-def _explained(error: Exception, what: str) -> AzureError:
-    code = getattr(error, "error_code", None)
-    code = str(getattr(code, "value", code) or "")
-    if code in _ADVICE:
-        status = getattr(error, "status_code", None)
-        return AzureError(f"Azure refused to {what} ({code}). What to do: {_ADVICE[code]}.", code, status)
-    return errors.explain(error, what)
+def _translated(verb: str) -> AbstractContextManager[None]:
+    return errors.translated(f"{verb} the blob for the connections", _ADVICE)

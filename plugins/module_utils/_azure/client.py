@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -166,7 +166,7 @@ class Azure:
         self.wait.begin(what)
         while True:
             try:
-                with self._translated(what):
+                with errors.translated(what):
                     return call()
             except AzureError as error:
                 if once or not error.busy:
@@ -181,20 +181,11 @@ class Azure:
 
     def _get(self, client: Any, url: str) -> Any:
         request = sdk.load("azure.core.rest").HttpRequest("GET", client.format_url(url))
-        with self._translated(self.wait.what):
+        with errors.translated(self.wait.what):
             response = client.send_request(request)
             if response.status_code >= 400:
                 raise errors.from_response(response, self.wait.what)
             return response
-
-    @contextmanager
-    def _translated(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except AzureError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever the SDK raises, its text may hold a signature
-            raise errors.explain(error, what) from None
 
 
 def connect(

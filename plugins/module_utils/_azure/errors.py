@@ -13,8 +13,10 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any
 
 from .._documents import read_json
@@ -213,10 +215,15 @@ def refused(
     )
 
 
-def from_response(response: Any, what: str) -> AzureError:
-    """The error in an HTTP answer of the management API."""
+def from_response(response: Any, what: str, advice: Mapping[str, str] = MappingProxyType({})) -> AzureError:
+    """The error in an HTTP answer of the management API, or of storage, which has its code in a header.
+
+    `advice` is what to do by codes of that service.
+    """
     code, message = details(_body(response))
-    return refused(what, code, message, int(response.status_code), retry_after(response))
+    code = code or str(response.headers.get("x-ms-error-code") or "")
+    status = int(response.status_code)
+    return refused(what, code, message, status, retry_after(response), advice=advice.get(code, ""))
 
 
 _SECONDS = re.compile("[0-9]{1,12}")
@@ -265,7 +272,18 @@ def unexpected(what: str, how: str = "") -> AzureError:
     )
 
 
-def explain(error: Exception, what: str) -> AzureError:
+@contextmanager
+def translated(what: str, advice: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """Whatever the SDK raises inside comes out as AzureError, without its text, which may hold a signature."""
+    try:
+        yield
+    except AzureError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the SDK raises, its text may hold a signature
+        raise explain(error, what, advice) from None
+
+
+def explain(error: Exception, what: str, advice: Mapping[str, str] = MappingProxyType({})) -> AzureError:
     """An SDK exception in our words. The caller raises it `from None`: the original's text may hold a signature."""
     core = load("azure.core.exceptions")
     response = getattr(error, "response", None)
@@ -281,7 +299,7 @@ def explain(error: Exception, what: str) -> AzureError:
             "BrokenAnswer",
         )
     if isinstance(error, core.HttpResponseError) and response is not None:
-        return from_response(response, what)
+        return from_response(response, what, advice)
     if isinstance(error, core.AzureError):
         hint = _network_hint(error) or "the connection failed or broke off; check the network, and run again"
         return AzureError(f"Azure cannot be reached to {what}: {hint}.", "NoConnection")
