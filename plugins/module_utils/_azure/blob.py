@@ -53,8 +53,13 @@ class Blob:
             return bytes(stream.readall())
 
     def delete(self) -> None:
-        with _translated("delete"):
-            self._client.delete_blob()
+        """Take it away, if it is there."""
+        try:
+            with _translated("delete"):
+                self._client.delete_blob()
+        except AzureError as error:
+            if error.code != "BlobNotFound":
+                raise
 
 
 def too_many() -> AzureError:
@@ -112,7 +117,6 @@ def made(account: str, container: str, credential: Any, cloud: clouds.Cloud, tra
         **times,
     )
     blob.url = f"{client.url}?{sas}"
-    blob.clear()
     try:
         yield blob
     except BaseException:
