@@ -229,11 +229,12 @@ def test_whoever_is_revoked(azure: AzureLab, gateway: Resource, place: dict[str,
     assert "revoked needs pki" in run.fails("connections", **place, revoked=True)
 
 
+@pytest.mark.parametrize("name", ["", "mac-01"])
 def test_another_session_of_the_same_name_is_spared(
-    azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run
+    name: str, azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run
 ) -> None:
     """Who names a connection means no other, whatever their names."""
-    one, two = (azure.connect_client(gateway, f"172.31.250.{number}") for number in (4, 5))
+    one, two = (azure.connect_client(gateway, f"172.31.250.{number}", name) for number in (4, 5))
     run.ok("connections", **place, connection_ids=[one.connection_id], cut_wait=60)
     assert gateway.clients == [two]
 
