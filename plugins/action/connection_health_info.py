@@ -24,9 +24,4 @@ class ActionModule(AzureAction):
         azure = self.azure(arguments)
         found = health.gateways(azure, arguments["resource_group"], arguments["p2s_vpn_gateway"] or "")
         gateways = [health.read(azure, gateway) for gateway in found]
-        return {
-            "changed": False,
-            "gateways": gateways,
-            "connections": sum(gateway["connections"] for gateway in gateways),
-            "addresses": sorted({address for gateway in gateways for address in gateway["addresses"]}),
-        }
+        return {"changed": False, "gateways": gateways, **health.totals(gateways)}

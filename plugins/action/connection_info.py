@@ -46,13 +46,7 @@ class ActionModule(AzureAction):
 
     def _without_names(self, azure: Azure, arguments: dict[str, Any]) -> dict[str, Any]:
         found = [health.read(azure, gateway) for gateway in gateways_of(azure, arguments)]
-        return {
-            "changed": False,
-            "sessions": [],
-            **_counted([], NOBODY),
-            "connections": sum(gateway["connections"] for gateway in found),
-            "addresses": sorted({address for gateway in found for address in gateway["addresses"]}),
-        }
+        return {"changed": False, "sessions": [], **_counted([], NOBODY), **health.totals(found)}
 
 
 def _counted(found: list[dict[str, Any]], known: Clients) -> dict[str, Any]:

@@ -9,6 +9,7 @@ The health of a P2S VPN gateway has a count, bytes, and addresses. It names no u
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from . import configurations, errors, names
@@ -47,6 +48,15 @@ def read(azure: Azure, gateway: Json) -> Json:
         "addresses": sorted(map(str, addresses)) if isinstance(addresses, list) else [],
         "ingress_bytes": _count(health, "totalIngressBytesTransferred", what),
         "egress_bytes": _count(health, "totalEgressBytesTransferred", what),
+    }
+
+
+def totals(gateways: Iterable[Json]) -> Json:
+    """What these summaries have together: the number of connections, and the addresses of all clients."""
+    found = list(gateways)
+    return {
+        "connections": sum(gateway["connections"] for gateway in found),
+        "addresses": sorted({address for gateway in found for address in gateway["addresses"]}),
     }
 
 
