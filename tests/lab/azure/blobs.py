@@ -20,7 +20,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from .messages import Request, Response
+from .messages import Request, Response, storage_error
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -62,15 +62,17 @@ class Blobs:
     def handle(self, request: Request) -> Response:
         if "authorization" in request.headers:
             self.leaks.append(f"{request.method} {request.path}")
-            return _error(403, "AuthenticationFailed", _NOT_AUTHENTICATED, "Bearer tokens are not accepted here.")
+            return storage_error(
+                403, "AuthenticationFailed", _NOT_AUTHENTICATED, "Bearer tokens are not accepted here."
+            )
         if request.method not in ("GET", "HEAD"):
-            return _error(405, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
+            return storage_error(405, "UnsupportedHttpVerb", "The resource doesn't support specified Http Verb.")
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
         blob = self.stored.get(request.path)
         if blob is None:
-            return _error(404, "BlobNotFound", "The specified blob does not exist.")
+            return storage_error(404, "BlobNotFound", "The specified blob does not exist.")
         digest = b64encode(hashlib.md5(blob.content, usedforsecurity=False).digest()).decode()
         headers = {
             "Content-Type": "application/zip",
@@ -86,17 +88,17 @@ class Blobs:
         """Check the signature before anything else: without one, no anonymous caller learns what exists."""
         query = {name: values[0] for name, values in request.parameters.items()}
         if "sig" not in query:
-            return _error(404, "ResourceNotFound", "The specified resource does not exist.")
+            return storage_error(404, "ResourceNotFound", "The specified resource does not exist.")
         blob = self.stored.get(request.path)
         if blob is None:
             return None
         signed = (query.get("sig"), query.get("st"), query.get("se"), query.get("sp"), query.get("sr"))
         if signed != (blob.signature, blob.start, blob.expiry, "r", "b"):
-            return _error(403, "AuthenticationFailed", _NOT_AUTHENTICATED, "Signature did not match.")
+            return storage_error(403, "AuthenticationFailed", _NOT_AUTHENTICATED, "Signature did not match.")
         now = datetime.datetime.now(datetime.UTC).strftime(_TIME)
         if not blob.start <= now < blob.expiry:
             detail = f"Signature not valid in the specified time frame: Start [{blob.start}] - Expiry [{blob.expiry}]"
-            return _error(403, "AuthenticationFailed", _NOT_AUTHENTICATED, f"{detail} - Current [{now}]")
+            return storage_error(403, "AuthenticationFailed", _NOT_AUTHENTICATED, f"{detail} - Current [{now}]")
         return None
 
 
@@ -104,14 +106,3 @@ _NOT_AUTHENTICATED = (
     "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly "
     "including the signature."
 )
-
-
-def _error(status: int, code: str, message: str, detail: str = "") -> Response:
-    """The storage service's XML, with the byte order mark that it sends."""
-    request_id = uuid.uuid4()
-    now = datetime.datetime.now(datetime.UTC).isoformat()
-    text = f"{message}\nRequestId:{request_id}\nTime:{now}"
-    extra = f"<AuthenticationErrorDetail>{detail}</AuthenticationErrorDetail>" if detail else ""
-    xml = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{text}</Message>{extra}</Error>'
-    headers = {"Content-Type": "application/xml", "x-ms-error-code": code, "x-ms-request-id": str(request_id)}
-    return Response(status, b"\xef\xbb\xbf" + xml.encode(), headers)

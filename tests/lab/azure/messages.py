@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -54,6 +56,19 @@ def service_json(status: int, content: Any, headers: Mapping[str, str] | None = 
 def front_door_json(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:
     """A body as Azure Resource Manager itself and Entra ID write it: on one line."""
     return _json(status, json.dumps(content, separators=(",", ":"), ensure_ascii=False), headers)
+
+
+def storage_error(status: int, code: str, message: str, detail: str = "") -> Response:
+    """An error of the storage service, in its XML, with the byte order mark that it sends.
+
+    Source: Microsoft Learn, "Status and error codes" of Blob Storage.
+    """
+    request_id = str(uuid.uuid4())
+    text = f"{message}\nRequestId:{request_id}\nTime:{datetime.now(UTC).isoformat()}"
+    extra = f"<AuthenticationErrorDetail>{detail}</AuthenticationErrorDetail>" if detail else ""
+    xml = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{text}</Message>{extra}</Error>'
+    headers = {"Content-Type": "application/xml", "x-ms-error-code": code, "x-ms-request-id": request_id}
+    return Response(status, b"\xef\xbb\xbf" + xml.encode(), headers)
 
 
 def _json(status: int, text: str, headers: Mapping[str, str] | None) -> Response:

@@ -28,7 +28,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 from .authority import STORAGE, Authority
-from .messages import Request, Response
+from .messages import Request, Response, storage_error
 
 LONGEST_KEY = timedelta(days=7)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -256,16 +256,14 @@ class Storage:
         return {"x-ms-request-id": str(uuid.uuid4()), "x-ms-version": request.headers.get("x-ms-version", "2024-11-04")}
 
     def _error(self, request: Request, error: StorageError) -> Response:
-        headers = self._headers(request) | {"x-ms-error-code": error.code, "Content-Type": "application/xml"}
+        answer = storage_error(error.status, error.code, error.message)
+        answer.headers["x-ms-version"] = self._headers(request)["x-ms-version"]
         if error.status == 401:
-            tenant = self.authority.tenant
-            headers["WWW-Authenticate"] = (
-                f"Bearer authorization_uri={self.authority.url}/{tenant}/oauth2/authorize "
-                "resource_id=https://storage.azure.com"
+            answer.headers["WWW-Authenticate"] = (
+                f"Bearer authorization_uri={self.authority.url}/{self.authority.tenant}/oauth2/authorize "
+                f"resource_id={STORAGE}"
             )
-        text = f"{error.message}\nRequestId:{headers['x-ms-request-id']}\nTime:{datetime.now(UTC).isoformat()}"
-        xml = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{error.code}</Code><Message>{text}</Message></Error>'
-        return Response(error.status, b"\xef\xbb\xbf" + xml.encode(), headers)
+        return answer
 
 
 def _delegation_text(query: dict[str, str], resource: str) -> str:
