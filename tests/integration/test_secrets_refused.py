@@ -226,6 +226,6 @@ def test_a_playbook_with_each_variable_that_is_refused(playbook: str, controller
         unsaid = [
             name for name, output in outputs.items() if not re.search(rf"\b{name} (is|holds) .*set it to", output)
         ]
-        assert unsaid == ["user_vpn_keychain"]  # which nobody uses here
+        assert unsaid == ["user_vpn_keychain", "user_vpn_cut_wait"]  # which nobody uses here
     else:
         assert any(REFUSED in output for output in outputs.values())

@@ -23,9 +23,11 @@ def is_to_connect(run: Run, host: str) -> bool:
     known = run.delivered(host)
     if not known:
         return not run.entry(host) or is_looked_at(run.entry(host))
+    if not is_installed(known):  # also where its own task has failed, and nothing is known of the tunnel
+        return False
     try:
         way = way_of(run, host, known)
-        return is_installed(known) and way is not None and bool(way.how or not way.reason)
+        return way is not None and bool(way.how or not way.reason)
     except UserVpnError:
         return True  # its own task says what is wrong with its settings
 

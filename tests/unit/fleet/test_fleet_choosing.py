@@ -11,6 +11,8 @@ import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.choosing import WAYS, chosen
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.conclusion import standings
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.connections import sentences
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.run import Run
 from ansible_collections.vwan.user_vpn.tests.unit.fleet.runs import PROFILE, UP, mac, of, run
 
@@ -79,6 +81,17 @@ def test_who_makes_a_key_and_who_is_waited_for() -> None:
 )
 def test_who_is_connected(result: dict[str, Any], settings: dict[str, Any], expected: bool) -> None:
     assert chosen(run(anna=of(result, **settings)), "connect") == (["anna"] if expected else [])
+
+
+def test_whoever_failed_is_not_connected() -> None:
+    """Its answer holds nothing of a tunnel."""
+    by_hand = {"entry": None, "user_vpn_certificates_by": "keychain"}
+    told = run(anna=by_hand | {"install_certificates_result": FAILED}, ben=of(UNREACHABLE), chris=of(FAILED))
+    assert chosen(told, "connect") == []
+    for which in WAYS:
+        chosen(told, which)
+    standings(told)
+    assert sentences(told, {}, {}, {}) == []
 
 
 def test_who_was_never_looked_at_is_connected_if_it_may_be_asked() -> None:
