@@ -34,12 +34,13 @@ class ActionModule(AzureAction):
         if not (arguments["output_blob_sas_url"] or arguments["storage_account"]):
             return self._without_names(azure, arguments)
         known = clients_of(self, arguments["pki"])
+        inventory = set((self._seen.get("groups") or {}).get("all") or ())
         found = []
         with blob_of(azure, arguments) as blob:
             for gateway in gateways_of(azure, arguments):
                 for session in sessions.of_gateway(azure, gateway, blob, arguments["user_names"]):
                     place = sessions.place_of(session, gateway)
-                    found.append(asdict(session) | place | known.told(session.user_name))
+                    found.append(asdict(session) | place | known.told(session.user_name, inventory))
         result = {"changed": False, "sessions": found, **_counted(found, known)}
         told: dict[str, Any] = cleaned(result, keep="")
         return told

@@ -40,7 +40,7 @@ class ActionModule(AzureAction):
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
         known = clients_of(self, arguments["pki"])
-        meant = wanted_sessions(
+        is_meant = wanted_sessions(
             known,
             revoked=bool(arguments["revoked"]),
             **{name: arguments[name] or [] for name in ("clients", "thumbprints", "connection_ids", "addresses")},
@@ -49,23 +49,24 @@ class ActionModule(AzureAction):
         gateways = gateways_of(azure, arguments)
         with blob_of(azure, arguments) as blob:
 
-            def find(users: Sequence[str] = ()) -> sessions.Found:
+            def find(users: Sequence[str]) -> sessions.Found:
                 return [
                     (gateway, session)
                     for gateway in gateways
                     for session in sessions.of_gateway(azure, gateway, blob, users)
                 ]
 
+            there = find(())
             if self.check_mode:
-                cut = sessions.Cut([session for _gateway, session in find() if meant(session)], [], None)
+                cut = sessions.Cut([each for _gateway, each in there if is_meant(each)], [], [], None)
             else:
-                cut = sessions.cut(azure, find, meant, arguments["cut_wait"])
+                cut = sessions.cut(azure, there, is_meant, known.is_name, find=find, limit=arguments["cut_wait"])
         told: dict[str, Any] = cleaned(self._result(cut, known), keep="")
         return told
 
     def _result(self, cut: sessions.Cut, known: Clients) -> dict[str, Any]:
-        names = sorted({known.client(session.user_name) or session.user_name for session in cut.ended})
-        back = sorted({known.client(session.user_name) or session.user_name for session in cut.back})
+        names, back = (sorted({known.called(each) for each in those}) for those in (cut.ended, cut.back))
+        nameless = sorted({known.called(each) for each in cut.ended if each.user_name not in cut.users})
         if not cut.ended:
             said = "None of them is connected."
         elif self.check_mode:
@@ -77,6 +78,10 @@ class ActionModule(AzureAction):
             )
         else:
             said = f"The sessions of {', '.join(names)} were ended, and nobody of them was back after {cut.seconds} s."
+        if nameless and not self.check_mode:
+            said += (
+                f" Of {', '.join(nameless)} it cannot be told who comes back: no name of theirs is of one client alone."
+            )
         return {
             "changed": bool(cut.ended),
             "disconnected": [asdict(session) for session in cut.ended],

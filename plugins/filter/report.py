@@ -19,7 +19,7 @@ description:
   - Renders what M(vwan.user_vpn.ledger_info) has told, for people, for a spreadsheet, or for a program.
   - Macs decide what some of the texts are. Whatever moves a terminal's cursor or turns letters round is a question mark
     in all forms, and a text that a spreadsheet would take for a formula has an apostrophe in front in CSV.
-positional: form
+positional: form, connected
 options:
   _input:
     description: What M(vwan.user_vpn.ledger_info) returned.
@@ -30,8 +30,16 @@ options:
     type: str
     choices: [txt, csv, json]
     required: true
+  connected:
+    description:
+      - What M(vwan.user_vpn.connection_info) returned, where Azure was asked for names. Then it is told of each client
+        whether it is connected, and whoever is connected twice, or was revoked, comes first.
+      - Public addresses are left out.
+    type: dict
+    default: {}
 seealso:
   - module: vwan.user_vpn.ledger_info
+  - module: vwan.user_vpn.connection_info
 """
 
 EXAMPLES = r"""

@@ -112,6 +112,12 @@ sessions:
       description: The client of the store with a certificate of this name. Empty when there is none.
       type: str
       returned: success
+    host:
+      description:
+        - The host of the inventory that this is, the one that was last seen with the profile of this client or else the
+          one of its name. Empty when there is none.
+      type: str
+      returned: success
     revoked:
       description: Whether the store calls this client revoked.
       type: bool
@@ -159,6 +165,7 @@ sessions:
       connection_id: IKE_5c1b3e0f-0000-4000-8000-000000000001
       user_name: mac-042
       client: mac-042
+      host: mac-042
       revoked: false
       since: "2026-11-22T08:15:00Z"
       seconds: 3600

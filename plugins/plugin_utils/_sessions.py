@@ -16,6 +16,7 @@ from ..module_utils._azure.configurations import Json
 from ..module_utils._errors import UserVpnError
 from ..module_utils._fleet.sessions import NOBODY, Clients
 from ..module_utils._pki.database import place_of
+from ..module_utils._pki.deliveries import on_macs
 from ..module_utils._pki.store import reading
 from ._action import UserVpnAction
 
@@ -61,4 +62,6 @@ def clients_of(action: UserVpnAction, pki: str | None) -> Clients:
     with reading(place_of(pki, action.local_path)) as store:
         if not store.exists:
             raise UserVpnError(f"pki: there is no store in {pki} yet, which could tell whose sessions these are.")
-        return Clients.of(store.certificates())
+        certificates = store.certificates()
+        macs = on_macs(store.last_deliveries(), certificates)
+    return Clients.of(certificates, {mac.client: mac.last.host for mac in macs if mac.client})

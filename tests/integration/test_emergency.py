@@ -123,6 +123,18 @@ def test_who_is_revoked_is_cut_off(site: AzureSite) -> None:
     assert len(gateway.clients) == 3
 
     site.variables |= {"user_vpn_storage_account": storage.url, "user_vpn_storage_container": "sessions"}
+    again = site.azure.connect_client(gateway, "172.31.250.7", "anna")
+    reported = site.play(playbook="vwan.user_vpn.report")
+    assert reported.returncode == 0, reported.output
+    lines = (site.folder / "report/report.txt").read_text().splitlines()
+    assert [line.partition(":")[0] for line in lines[:3]] == [
+        "Revoked, and connected all the same", "Connected more than once", "Connected, and no clients of this store",
+    ]  # fmt: skip
+    assert [line.split()[0] for line in lines[4:6]] == ["anna", "mac1"]
+    with (site.folder / "report/report.csv").open(newline="") as stream:
+        assert {row["client"]: row["sessions"] for row in csv.DictReader(stream)} == {"anna": "2", "mac1": "1"}
+    assert "203.0.113.7" not in reported.output
+    gateway.clients = [client for client in gateway.clients if client is not again]
     foreseen = revoke(site, "mac1", "--check")
     assert foreseen.returncode == 0, foreseen.output
     assert "Sessions that would be ended: mac1." in foreseen.said

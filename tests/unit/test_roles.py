@@ -59,7 +59,7 @@ def test_the_secrets_of_our_roles() -> None:
             "install_certificates_pkcs12_password",
         },
         "profile_package": set(),
-        "report": set(),
+        "report": {"report_output_blob_sas_url"},
         "revoke": {"revoke_keychain_password", "revoke_output_blob_sas_url"},
     }
 

@@ -79,11 +79,13 @@ class Cut:
     """What came of ending sessions.
 
     ended    those that were ended first
-    back     those of the same users that are there at the end
+    users    the names by which it shows who comes back
+    back     those that are there at the end: of these users, or one that Azure has not ended
     seconds  until nobody was there any more; None when somebody is
     """
 
     ended: list[Session]
+    users: list[str]
     back: list[Session]
     seconds: int | None
 
@@ -91,33 +93,40 @@ class Cut:
 Found = list[tuple[Json, Session]]  # each with its gateway
 
 
-def cut(azure: Azure, find: Callable[[Sequence[str]], Found], is_meant: Callable[[Session], bool], limit: float) -> Cut:
+def cut(
+    azure: Azure,
+    there: Found,
+    is_meant: Callable[[Session], bool],
+    is_name: Callable[[str], bool],
+    *,
+    find: Callable[[Sequence[str]], Found],
+    limit: float,
+) -> Cut:
     """End the sessions that are meant, and those with which the same users come back, for `limit` seconds.
 
-    find  the sessions now, each with its gateway: of these users, or of all. A gateway takes a while until it refuses
-          a certificate, and lets its owner in again until then.
+    there    all sessions
+    is_name  whether a name is of one user alone. Nothing else tells who has come back: an address that has become free
+             is given to the next one.
+    find     the sessions now, each with its gateway: of these users, or of all. A gateway takes a while until it
+             refuses a certificate, and lets its owner in again until then.
     """
-    there = find(())
     meant = [(gateway, session) for gateway, session in there if is_meant(session)]
-    spared = {session.connection_id for _gateway, session in there if not is_meant(session)}
     if not meant:
-        return Cut([], [], 0)
-    users = sorted({session.user_name for _gateway, session in meant} - {""})
+        return Cut([], [], [], 0)
+    ended, named = [session for _gateway, session in meant], {session.user_name for _gateway, session in meant}
+    spared = {session.user_name for _gateway, session in there if not is_meant(session)}
+    users = sorted(filter(is_name, named - spared - {""}))
     wait = azure.wait.anew("keep them away")
     began, now = time.monotonic(), meant
     while True:
         for gateway_id in sorted({str(gateway["id"]) for gateway, _session in now}):
-            ids = {session.connection_id for gateway, session in now if gateway["id"] == gateway_id}
-            disconnect(azure, gateway_id, ids)
-        back = [
-            (gateway, session)
-            for gateway, session in find(users)
-            if session.connection_id not in spared and (session.user_name in users or is_meant(session))
-        ]
+            disconnect(azure, gateway_id, {each.connection_id for gateway, each in now if gateway["id"] == gateway_id})
+        ids = {session.connection_id for _gateway, session in now}
+        asked = users if named <= {*users} else ()
+        back = [(g, each) for g, each in find(asked) if each.user_name in users or each.connection_id in ids]
         passed = time.monotonic() - began
         if not back or passed + AGAIN > limit:
-            ended = [session for _gateway, session in meant]
-            return Cut(ended, [session for _gateway, session in back], None if back else round(passed))
+            return Cut(ended, users, [each for _gateway, each in back], None if back else round(passed))
         wait.pause(AGAIN)
         now = back
 

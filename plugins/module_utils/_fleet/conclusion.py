@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._mac.releases import release
-from .connections import address_of, is_to_connect, is_unanswered, reason_of
+from .connections import address_of, is_to_connect, reason_of
 from .groups import UserGroups
 from .naming import first_of
 from .run import Result, Run, has_failed, is_looked_at
+from .sessions import is_unanswered
 
 CURRENT, REMOVED, WAITING, NOBODY, UNREACHABLE, BEHIND, EXPORTED, REVOKED, FAILED = STATUSES = (
     "current", "removed", "waiting for approval", "nobody at the screen", "unreachable", "behind", "exported",

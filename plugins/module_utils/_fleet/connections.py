@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from .._errors import UserVpnError
@@ -13,6 +13,7 @@ from .._mac import tunnel
 from .naming import first_of
 from .refusals import likely_cause
 from .run import Result, Run, has_failed, is_looked_at
+from .sessions import is_unanswered, out_of_place, unanswered
 from .settings import DEFAULTS
 
 KEYCHAIN = "keychain"
@@ -111,7 +112,7 @@ def sentences(run: Run, ledger: Result, azure: Result, health: Result) -> list[s
     causes = _by_sentence(
         run, lambda host: likely_cause(_identities(run, host), ledger, configurations) if host in among else ""
     )
-    found = [*_out_of_place(health)]
+    found = [*out_of_place(health)]
     found += [f"The gateway refused {', '.join(hosts)}. {cause}" for cause, hosts in causes.items()]
     down = _by_sentence(run, lambda host: "" if host in among else reason_of(run, host))
     # Where nothing was tried nothing has gone wrong: people connect when they like.
@@ -121,7 +122,7 @@ def sentences(run: Run, ledger: Result, azure: Result, health: Result) -> list[s
     found += (f"{', '.join(hosts)}: {msg}" for msg, hosts in _by_sentence(run, lambda h: _distrust(run, h)).items())
     up = connected(run)
     if is_unanswered(health):
-        return [*found, f"Azure did not say who is connected: {health.get('msg') or 'no answer'}"]
+        return [*found, unanswered(health)]
     if not up or "addresses" not in health:
         return found
     there = {session["client"] for session in health.get("sessions", ())} - {""}
@@ -138,25 +139,6 @@ def sentences(run: Run, ledger: Result, azure: Result, health: Result) -> list[s
             "with --tags connect."
         )
     return found
-
-
-def _out_of_place(health: Result) -> Iterator[str]:
-    """What comes first, where Azure has named the sessions: who must not be there, and who is there twice."""
-    if revoked := health.get("revoked"):
-        yield (
-            f"Revoked, and connected all the same: {first_of(revoked)}. Run the playbook revoke once more, which ends "
-            "their sessions."
-        )
-    if twice := health.get("twice"):
-        yield (
-            f"Connected more than once: {first_of(twice)}. A Mac has one tunnel, so its certificate may be in use in "
-            "two places, or Azure still counts a session that is gone."
-        )
-
-
-def is_unanswered(health: Result) -> bool:
-    """Whether Azure was asked who is connected, and did not say."""
-    return bool(health) and "addresses" not in health and not health.get("skipped")
 
 
 def _by_sentence(run: Run, say: Callable[[str], str]) -> dict[str, list[str]]:

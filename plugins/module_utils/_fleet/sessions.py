@@ -1,17 +1,21 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: whose session it is that Azure calls by the name of a certificate."""
+"""Private to this collection: whose session it is that Azure calls by the name of a certificate, and what that says."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from .._errors import UserVpnError, quoted
 from .._x509.text import thumbprint
+from .naming import first_of
+
+Result = Mapping[str, Any]
 
 
 class Issued(Protocol):
@@ -29,50 +33,6 @@ class Issued(Protocol):
     def state(self) -> str: ...
 
 
-@dataclass(frozen=True)
-class Clients:
-    """The clients of a store by what stands in their certificates; empty where no store is given.
-
-    Names are compared without regard to case, as a directory compares them.
-    """
-
-    by_common_name: Mapping[str, str]
-    by_thumbprint: Mapping[str, str]
-    revoked: frozenset[str]  # clients that have been revoked and not let in again
-
-    @classmethod
-    def of(cls, certificates: Iterable[Issued]) -> Clients:
-        """`certificates` are in the order in which they were issued."""
-        names: dict[str, str] = {}
-        thumbprints: dict[str, str] = {}
-        states: dict[str, set[str]] = {}
-        for each in certificates:
-            if each.kind == "client":
-                names[_folded(each.common_name or each.name)] = each.name
-                thumbprints[each.sha1] = each.name
-                states.setdefault(each.name, set()).add(each.state)
-        gone = frozenset(name for name, those in states.items() if "revoked" in those and "issued" not in those)
-        return cls(names, thumbprints, gone)
-
-    def __bool__(self) -> bool:
-        return bool(self.by_common_name)
-
-    def client(self, user_name: str) -> str:
-        """The client whose certificate bears this name; empty for none."""
-        return self.by_common_name.get(_folded(user_name), "")
-
-    def told(self, user_name: str) -> dict[str, Any]:
-        client = self.client(user_name)
-        return {"client": client, "revoked": client in self.revoked}
-
-
-NOBODY = Clients({}, {}, frozenset())
-
-
-def _folded(name: str) -> str:
-    return name.casefold()
-
-
 class _Session(Protocol):
     @property
     def user_name(self) -> str: ...
@@ -80,6 +40,73 @@ class _Session(Protocol):
     def connection_id(self) -> str: ...
     @property
     def private_address(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The clients of a store by what stands in their certificates; empty where no store is given.
+
+    Names are compared without regard to case, as a directory compares them, where none has just this spelling.
+
+    revoked  the clients that have been revoked and not let in again
+    hosts    by client, the inventory name of the Mac that was last seen with it
+    """
+
+    by_common_name: Mapping[str, str]
+    by_thumbprint: Mapping[str, str]
+    revoked: frozenset[str]
+    hosts: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, certificates: Iterable[Issued], hosts: Mapping[str, str] = MappingProxyType({})) -> Clients:
+        """`certificates` are in the order in which they were issued.
+
+        A name that several clients have had is that of the one who has it now.
+        """
+        names: dict[str, str] = {}
+        current: dict[str, str] = {}
+        thumbprints: dict[str, str] = {}
+        states: dict[str, set[str]] = {}
+        for each in certificates:
+            if each.kind == "client":
+                names[each.common_name or each.name] = each.name
+                if each.state == "issued":
+                    current[each.common_name or each.name] = each.name
+                thumbprints[each.sha1] = each.name
+                states.setdefault(each.name, set()).add(each.state)
+        gone = frozenset(name for name, those in states.items() if "revoked" in those and "issued" not in those)
+        folded = {_folded(name): client for found in (names, current) for name, client in found.items()}
+        return cls(folded | names | current, thumbprints, gone, hosts)
+
+    def __bool__(self) -> bool:
+        return bool(self.by_common_name)
+
+    def client(self, user_name: str) -> str:
+        """The client whose certificate bears this name; empty for none."""
+        return self.by_common_name.get(user_name) or self.by_common_name.get(_folded(user_name), "")
+
+    def told(self, user_name: str, inventory: Collection[str]) -> dict[str, Any]:
+        """Whose session it is: the client, whether it is revoked, and its host in the inventory, if it has one."""
+        client = self.client(user_name)
+        named = client if self else user_name
+        host = next((each for each in (self.hosts.get(client, ""), named) if each in inventory), "")
+        return {"client": client, "host": host, "revoked": client in self.revoked}
+
+    def is_name(self, user_name: str) -> bool:
+        """Whether a name is of one client: in a store, of one that it knows."""
+        return bool(self.client(user_name)) if self else True
+
+    def called(self, session: _Session) -> str:
+        """What people call the one whose session it is."""
+        found = (self.client(session.user_name), session.user_name, session.private_address, session.connection_id)
+        return next(filter(None, found), "a client without a name")
+
+
+NOBODY = Clients({}, {}, frozenset())
+
+
+def _folded(name: str) -> str:
+    return name.casefold()
 
 
 def wanted_sessions(
@@ -98,21 +125,21 @@ def wanted_sessions(
     if (thumbprints or revoked) and known is NOBODY:
         named = "thumbprints" if thumbprints else "revoked"
         raise UserVpnError(f"{named} needs pki: only the store knows whose certificates they are.")
-    names = {_folded(name) for name in clients}
+    names = {_folded(name) for name in clients} if known is NOBODY else set()
     owners = {_owner(known, each) for each in thumbprints}
     if known is not NOBODY:
-        unknown = sorted(set(clients) - set(known.by_common_name.values()))
+        unknown = sorted(set(clients) - set(known.by_thumbprint.values()))
         if unknown:
             raise UserVpnError(
                 f"clients: the store has no client {', '.join(map(quoted, unknown))}, so nothing was disconnected."
             )
         owners |= {*clients, *(known.revoked if revoked else ())}
-        names = {common_name for common_name, client in known.by_common_name.items() if client in owners}
     wanted_addresses = {_address(each) for each in addresses}
 
     def is_meant(session: _Session) -> bool:
         return (
-            _folded(session.user_name) in names
+            known.client(session.user_name) in owners
+            or _folded(session.user_name) in names
             or session.connection_id in connection_ids
             or _bare_address(session.private_address) in wanted_addresses
         )
@@ -139,3 +166,38 @@ def _bare_address(text: str) -> str:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:
         return ""
+
+
+# -- what people are told of an answer of connection_info
+
+
+def is_unanswered(told: Result) -> bool:
+    """Whether Azure was asked who is connected, and did not say."""
+    return bool(told) and "addresses" not in told and not told.get("skipped")
+
+
+def unanswered(told: Result) -> str:
+    return f"Azure did not say who is connected: {told.get('msg') or 'no answer'}"
+
+
+def out_of_place(told: Result) -> Iterator[str]:
+    """What comes first, where Azure has named the sessions: who must not be there, and who is there twice."""
+    if revoked := told.get("revoked"):
+        yield (
+            f"Revoked, and connected all the same: {first_of(revoked)}. Run the playbook revoke once more, which ends "
+            "their sessions."
+        )
+    if twice := told.get("twice"):
+        yield (
+            f"Connected more than once: {first_of(twice)}. A Mac has one tunnel, so its certificate may be in use in "
+            "two places, or Azure still counts a session that is gone."
+        )
+
+
+def by_client(told: Result) -> dict[str, list[Result]]:
+    """The sessions of each client of the store, where Azure has named them; the oldest first."""
+    found: dict[str, list[Result]] = {}
+    for session in sorted(told.get("sessions", ()), key=lambda each: str(each["since"])):
+        if session["client"]:
+            found.setdefault(session["client"], []).append(session)
+    return found
