@@ -155,15 +155,15 @@ def postgresql() -> None:
 def integration() -> Counts:
     tunnel_lab()
     postgresql()
-    # Three on two cores: some tests wait, for tunnels and for people.
-    return pytest("tests/integration", "--dist", "worksteal", "--durations", "8", workers=3)
+    # Four on two cores: most tests wait, for tunnels, for Azure and for people.
+    return pytest("tests/integration", "--dist", "worksteal", "--durations", "8", workers=4)
 
 
 def azure28() -> Counts:
     """All that talks to Azure once more, with the oldest SDK that works."""
     tests = ["tests/unit/azure", "tests/integration/azure", "tests/integration/azure_lab"]
     tests.append("tests/integration/test_site_azure.py::test_from_a_subscription_to_verified_macs")
-    return pytest(*tests, python=str(ROOT / ".venv/azure28/bin/python"), workers=1, quiet=True)
+    return pytest(*tests, python=str(ROOT / ".venv/azure28/bin/python"), quiet=True)
 
 
 def sanity() -> Counts:
