@@ -27,6 +27,7 @@ from .errors import AzureError
 
 INSTALL = "pip install azure-storage-blob"
 FILE_LIMIT = 32 << 20  # bytes, of which a session has some 500
+PIECE = 1 << 20  # bytes of it that are asked for at once; the first answer tells how many there are
 LIFETIME = timedelta(hours=1)  # of a SAS that we make
 EARLIER = timedelta(minutes=15)  # than now it begins: clocks differ
 PERMISSIONS = "racw"  # read, add, create, write
@@ -45,12 +46,20 @@ class Blob:
             self._client.upload_blob(b"", overwrite=True)
 
     def read(self) -> bytes:
-        """What Azure has written. AzureError when that is more than any gateway has to tell."""
-        with _translated("read"):
-            stream = self._client.download_blob(max_concurrency=1)
-            if stream.size > FILE_LIMIT:
-                raise too_many()
-            return bytes(stream.readall())
+        """What Azure has written. AzureError when that is more than any gateway has to tell.
+
+        ValueError when it is written anew meanwhile, by which no piece fits the one before.
+        """
+        try:
+            with _translated("read"):
+                stream = self._client.download_blob(max_concurrency=1)
+                if stream.size > FILE_LIMIT:
+                    raise too_many()
+                return bytes(stream.readall())
+        except AzureError as error:
+            if error.code != "ConditionNotMet":
+                raise
+            raise ValueError("it changes while it is read") from None
 
     def delete(self) -> None:
         """Take it away, if it is there."""
@@ -142,7 +151,8 @@ def _options(transport: Any) -> dict[str, Any]:
         "transport": transport,
         "retry_total": 3,
         "logging_enable": False,
-        "max_single_get_size": FILE_LIMIT,
+        "max_single_get_size": PIECE,
+        "max_chunk_get_size": PIECE,
         "user_agent": "ansible-vwan.user_vpn",
     }
 

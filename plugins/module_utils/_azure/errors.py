@@ -185,7 +185,7 @@ def scrub(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """A text on one line, of bearable length, without query strings, signatures and tokens."""
     text = " ".join(str(text)[: 10 * limit].split())
     text = without_credentials(text)
-    text = re.sub(r"(?i)\b(sig|se|sp|st|sv|sr|skoid|sktid)=[^\s&\"'<>]+", r"\1=...", text)
+    text = re.sub(r"(?i)(?<![a-z])(sig|se|sp|st|sv|sr|skoid|sktid)=[^\s&\"'<>]+", r"\1=...", text)
     text = re.sub(r"(?i)\b(client_secret|client_assertion|password|bearer)([=: ]+)\S+", r"\1\2...", text)
     text = re.sub(r"\beyJ[\w-]+\.[\w.-]+", "...", text)  # a JSON web token
     return text if len(text) <= limit else f"{text[:limit]}..."

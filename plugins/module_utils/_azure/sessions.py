@@ -119,11 +119,18 @@ def cut(
     wait = azure.wait.anew("keep them away")
     began, now = time.monotonic(), meant
     while True:
+        problem = None
         for gateway_id in sorted({str(gateway["id"]) for gateway, _session in now}):
-            disconnect(azure, gateway_id, {each.connection_id for gateway, each in now if gateway["id"] == gateway_id})
+            ids = {session.connection_id for gateway, session in now if gateway["id"] == gateway_id}
+            try:
+                disconnect(azure, gateway_id, ids)
+            except AzureError as error:  # none, where a session has ended by itself meanwhile
+                problem = error
         ids = {session.connection_id for _gateway, session in now}
         asked = users if named <= {*users} else ()
         back = [(g, each) for g, each in find(asked) if each.user_name in users or each.connection_id in ids]
+        if problem and any(each.connection_id in ids for _gateway, each in back):
+            raise problem
         passed = time.monotonic() - began
         if not back or passed + AGAIN > limit:
             return Cut(ended, users, [each for _gateway, each in back], None if back else round(passed))

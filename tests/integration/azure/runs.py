@@ -27,10 +27,18 @@ class Run:
     results: list[dict[str, Any]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
-    def __call__(self, module: str, *, check: bool = False, diff: bool = True, **arguments: Any) -> dict[str, Any]:
+    def __call__(
+        self,
+        module: str,
+        *,
+        check: bool = False,
+        diff: bool = True,
+        task_vars: dict[str, Any] | None = None,
+        **arguments: Any,
+    ) -> dict[str, Any]:
         arguments = {"resource_group": GROUP, **arguments}
         with contextlib.chdir(self.folder):  # relative paths are relative to where ansible-playbook runs
-            result = run_action(module, arguments, check=check, diff=diff, said=self.said)
+            result = run_action(module, arguments, check=check, diff=diff, said=self.said, task_vars=task_vars)
         self.results.append(result)
         return result
 

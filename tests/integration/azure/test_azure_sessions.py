@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import blob, sessions
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import blob, operations, sessions
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import Run
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, arm, faults
 from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Client, Resource
@@ -61,8 +64,9 @@ def test_sessions_by_name(azure: AzureLab, gateway: Resource, place: dict[str, s
     azure.connect_client(gateway, "172.31.250.5", "mac-02")
     azure.connect_client(gateway, "172.31.250.6", "stranger")
     azure.connect_client(gateway, "172.31.250.7", "stranger")
-    found = run.ok(INFO, **place, pki=pki)
+    found = run.ok(INFO, **place, pki=pki, task_vars={"groups": {"all": ["mac-01", "stranger"]}})
     first = found["sessions"][0]
+    assert [each["host"] for each in found["sessions"]] == ["mac-01", "", "", ""]
     assert {name: first[name] for name in ("gateway", "user_name", "client", "revoked", "private_address")} == {
         "gateway": "gw1", "user_name": "mac-01", "client": "mac-01", "revoked": False,
         "private_address": "172.31.250.4",
@@ -135,6 +139,7 @@ def test_thousands_of_sessions_and_too_many(
 ) -> None:
     gateway.clients = [Client(f"10.{n >> 8}.{n & 255}.1", f"IKE_{n}", user_name=f"mac-{n}") for n in range(5000)]
     assert run.ok(INFO, **place)["connections"] == 5000
+    monkeypatch.setattr(blob, "PIECE", 50_000)
     monkeypatch.setattr(blob, "FILE_LIMIT", 100_000)
     assert "ask for one gateway, or by name" in run.fails(INFO, **place)
 
@@ -239,6 +244,24 @@ def test_another_session_of_the_same_name_is_spared(
     assert gateway.clients == [two]
 
 
+def test_an_address_that_has_become_free_is_the_next_ones(
+    azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run, pki: str
+) -> None:
+    """Who comes back is known by name. One who is not known by name is ended once, and that is said."""
+    address = "172.31.250.4"
+    azure.connect_client(gateway, address, "stranger")
+    newcomer = Client(address, "IKE_new", user_name="mac-01")
+
+    def give_on(_connection_id: str) -> None:
+        gateway.clients = [*gateway.clients, newcomer]
+
+    gateway.end_client = give_on
+    done = run.ok("connections", **place, pki=pki, addresses=[address], cut_wait=60)
+    assert gateway.clients == [newcomer]
+    assert (len(done["disconnected"]), done["back"]) == (1, [])
+    assert "Of stranger it cannot be told who comes back" in done["said"]
+
+
 def test_by_address_and_by_id(azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run) -> None:
     one, two, three = (azure.connect_client(gateway, f"172.31.250.{n}", f"mac-{n}") for n in (4, 5, 6))
     done = run.ok("connections", **place, addresses=["172.31.250.4"], connection_ids=[two.connection_id, "IKE_gone"])
@@ -259,3 +282,181 @@ def test_the_gateways_of_one_configuration(azure: AzureLab, gateway: Resource, p
         assert [each["gateway"] for each in run.ok(INFO, **place, **chosen)["sessions"]] == ["gw1"]
     run.ok("connections", **place, clients=["mac-01"], vpn_server_configuration="macs")
     assert (len(gateway.clients), len(other.clients)) == (0, 1)
+
+
+# -- what goes wrong on the wire -------------------------------------------------------------------------------------
+
+NAMED = "POST */getp2svpnconnectionhealthdetailed"
+ENDED = "POST */disconnectp2svpnconnections"
+
+
+def given(azure: AzureLab) -> dict[str, str]:
+    azure.storage.add_blob("sessions", "mine.json")
+    return {"output_blob_sas_url": azure.storage.sas_url("sessions", "mine.json")}
+
+
+@pytest.mark.parametrize("way", ["made", "given"])
+@pytest.mark.parametrize("when", [NAMED, "GET /labstorage/*"])
+def test_a_sas_that_ends_in_the_middle(
+    *, way: str, when: str, azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run
+) -> None:
+    """Before Azure writes, or before it is read back, which an identity does without the SAS."""
+    where = given(azure) if way == "given" else place
+    azure.faults.add(when, faults.call(lambda _request: setattr(azure.storage, "ahead", timedelta(hours=2))))
+    if (way, when) == ("made", "GET /labstorage/*"):
+        assert run.ok(INFO, **where)["connections"] == 0
+    else:
+        words = "InvalidSasUrl" if when == NAMED else "the SAS has ended or does not fit"
+        assert words in run.fails(INFO, **where)
+    assert set(azure.storage.containers["sessions"]) == ({"mine.json"} if way == "given" else set())
+    assert azure.faults.unused == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "GET", "DELETE"])
+def test_a_blob_that_is_forbidden(
+    method: str, azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run
+) -> None:
+    """To make it, to read it, and to take it away again."""
+
+    def forbid(_request: object) -> None:
+        azure.storage.roles.clear()
+
+    azure.faults.add(f"{method} /labstorage/*", faults.call(forbid))
+    assert "the role Storage Blob Data Contributor on the container" in run.fails(INFO, **place)
+    assert azure.faults.unused == []
+
+
+@pytest.mark.parametrize("call", [NAMED, ENDED])
+@pytest.mark.parametrize(
+    "fault",
+    [faults.conflict(), faults.throttled(0), faults.throttled(1), faults.throttled(), faults.unavailable(0)],
+    ids=["409", "429 at once", "429 in a second", "429", "503"],
+)
+@pytest.mark.soak("429 at once", "429", "503")
+def test_a_gateway_that_is_busy(
+    *,
+    call: str,
+    fault: faults.Fault,
+    azure: AzureLab,
+    gateway: Resource,
+    place: dict[str, str],
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operations, "ZERO_SECONDS", 0.01)
+    azure.connect_client(gateway, "172.31.250.4", "mac-01")
+    azure.faults.add(call, fault)
+    assert run.ok("connections", **place, clients=["mac-01"])["changed"]
+    assert gateway.clients == []
+    assert azure.faults.unused == []
+
+
+@pytest.mark.parametrize("call", [NAMED, ENDED])
+def test_a_gateway_that_asks_for_more_time_than_there_is(
+    call: str, azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run
+) -> None:
+    azure.connect_client(gateway, "172.31.250.4", "mac-01")
+    azure.faults.add(call, faults.throttled(600), 100)
+    assert "Azure took more than 30 seconds to" in run.fails(
+        "connections", **place, clients=["mac-01"], wait_timeout=30
+    )
+    assert azure.storage.containers["sessions"] == {}
+    assert len(gateway.clients) == 1
+
+
+def test_nobody_is_connected(azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run, pki: str) -> None:
+    found = run.ok(INFO, **place, pki=pki)
+    assert [found[name] for name in ("connections", "sessions", "twice", "revoked", "unknown")] == [0, [], [], [], []]
+    done = run.ok("connections", **place, pki=pki, revoked=True, cut_wait=60)
+    assert (done["changed"], done["said"], done["seconds"]) == (False, "None of them is connected.", 0)
+    assert azure.writes == []
+
+
+def test_a_connection_that_is_gone(azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run) -> None:
+    """Before it is looked for: nothing is sent. In the moment before it is ended: whatever Azure says, it is gone."""
+    assert not run.ok("connections", **place, connection_ids=["IKE_gone"])["changed"]
+    assert azure.writes == []
+    azure.connect_client(gateway, "172.31.250.4", "mac-01")
+    refusal = faults.status(400, "VpnConnectionNotFound", "No such connection.")
+    azure.faults.add(ENDED, refusal)
+    assert "VpnConnectionNotFound" in run.fails("connections", **place, clients=["mac-01"])  # it is still there
+
+    def leave(_request: object) -> None:
+        gateway.clients = []
+
+    azure.faults.add(lambda request: request.path.lower().endswith(ENDED[7:]) and leave(request), faults.delay(0))
+    azure.faults.add(ENDED, refusal)
+    assert run.ok("connections", **place, clients=["mac-01"])["back"] == []
+
+
+def test_a_name_that_is_no_client_of_ours(
+    azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run, pki: str
+) -> None:
+    azure.connect_client(gateway, "172.31.250.4", "stranger")
+    assert run.ok(INFO, **place, pki=pki, user_names=["mac-01"])["sessions"] == []
+    assert run.ok(INFO, **place, pki=pki)["unknown"] == ["stranger"]
+    assert "no client 'stranger'" in run.fails("connections", **place, pki=pki, clients=["stranger"])
+    assert not run.ok("connections", **place, pki=pki, revoked=True)["changed"]
+    assert len(gateway.clients) == 1
+
+
+@pytest.mark.parametrize("way", ["made", "given"])
+def test_a_file_of_50_megabytes(way: str, azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run) -> None:
+    """It is known to be too large by the first piece, and no more than that is fetched."""
+    content = b" " * (50 << 20)
+    azure.arm.write_sessions = lambda _entries: content
+    where = given(azure) if way == "given" else place
+    azure.storage.roles.clear()
+    run(INFO, **where)  # loads the SDK
+    azure.storage.roles.add("Storage Blob Data Contributor")
+    tracemalloc.start()
+    try:
+        said = run.fails(INFO, **where)
+        _now, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert said == (
+        "Azure has written more connections than are read at once (some 20,000): ask for one gateway, or by name."
+    )
+    assert most < 25 << 20
+
+
+def test_a_file_in_several_pieces_that_changes_between(
+    azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blob, "PIECE", 10_000)
+    gateway.clients = [Client(f"10.0.{n}.1", f"IKE_{n}", user_name=f"mac-{n}") for n in range(100)]
+
+    def write(_request: object) -> None:
+        blobs = azure.storage.containers["sessions"]
+        blobs.update({name: b" " + content for name, content in blobs.items()})
+
+    second = 0
+
+    def is_second_piece(request: Any) -> bool:
+        nonlocal second
+        second += request.method == "GET" and request.path.startswith("/labstorage/")
+        return second == 2
+
+    azure.faults.add(is_second_piece, faults.call(write))
+    assert run.ok(INFO, **place)["connections"] == 100
+    assert any(request.status == 412 for request in azure.requests)
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_sas_url_that_azure_quotes_is_not_shown(
+    escaped: bool, azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run
+) -> None:
+    """The signature that was sent is among the secrets that nothing may show (conftest)."""
+    quoted = []
+
+    def quote(request: Any) -> None:
+        url = json.loads(request.body)["outputBlobSasUrl"]
+        azure.storage.secrets.add(url.partition("sig=")[2])
+        quoted.append(url.replace("/", "\\/").replace("&", "\\u0026") if escaped else url)
+        azure.faults.add(NAMED, faults.status(400, "InvalidSasUrl", f"The URL {quoted[0]} cannot be written."))
+
+    azure.faults.add(lambda request: request.path.lower().endswith(NAMED[7:]) and bool(quote(request)), faults.delay(0))
+    said = run.fails(INFO, **place)
+    assert "InvalidSasUrl" in said and "cannot be written" in said
+    assert quoted

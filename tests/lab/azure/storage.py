@@ -7,10 +7,10 @@ Put Blob, Get Blob and Delete Blob of block blobs, and Get User Delegation Key; 
 that is an address the account is the first part of the path, as with Microsoft's emulator.
 
 Sources: Microsoft Learn, REST API of Blob Storage ("Put Blob", "Get Blob", "Delete Blob", "Get User Delegation Key",
-"Create a user delegation SAS", "Create a service SAS", "Blob service error codes", "Versioning for Azure Storage"), and
-"Authorize access to blobs using Microsoft Entra ID" for the roles. The two lines for signed headers and parameters in
-what is signed, from version 2026-04-06 on, are those of azure-storage-blob itself: the page of that version was not at
-hand.
+"Create a user delegation SAS", "Create a service SAS", "Blob service error codes", "Specifying conditional headers for
+Blob service operations", "Versioning for Azure Storage"), and "Authorize access to blobs using Microsoft Entra ID" for
+the roles. The two lines for signed headers and parameters in what is signed, from version 2026-04-06 on, are those of
+azure-storage-blob itself: the page of that version was not at hand.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ _FAILED = (
 )
 
 
+_CHANGED = "The condition specified using HTTP conditional header(s) is not met."
 _MISMATCH = "This request is not authorized to perform this operation using this permission."
 
 
@@ -72,6 +73,7 @@ class Storage:
         self.roles: set[str] = {"Storage Blob Data Contributor"}
         self.deleted: list[str] = []
         self.secrets: set[str] = set()
+        self.ahead = timedelta()  # of this machine's clock: what was signed ends earlier
         self._delegations: list[_Delegation] = []
 
     def add_container(self, name: str) -> None:
@@ -150,6 +152,8 @@ class Storage:
             "Accept-Ranges": "bytes",
             "x-ms-blob-type": "BlockBlob",
         }
+        if request.headers.get("if-match", headers["ETag"]) not in ("*", headers["ETag"]):
+            raise StorageError(412, "ConditionNotMet", _CHANGED)
         wanted = re.fullmatch(
             r"bytes=(\d+)-(\d*)", request.headers.get("x-ms-range") or request.headers.get("range", "")
         )
@@ -207,7 +211,8 @@ class Storage:
     def _check_sas(self, request: Request, query: dict[str, str], container: str, blob: str) -> None:
         if "authorization" in request.headers:
             raise StorageError(403, "AuthenticationFailed", _FAILED)
-        now = datetime.now(UTC).strftime(_TIME)
+        self.secrets |= {query["sig"], quote(query["sig"], safe="")}
+        now = (datetime.now(UTC) + self.ahead).strftime(_TIME)
         if not query.get("st", "") <= now < query.get("se", ""):
             raise StorageError(
                 403, "AuthenticationFailed", _FAILED + " Signature not valid in the specified time frame."
