@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from ..module_utils._errors import UserVpnError
 from ..module_utils._files import make_folder, write_atomic
 from ..module_utils._mac.evidence import LINGER_SECONDS, left, report
+from ..module_utils._mac.forms import asked
 from ..module_utils._mac.shell import Exec
 from ..plugin_utils._mac_action import MacAction
 
@@ -32,8 +33,8 @@ class ActionModule(MacAction):
         answer = self.execute(Exec("linger", {"seconds": LINGER_SECONDS}), first)
         left_running = left(str(answer.get("stdout", "")), first)
         self._connection.reset()
-        asked = {"minutes": arguments["minutes"], "left": left_running, "run": first}
-        answer = self.execute(Exec("evidence", asked), mark)
+        given = {"minutes": arguments["minutes"], "left": left_running, "run": first}
+        answer = self.execute(Exec("evidence", given, asked()), mark)
         names = [self.host, str(task_vars.get("ansible_host", "")), str(task_vars.get("ansible_user", ""))]
         text = report(str(answer.get("stdout", "")), mark, [*names, *arguments["hide"]])
         dest = self.local_path(arguments["dest"])

@@ -11,6 +11,7 @@ certificate   certificates in a keychain, there or gone
 key           a private key that is made on the Mac
 tunnel        the tunnel, up or down, and which way there is to switch it
 disconnects   why a connection ended
+forms         the commands by which a real Mac is asked, which the tests hold against the lab's
 evidence      what a Mac says to the points that no test can settle
 
 Knows nothing of Ansible. Only `certificate` imports an X.509 library: everything else runs once for each Mac.

@@ -27,7 +27,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "make_key": ("facts", "key", "make_key"),
     "drop_key": ("facts", "key", "drop_key"),
     "linger": ("linger",),
-    "evidence": ("evidence",),
+    "evidence": ("forms", "evidence"),
 }
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.evidence import left
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.forms import asked
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.shell import Exec
 from ansible_collections.vwan.user_vpn.tests.integration.lab import lab_samples as samples
 from ansible_collections.vwan.user_vpn.tests.integration.mac_shell.shells import MARK, Shell, until
@@ -323,9 +324,9 @@ def test_what_lives_after_its_exec_is_found(each: Shell) -> None:
     """As the module mac_evidence looks for it, to see whether a Mac lets it live."""
 
     def run(verb: str, mark: str, **given: str | int) -> str:
-        command = [*each.words, *Exec(verb, given).command(mark)[1:]]
-        with each.lab.process(each.mac, command) as child:
-            return child.communicate(b"\n", timeout=60)[0].decode()
+        there = Exec(verb, given, asked() if verb == "evidence" else b"")
+        with each.lab.process(each.mac, [*each.words, *there.command(mark)[1:]]) as child:
+            return child.communicate(there.sent, timeout=60)[0].decode()
 
     said = run("linger", EARLIER, seconds=30)
     assert said.startswith(f"begin {EARLIER}\n")

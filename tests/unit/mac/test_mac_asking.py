@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.forms import asked
 from ansible_collections.vwan.user_vpn.tests.unit.actions import make_action, run_action
 from ansible_collections.vwan.user_vpn.tests.unit.mac.answering import IDENTIFIER, AnsweringMac, installed, parsed
 
@@ -107,7 +108,7 @@ class Evidence:
 
     def __call__(self, command: str, in_data: bytes = b"", **_ignored: Any) -> dict[str, Any]:
         verb, given = parsed(command)
-        assert in_data == b"\n"
+        assert in_data == (asked() if verb == "evidence" else b"\n")
         mark = given["mark"]
         if verb == "linger":
             self.first = given
