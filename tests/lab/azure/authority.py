@@ -62,6 +62,7 @@ class Authority:
     def __init__(self, url: str, audience: str) -> None:
         self.url = url
         self.audience = audience
+        self.resources = {audience, STORAGE}  # what there are tokens for
         self.tenant = str(uuid.uuid4())
         self.client_id = str(uuid.uuid4())
         self.object_id = str(uuid.uuid4())
@@ -226,15 +227,19 @@ class Authority:
     def _check_scope(self, scope: str) -> str:
         """The resource that a token is wanted for."""
         wanted = [item for item in scope.split() if item not in ("openid", "profile", "offline_access")]
-        resource = wanted[0].removesuffix("/.default") if len(wanted) == 1 else ""
+        name = wanted[0].removesuffix("/.default") if len(wanted) == 1 else ""
         if len(wanted) != 1 or not wanted[0].endswith("/.default"):
             text = f"The provided value for the input parameter scope '{scope}' is not valid."
             raise LoginError(400, "invalid_scope", 1002012, text)
-        known = {each.rstrip("/"): each for each in (self.audience, STORAGE)}
-        if resource.rstrip("/") not in known:
-            text = f"The resource principal named {resource} was not found in the tenant named Lab."
+        resource = self._resource(name)
+        if resource is None:
+            text = f"The resource principal named {name} was not found in the tenant named Lab."
             raise LoginError(400, "invalid_resource", 500011, text)
-        return known[resource.rstrip("/")]
+        return resource
+
+    def _resource(self, wanted: str) -> str | None:
+        """A resource as its tokens name it, or None where there are none for it."""
+        return {each.rstrip("/"): each for each in self.resources}.get(wanted.rstrip("/"))
 
     def _managed_identity(self, request: Request) -> Response:
         """The App Service form: IDENTITY_ENDPOINT, header X-IDENTITY-HEADER, api-version 2019-08-01."""
@@ -244,10 +249,11 @@ class Authority:
             return front_door_json(401, {"statusCode": 401, "message": "Unauthorized."})
         if query.get("api-version") != "2019-08-01" or "resource" not in query:
             return front_door_json(400, {"statusCode": 400, "message": "api-version or resource is missing."})
-        if query["resource"].rstrip("/") != self.audience.rstrip("/"):
+        resource = self._resource(query["resource"])
+        if resource is None:
             return front_door_json(400, {"statusCode": 400, "message": "The resource was not found in the tenant."})
         expires = str(int(time.time()) + self.token_lifetime)
-        content = {"access_token": self.issue(), "expires_on": expires, "resource": query["resource"]}
+        content = {"access_token": self.issue(aud=resource), "expires_on": expires, "resource": query["resource"]}
         return front_door_json(200, content | {"token_type": "Bearer", "client_id": self.client_id})
 
     def _arc(self, request: Request) -> Response:
@@ -256,12 +262,14 @@ class Authority:
         query = {name: values[0] for name, values in request.parameters.items()}
         if request.headers.get("metadata", "").lower() != "true" or query.get("api-version") != "2020-06-01":
             return front_door_json(400, {"error": "invalid_request", "error_description": "Metadata or api-version."})
-        if query.get("resource", "").rstrip("/") != self.audience.rstrip("/"):
+        resource = self._resource(query.get("resource", ""))
+        if resource is None:
             return front_door_json(400, {"error": "invalid_resource", "error_description": "The resource is unknown."})
         if request.headers.get("authorization") != f"Basic {self.arc_key}":
             answer = front_door_json(401, {"error": "unauthorized"})
             return replace(answer, headers=answer.headers | {"WWW-Authenticate": f"Basic realm={self.arc_key_file}"})
-        content = {"access_token": self.issue(), "expires_in": str(self.token_lifetime), "resource": query["resource"]}
+        content = {"access_token": self.issue(aud=resource), "expires_in": str(self.token_lifetime)}
+        content |= {"resource": query["resource"]}
         return front_door_json(200, content | {"token_type": "Bearer"})
 
 

@@ -26,6 +26,8 @@ from .arm import Arm, changes
 from .authority import Authority
 from .blobs import Blobs
 from .faults import Faults
+from .graph import Graph
+from .intune import Intune
 from .messages import Request, Response
 from .operations import Plan
 from .server import Listener
@@ -73,6 +75,8 @@ class AzureLab:
         self.authority = Authority(self.url, self.url)
         self.blobs = Blobs(f"https://127.0.0.1:{self.port}")
         self.storage = Storage(f"https://127.0.0.1:{self.port}", self.authority)
+        self.graph = Graph(f"https://127.0.0.1:{self.port}", self.authority)
+        self.intune = Intune(self.graph)
         self.subscription = Subscription(str(uuid.uuid4()))
         self.arm = Arm(self.url, self.subscription, self.authority, self.blobs, self.storage)
         self.subscription.add_group(resource_group, location)
@@ -370,6 +374,10 @@ class AzureLab:
         return [record for record in self.requests if record.path.lower().startswith("/subscriptions/")]
 
     @property
+    def graph_requests(self) -> list[Record]:
+        return [record for record in self.requests if record.path.startswith(("/v1.0/", "/beta/"))]
+
+    @property
     def leaks(self) -> list[str]:
         """Requests that sent a bearer token to the blob store."""
         return self.blobs.leaks
@@ -416,6 +424,8 @@ class AzureLab:
 
     def _route(self, request: Request, plan: Plan) -> Response:
         if request.host == f"127.0.0.1:{self.port}":
+            if request.path.startswith(("/v1.0/", "/beta/")):
+                return self.graph.handle(request)
             mine = request.path.startswith(f"/{self.storage.name}/")
             return self.storage.handle(request) if mine else self.blobs.handle(request)
         if request.host != f"localhost:{self.port}":
