@@ -2,12 +2,19 @@
 #   make demo   the whole workflow against three Macs of the lab
 #   make test   everything that is checked
 # Each sets up all it needs in .venv.
+#
+# Other releases than the pinned ones, as the workflows choose them, in an environment that is then made anew:
+#   make unit ANSIBLE_CORE='2.20.*' CRYPTOGRAPHY='42.*' PYTHON=python3.12
 
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
+GALAXY := https://galaxy.ansible.com/
 COLLECTIONS := $(VENV)/collections
 TREE := $(COLLECTIONS)/ansible_collections/vwan/user_vpn
+RELEASES := $(if $(ANSIBLE_CORE),'ansible-core==$(ANSIBLE_CORE)') $(if $(CRYPTOGRAPHY),'cryptography==$(CRYPTOGRAPHY)')
+# Named after what was chosen: with another choice it is missing, and everything is made anew.
+MADE := $(VENV)/made$(if $(PYTHON),-$(notdir $(PYTHON)))$(if $(ANSIBLE_CORE),-ansible-core-$(ANSIBLE_CORE:.*=))$(if $(CRYPTOGRAPHY),-cryptography-$(CRYPTOGRAPHY:.*=))
 
 # Nothing of the user's own Ansible or Python settings gets in.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)
@@ -17,7 +24,7 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport ANSIBLE_CONFIG PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test unit integration lint sanity bench bench-quick soak mutants docs build format clean
+.PHONY: demo test unit integration lint sanity bench bench-quick soak mutants docs build release publish format clean
 
 demo: $(VENV)/demo.ready
 	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.lab.demo
@@ -62,32 +69,44 @@ docs: $(VENV)/test.ready
 build: $(VENV)/demo.ready
 	@$(BIN)/ansible-galaxy collection build --force
 
+# Nothing is in the way of releasing RELEASE, the name of the tag: versions, changelog.
+release: $(VENV)/test.ready
+	@$(BIN)/python tests/tools/check_release.py "$$RELEASE"
+	@$(BIN)/antsibull-changelog lint
+
+# What `make build` made goes to Galaxy. The token comes in GALAXY_TOKEN, and stands in no command line.
+publish: $(VENV)/demo.ready
+	@ANSIBLE_GALAXY_SERVER_LIST=galaxy ANSIBLE_GALAXY_SERVER_GALAXY_URL=$(GALAXY) ANSIBLE_GALAXY_SERVER_GALAXY_TOKEN="$$GALAXY_TOKEN" \
+	  $(BIN)/ansible-galaxy collection publish vwan-user_vpn-*.tar.gz
+
 format: $(VENV)/test.ready
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 clean:
 	rm -rf $(VENV) .demo .docs .mutants.txt
 
-$(VENV)/%.ready: requirements/%.txt requirements/demo.txt requirements/constraints.txt | $(VENV)/made
+$(VENV)/%.ready: requirements/%.txt requirements/demo.txt requirements/constraints.txt $(MADE)
 	@echo "Installing the Python packages of requirements/$*.txt in $(VENV) (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/$*.txt
+	$(if $(strip $(RELEASES)),@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(RELEASES))
 	@touch $@
 
 # A second environment, for the oldest release of the Azure SDK that works.
-$(VENV)/azure28.ready: requirements/azure28.txt requirements/constraints.txt | $(VENV)/made
+$(VENV)/azure28.ready: requirements/azure28.txt requirements/constraints.txt $(MADE)
 	@echo "Installing the Python packages of requirements/azure28.txt in $(VENV)/azure28 (once) ..."
 	@$(BIN)/python -m venv $(VENV)/azure28
 	@$(VENV)/azure28/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/azure28.txt
+	$(if $(strip $(RELEASES)),@$(VENV)/azure28/bin/python -m pip install --quiet --disable-pip-version-check $(RELEASES))
 	@touch $@
 
 # A third, for the play that the bench compares with.
-$(VENV)/peer.ready: requirements/peer.txt requirements/constraints.txt | $(VENV)/made
+$(VENV)/peer.ready: requirements/peer.txt requirements/constraints.txt $(MADE)
 	@echo "Installing the Python packages of requirements/peer.txt in $(VENV)/peer (once) ..."
 	@$(BIN)/python -m venv $(VENV)/peer
 	@$(VENV)/peer/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/peer.txt
 	@touch $@
 
-$(VENV)/made:
+$(MADE):
 	@python=$$(sh tests/tools/preflight.sh) || exit 1; \
 	  rm -rf $(VENV) && "$$python" -m venv $(VENV) || exit 1
 	@mkdir -p $(dir $(TREE)) && ln -sfn "$(CURDIR)" $(TREE)
