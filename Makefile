@@ -4,7 +4,7 @@
 # Each sets up all it needs in .venv.
 #
 # Other releases than the pinned ones, as the workflows choose them, in an environment that is then made anew:
-#   make unit ANSIBLE_CORE='2.20.*' CRYPTOGRAPHY='42.*' PYTHON=python3.12
+#   make unit ANSIBLE_CORE='2.20.*' CRYPTOGRAPHY='43.*' PYTHON=python3.12
 
 SHELL := /bin/sh
 VENV := .venv
@@ -12,9 +12,10 @@ BIN := $(VENV)/bin
 GALAXY := https://galaxy.ansible.com/
 COLLECTIONS := $(VENV)/collections
 TREE := $(COLLECTIONS)/ansible_collections/vwan/user_vpn
-RELEASES := $(if $(ANSIBLE_CORE),'ansible-core==$(ANSIBLE_CORE)') $(if $(CRYPTOGRAPHY),'cryptography==$(CRYPTOGRAPHY)')
+# With an older cryptography the lab needs an older asyncssh, which pip chooses.
+RELEASES := $(if $(ANSIBLE_CORE),'ansible-core==$(ANSIBLE_CORE)') $(if $(CRYPTOGRAPHY),'cryptography==$(CRYPTOGRAPHY)' asyncssh)
 # Named after what was chosen: with another choice it is missing, and everything is made anew.
-MADE := $(VENV)/made$(if $(PYTHON),-$(notdir $(PYTHON)))$(if $(ANSIBLE_CORE),-ansible-core-$(ANSIBLE_CORE:.*=))$(if $(CRYPTOGRAPHY),-cryptography-$(CRYPTOGRAPHY:.*=))
+MADE := $(VENV)/made$(if $(PYTHON),-$(subst /,_,$(PYTHON)))$(if $(ANSIBLE_CORE),-ansible-core-$(ANSIBLE_CORE:.*=))$(if $(CRYPTOGRAPHY),-cryptography-$(CRYPTOGRAPHY:.*=))
 
 # Nothing of the user's own Ansible or Python settings gets in.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(COLLECTIONS)

@@ -42,7 +42,7 @@ attributes:
   idempotent:
     support: full
 requirements:
-  - cryptography >= 42
+  - cryptography >= 43
 options:
   clients:
     description:

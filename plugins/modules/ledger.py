@@ -28,7 +28,7 @@ attributes:
   idempotent:
     support: full
 requirements:
-  - cryptography >= 42
+  - cryptography >= 43
   - The program C(pg_dump), of at least the server's version, for the backup of a store in PostgreSQL.
 options:
   state:

@@ -24,7 +24,7 @@ description:
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 requirements:
-  - cryptography >= 42 on the controller
+  - cryptography >= 43 on the controller
 extends_documentation_fragment:
   - vwan.user_vpn.attributes
   - vwan.user_vpn.attributes.controller

@@ -38,7 +38,7 @@ attributes:
   idempotent:
     support: full
 requirements:
-  - cryptography >= 42
+  - cryptography >= 43
 options:
   common_name:
     description: The name of the root. Not used with O(certificate_source).

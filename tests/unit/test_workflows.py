@@ -198,9 +198,12 @@ def test_a_release_of_what_disagrees_is_held_back(tmp_path: Path, file: str, rig
 
 def test_make_takes_the_releases_that_a_job_chooses() -> None:
     unit = ["make", "--dry-run", "--always-make", "unit"]
-    with_choice = command(*unit, "ANSIBLE_CORE=2.20.*", "CRYPTOGRAPHY=42.*").stdout
-    assert "pip install --quiet --disable-pip-version-check 'ansible-core==2.20.*' 'cryptography==42.*'" in with_choice
-    assert ".venv/made-ansible-core-2.20-cryptography-42" in with_choice
+    with_choice = command(*unit, "ANSIBLE_CORE=2.20.*", "CRYPTOGRAPHY=43.*").stdout
+    assert (
+        "pip install --quiet --disable-pip-version-check 'ansible-core==2.20.*' 'cryptography==43.*' asyncssh"
+        in with_choice
+    )
+    assert ".venv/made-ansible-core-2.20-cryptography-43" in with_choice
     plain = command(*unit).stdout
     assert "touch .venv/made\n" in plain
     assert "'ansible-core==" not in plain

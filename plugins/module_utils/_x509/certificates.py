@@ -37,8 +37,9 @@ except ImportError:  # said by require_cryptography
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-# What is raised at a certificate that cannot be read, or a part of one.
-UNREADABLE: tuple[type[Exception], ...] = (ValueError, TypeError, *_OF_THE_LIBRARY)
+# What is raised at a certificate that cannot be read, or a part of one; KeyError by older releases (46 still), at a
+# name in a type that is no string.
+UNREADABLE: tuple[type[Exception], ...] = (ValueError, TypeError, KeyError, *_OF_THE_LIBRARY)
 
 E = TypeVar("E", bound="x509.ExtensionType")
 

@@ -12,7 +12,7 @@ try:
 except ImportError:
     _VERSION = "0"
 
-OLDEST = 42  # the first with times that know their zone
+OLDEST = 43  # the first whose PKCS#12 has the 2048 rounds in its MAC, too
 
 
 class X509Error(UserVpnError):

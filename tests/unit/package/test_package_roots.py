@@ -141,7 +141,7 @@ def test_one_bad_root_beside_a_good_one() -> None:
 
 def test_without_cryptography_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "_VERSION", "41.0.7")
-    with pytest.raises(UserVpnError, match="pip install 'cryptography>=42'"):
+    with pytest.raises(UserVpnError, match="pip install 'cryptography>=43'"):
         read(build_package([OLD.der]))
 
 

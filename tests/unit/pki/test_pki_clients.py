@@ -325,7 +325,7 @@ def test_an_openssl_without_the_old_form_is_noticed_at_once(rooted: Pki, monkeyp
 def test_without_cryptography(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "_VERSION", "0")
     for attempt in (pki.root, lambda: pki.issue("mac-01"), lambda: pki.retire(1)):
-        with pytest.raises(UserVpnError, match="pip install 'cryptography>=42'"):
+        with pytest.raises(UserVpnError, match="pip install 'cryptography>=43'"):
             attempt()
 
 

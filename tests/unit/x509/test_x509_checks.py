@@ -280,7 +280,7 @@ for use in (
     try:
         use()
     except X509Error as error:
-        assert "pip install 'cryptography>=42'" in str(error)
+        assert "pip install 'cryptography>=43'" in str(error)
     else:
         raise AssertionError
 """
