@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from ansible_collections.vwan.user_vpn.tests.integration.installed import Installed
     from ansible_collections.vwan.user_vpn.tests.integration.site import Site
     from ansible_collections.vwan.user_vpn.tests.lab import Lab
 
@@ -51,3 +52,12 @@ def site(tmp_path: Path, lab: Lab) -> Site:
     folder = tmp_path / "site"
     folder.mkdir()
     return Site(folder, lab, [gateway_root("Synthetic Test Root").der])
+
+
+@pytest.fixture(scope="session")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The collection as a user has it, built and installed once."""
+    from ansible_collections.vwan.user_vpn.tests.integration import installed
+
+    folder = tmp_path_factory.mktemp("user")
+    return installed.install(installed.build(folder), folder)
