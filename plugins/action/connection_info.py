@@ -35,28 +35,37 @@ class ActionModule(AzureAction):
             return self._without_names(azure, arguments)
         known = clients_of(self, arguments["pki"])
         inventory = set((self._seen.get("groups") or {}).get("all") or ())
-        found = []
         with blob_of(azure, arguments) as blob:
-            for gateway in gateways_of(azure, arguments):
-                for session in sessions.of_gateway(azure, gateway, blob, arguments["user_names"]):
-                    place = sessions.place_of(session, gateway)
-                    found.append(asdict(session) | place | known.told(session.user_name, inventory))
-        result = {"changed": False, "sessions": found, **_counted(found, known)}
+            there = [
+                (gateway, session)
+                for gateway in gateways_of(azure, arguments)
+                for session in sessions.of_gateway(azure, gateway, blob, arguments["user_names"])
+            ]
+        owner, by_address = known.owners([session for _gateway, session in there], azure.clock.skew or 0)
+        found = [
+            asdict(session)
+            | sessions.place_of(session, gateway)
+            | known.told(session.user_name, owner(session), inventory)
+            for gateway, session in there
+        ]
+        result = {"changed": False, "sessions": found, "by_address": by_address, **_counted(found, known, by_address)}
         told: dict[str, Any] = cleaned(result, keep="")
         return told
 
     def _without_names(self, azure: Azure, arguments: dict[str, Any]) -> dict[str, Any]:
         found = [health.read(azure, gateway) for gateway in gateways_of(azure, arguments)]
-        return {"changed": False, "sessions": [], **_counted([], NOBODY), **health.totals(found)}
+        counted = _counted([], NOBODY) | health.totals(found)
+        return {"changed": False, "sessions": [], "by_address": False, **counted}
 
 
-def _counted(found: list[dict[str, Any]], known: Clients) -> dict[str, Any]:
+def _counted(found: list[dict[str, Any]], known: Clients, by_address: bool = False) -> dict[str, Any]:
     """What to look at first: names that are connected twice, and those that must not be connected at all."""
-    times = Counter(session["user_name"] for session in found)
+    name = "client" if by_address else "user_name"
+    times = Counter(session[name] for session in found if session[name])
     return {
         "connections": len(found),
         "addresses": sorted({session["private_address"] for session in found} - {""}),
-        "twice": sorted(name for name, number in times.items() if number > 1),
-        "revoked": sorted({session["user_name"] for session in found if session["revoked"]}),
+        "twice": sorted(each for each, number in times.items() if number > 1),
+        "revoked": sorted({session[name] for session in found if session["revoked"]}),
         "unknown": sorted({session["user_name"] for session in found if known and not session["client"]}),
     }

@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..module_utils._errors import UserVpnError
+from ..module_utils._errors import UserVpnError, quoted
 from ..module_utils._files import read, would_write, write_atomic
 from ..module_utils._mobileconfig.manifest import update
 from ..module_utils._pki import backup
 from ..module_utils._pki.database import Place, place_of
-from ..module_utils._pki.deliveries import forget, note, shared_identities
+from ..module_utils._pki.deliveries import Addresses, forget, note, shared_identities
 from ..module_utils._pki.report import export_text
 from ..module_utils._pki.store import Delivery
 from ..module_utils._x509.errors import require_cryptography
+from ..module_utils._x509.text import utc_moment
 from ..plugin_utils._action import UserVpnAction
 
 _SEEN = ("serial_number", "macos_version", "profile_uuid", "shown_uuid", "profile_sha256", "certificate_sha1")
@@ -45,9 +46,11 @@ class ActionModule(UserVpnAction):
                 "status": {"type": "str", "required": True},
                 **{name: {"type": "str", "default": ""} for name in _SEEN},
                 "gateway_roots": {"type": "list", "elements": "str", "default": []},
+                "address": {"type": "str", "default": ""},
                 "in_store": {"type": "bool", "default": True},
             },
         },
+        "since": {"type": "str"},
         "manifest": {"type": "path"},
         "host": {"type": "str"},
         "serial_number": {"type": "str"},
@@ -79,16 +82,20 @@ class ActionModule(UserVpnAction):
                 return {"changed": backup.rekey(place, old, new, now, who=who, check=self.check_mode)}
             case "noted":
                 macs = [mac for mac in arguments["macs"] if not self.alone(task_vars) or mac["host"] == self.host]
-                return self._note(place, macs, arguments["manifest"])
+                return self._note(place, macs, _moment(arguments["since"]), arguments["manifest"])
             case _:
                 host, serial = arguments["host"] or "", arguments["serial_number"] or ""
                 found = forget(place, now, host=host, serial_number=serial, who=who, check=self.check_mode)
                 return {"changed": bool(found), "forgotten": [asdict(delivery) for delivery in found]}
 
-    def _note(self, place: Place, macs: list[dict[str, Any]], manifest: str | None) -> dict[str, Any]:
+    def _note(
+        self, place: Place, macs: list[dict[str, Any]], since: datetime | None, manifest: str | None
+    ) -> dict[str, Any]:
         kept = [mac for mac in macs if mac.pop("in_store")]
+        addresses = {mac["certificate_sha1"]: address for mac in macs if (address := mac.pop("address"))}
         seen = [Delivery("", **mac | {"gateway_roots": tuple(sorted(mac["gateway_roots"]))}) for mac in kept]
-        noted, shared = note(place, seen, datetime.now(UTC), check=self.check_mode)
+        of_sessions = Addresses(addresses, since) if since else None
+        noted, shared = note(place, seen, datetime.now(UTC), addresses=of_sessions, check=self.check_mode)
         if manifest:
             numbers = {mac["host"]: {"serial_number": mac["serial_number"]} for mac in macs if mac["serial_number"]}
             update(self.local_path(manifest), numbers, add=False, check=self.check_mode)
@@ -114,6 +121,13 @@ class ActionModule(UserVpnAction):
             more = f" (and {len(found.problems) - 3} more)" if len(found.problems) > 3 else ""
             raise UserVpnError(f"{place} is not whole: {' '.join(found.problems[:3])}{more}")
         return {"changed": False, "certificates": found.certificates, "private": found.private}
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return utc_moment(text) if text else None
+    except ValueError:
+        raise UserVpnError(f"since is {quoted(text or '')}; give a time in UTC as 2026-11-22T21:00:00Z.") from None
 
 
 def _there(path: Path) -> str:

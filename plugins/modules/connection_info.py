@@ -90,6 +90,13 @@ unknown:
   type: list
   elements: str
   sample: []
+by_address:
+  description:
+    - Whether the clients are told by their addresses in the tunnel, since no session bears a name that the store knows.
+    - That counts where a Mac was seen with the address since the session has begun. All other sessions are nobody's.
+  returned: success
+  type: bool
+  sample: false
 sessions:
   description: The sessions, by gateway and name.
   returned: success

@@ -116,6 +116,14 @@ back:
   type: list
   elements: str
   sample: []
+by_address:
+  description:
+    - Whether clients were told by their addresses in the tunnel, since no session bears a name that the store O(pki)
+      knows. That counts where a Mac was seen with the address since the session has begun, as the role
+      C(configure_client) writes it down. What cannot be matched is not ended.
+  returned: success
+  type: bool
+  sample: false
 seconds:
   description: After how many seconds nobody of them was connected any more; null when somebody still was, and in check
     mode.

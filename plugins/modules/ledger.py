@@ -110,11 +110,22 @@ options:
         type: list
         elements: str
         default: []
+      address:
+        description: The address that the Mac had in the tunnel. Empty when it had none. See O(since).
+        type: str
+        default: ''
       in_store:
         description: Whether the store writes it down. An identity that is not from the store concerns O(manifest)
           alone.
         type: bool
         default: true
+  since:
+    description:
+      - With O(state=noted), a time before which none of the Macs was asked, in UTC as V(2026-11-22T21:00:00Z). Without
+        it no address is written down.
+      - Of each client the last address and this time are kept. So M(vwan.user_vpn.connections) can tell whose session
+        it is that began earlier and still has this address, where Azure calls sessions by names that are of no client.
+    type: str
   manifest:
     description: With O(state=noted), a C(manifest.json) of M(vwan.user_vpn.mobileconfig). The entries of O(macs) in it
       get the serial numbers that the Macs have told, in one write.

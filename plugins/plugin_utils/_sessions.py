@@ -63,5 +63,5 @@ def clients_of(action: UserVpnAction, pki: str | None) -> Clients:
         if not store.exists:
             raise UserVpnError(f"pki: there is no store in {pki} yet, which could tell whose sessions these are.")
         certificates = store.certificates()
-        macs = on_macs(store.last_deliveries(), certificates)
-    return Clients.of(certificates, {mac.client: mac.last.host for mac in macs if mac.client})
+        macs, addresses = on_macs(store.last_deliveries(), certificates), store.sightings()
+    return Clients.of(certificates, {mac.client: mac.last.host for mac in macs if mac.client}, addresses)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -383,6 +385,12 @@ def test_azure_is_asked_once_whether_it_sees_the_macs(site: Site, azure: Any) ->
     assert "Not connected: mac-chris. Nothing on this Mac can start" in run.said
     assert len([request for request in azure.requests if "getp2svpnconnectionhealth" in request.path.lower()]) == 1
     assert not any(secret in run.output for secret in azure.secrets)
+    before = site.pki.read_bytes()
+    with closing(sqlite3.connect(site.pki)) as store:  # by which sessions are told where Azure's names tell nothing
+        seen = dict(store.execute("SELECT client, address FROM sightings").fetchall())
+    assert seen == {"mac-anna": "172.31.250.4", "mac-ben": ADDRESS}
+    assert site.play(env=azure.environment()).returncode == 0
+    assert site.pki.read_bytes() == before
 
 
 @pytest.mark.soak

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -156,3 +157,36 @@ def test_who_is_revoked_is_cut_off(site: AzureSite) -> None:
     assert len(site.refused) == 2
     assert site.identity("mac2") is None
     assert all(secret not in run.output for secret in site.azure.secrets)
+
+
+@pytest.mark.soak
+def test_who_is_revoked_is_told_by_address_where_no_name_is_known(site: AzureSite) -> None:
+    """With which the last run saw the Mac, in the very session that is on now. Whoever has another is not cut."""
+    pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed in this environment")
+    site.azure.storage.add_container("sessions")
+    site.variables |= {
+        "user_vpn_storage_account": site.azure.storage.url,
+        "user_vpn_storage_container": "sessions",
+        "user_vpn_cut_wait": 0,
+    }
+    assert site.play().returncode == 0
+    gateway = site.gateway_resource
+    began = datetime.now(UTC) - timedelta(hours=1)
+    for mac, address in (("mac1", "172.31.250.4"), ("mac2", "172.31.250.5")):
+        site.lab.macs[mac].tunnel = {"interface": "ipsec0", "address": address}
+        site.azure.connect_client(gateway, address, "a user").since = began
+    assert site.play().returncode == 0
+    for mac in site.lab.macs.values():
+        mac.offline()
+    run = revoke(site, "mac1")
+    assert run.returncode == 0, run.output
+    assert "The store knows none of the names that Azure has for the sessions" in run.said
+    assert "The sessions of mac1 were ended. Whether mac1 came back cannot be told" in run.said
+    assert [client.address for client in gateway.clients] == ["172.31.250.5"]
+
+    # The address is somebody else's by now.
+    site.azure.connect_client(gateway, "172.31.250.4", "a user")
+    again = revoke(site, "mac1")
+    assert again.returncode == 0, again.output
+    assert "None could be matched, so none was ended." in again.said
+    assert len(gateway.clients) == 2

@@ -205,7 +205,10 @@ def seen(run: Run) -> list[dict[str, Any]]:
         removed = run.of(host, "revoke_removed")
         result, entry = removed or run.of(host, "configure_client_result"), {} if removed else run.entry(host)
         if "status" in result and not entry.get("failed"):
-            found.append(_seen(host, result, entry) | {"in_store": bool(removed or entry.get("client"))})
+            told: dict[str, Any] = {"in_store": bool(removed or entry.get("client"))}
+            if not removed:
+                told["address"] = address_of(run, host, run.of(host, "connect_result") or result)
+            found.append(_seen(host, result, entry) | told)
     return found
 
 

@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from .._errors import UserVpnError, quoted
-from .._x509.text import thumbprint
+from .._x509.text import thumbprint, utc_moment
 from .naming import first_of
 
 Result = Mapping[str, Any]
+
+MARGIN = timedelta(minutes=1)  # that the clocks of a gateway and of Azure's answers may differ
 
 
 class Issued(Protocol):
@@ -28,9 +32,22 @@ class Issued(Protocol):
     @property
     def common_name(self) -> str: ...
     @property
+    def subject(self) -> str: ...
+    @property
     def sha1(self) -> str: ...
     @property
     def state(self) -> str: ...
+
+
+class Seen(Protocol):
+    """The address in the tunnel that the Mac of a client had last, at that time or after it."""
+
+    @property
+    def client(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def time(self) -> datetime: ...
 
 
 class _Session(Protocol):
@@ -40,6 +57,11 @@ class _Session(Protocol):
     def connection_id(self) -> str: ...
     @property
     def private_address(self) -> str: ...
+    @property
+    def since(self) -> str: ...
+
+
+Owner = Callable[[_Session], str]
 
 
 @dataclass(frozen=True)
@@ -48,46 +70,73 @@ class Clients:
 
     Names are compared without regard to case, as a directory compares them, where none has just this spelling.
 
-    revoked  the clients that have been revoked and not let in again
-    hosts    by client, the inventory name of the Mac that was last seen with it
+    revoked    the clients that have been revoked and not let in again
+    hosts      by client, the inventory name of the Mac that was last seen with it
+    addresses  with which their Macs were last seen
     """
 
-    by_common_name: Mapping[str, str]
+    by_name: Mapping[str, str]
     by_thumbprint: Mapping[str, str]
     revoked: frozenset[str]
     hosts: Mapping[str, str] = field(default_factory=dict)
+    addresses: Sequence[Seen] = ()
 
     @classmethod
-    def of(cls, certificates: Iterable[Issued], hosts: Mapping[str, str] = MappingProxyType({})) -> Clients:
+    def of(
+        cls,
+        certificates: Iterable[Issued],
+        hosts: Mapping[str, str] = MappingProxyType({}),
+        addresses: Sequence[Seen] = (),
+    ) -> Clients:
         """`certificates` are in the order in which they were issued.
 
-        A name that several clients have had is that of the one who has it now.
+        Azure is known to use the common name. For IKEv2 nobody has documented it, so whatever else tells a certificate
+        will do: the name of the client, which is that of the Mac in its certificate, the subject, the thumbprint. A
+        name that several clients have had is that of the one who has it now.
         """
-        names: dict[str, str] = {}
-        current: dict[str, str] = {}
-        thumbprints: dict[str, str] = {}
+        own = [each for each in certificates if each.kind == "client"]
         states: dict[str, set[str]] = {}
-        for each in certificates:
-            if each.kind == "client":
-                names[each.common_name or each.name] = each.name
-                if each.state == "issued":
-                    current[each.common_name or each.name] = each.name
-                thumbprints[each.sha1] = each.name
-                states.setdefault(each.name, set()).add(each.state)
+        for each in own:
+            states.setdefault(each.name, set()).add(each.state)
         gone = frozenset(name for name, those in states.items() if "revoked" in those and "issued" not in those)
-        folded = {_folded(name): client for found in (names, current) for name, client in found.items()}
-        return cls(folded | names | current, thumbprints, gone, hosts)
+        names: dict[str, str] = {}
+        for said in (_thumbprint_of, _subject_of, _name_of, _common_name_of):  # the one that is known counts most
+            for current in (False, True):
+                names |= {said(each): each.name for each in own if (each.state == "issued") is current}
+        names.pop("", None)
+        folded = {_folded(name): client for name, client in names.items()}
+        return cls(folded | names, {each.sha1: each.name for each in own}, gone, hosts, addresses)
 
     def __bool__(self) -> bool:
-        return bool(self.by_common_name)
+        return bool(self.by_name)
 
     def client(self, user_name: str) -> str:
         """The client whose certificate bears this name; empty for none."""
-        return self.by_common_name.get(user_name) or self.by_common_name.get(_folded(user_name), "")
+        return self.by_name.get(user_name) or self.by_name.get(_folded(user_name), "")
 
-    def told(self, user_name: str, inventory: Collection[str]) -> dict[str, Any]:
-        """Whose session it is: the client, whether it is revoked, and its host in the inventory, if it has one."""
-        client = self.client(user_name)
+    def owners(self, sessions: Sequence[_Session], skew: float = 0) -> tuple[Owner, bool]:
+        """Whose each of all these sessions is, empty for nobody's; and whether that is told by addresses.
+
+        It is by names, unless the store knows none of them. An address in the tunnel is given to another as soon as it
+        is free. So it tells whose a session is only where the Mac was seen with it since the session has begun: as long
+        as a session lasts nobody else has its address. `skew`: by how many seconds this machine is ahead of Azure.
+        """
+        if not self or not sessions or any(self.client(session.user_name) for session in sessions):
+            return lambda session: self.client(session.user_name), False
+        times = Counter(_bare_address(session.private_address) for session in sessions)
+
+        def owner(session: _Session) -> str:
+            address, begun = _bare_address(session.private_address), _moment(session.since)
+            if not address or not begun or times[address] > 1:
+                return ""
+            begun += timedelta(seconds=skew) + MARGIN
+            found = {each.client for each in self.addresses if each.address == address and begun <= each.time}
+            return found.pop() if len(found) == 1 else ""
+
+        return owner, True
+
+    def told(self, user_name: str, client: str, inventory: Collection[str]) -> dict[str, Any]:
+        """The client of a session, whether it is revoked, and its host in the inventory, if it has one."""
         named = client if self else user_name
         host = next((each for each in (self.hosts.get(client, ""), named) if each in inventory), "")
         return {"client": client, "host": host, "revoked": client in self.revoked}
@@ -96,10 +145,11 @@ class Clients:
         """Whether a name is of one client: in a store, of one that it knows."""
         return bool(self.client(user_name)) if self else True
 
-    def called(self, session: _Session) -> str:
-        """What people call the one whose session it is."""
-        found = (self.client(session.user_name), session.user_name, session.private_address, session.connection_id)
-        return next(filter(None, found), "a client without a name")
+
+def called(session: _Session, client: str) -> str:
+    """What people call the one whose session it is."""
+    found = (client, session.user_name, session.private_address, session.connection_id)
+    return next(filter(None, found), "a client without a name")
 
 
 NOBODY = Clients({}, {}, frozenset())
@@ -107,6 +157,29 @@ NOBODY = Clients({}, {}, frozenset())
 
 def _folded(name: str) -> str:
     return name.casefold()
+
+
+def _common_name_of(certificate: Issued) -> str:
+    return certificate.common_name or certificate.name
+
+
+def _name_of(certificate: Issued) -> str:
+    return certificate.name
+
+
+def _subject_of(certificate: Issued) -> str:
+    return certificate.subject
+
+
+def _thumbprint_of(certificate: Issued) -> str:
+    return certificate.sha1
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return utc_moment(text)
+    except ValueError:
+        return None
 
 
 def wanted_sessions(
@@ -117,8 +190,9 @@ def wanted_sessions(
     connection_ids: Sequence[str],
     addresses: Sequence[str],
     revoked: bool = False,
-) -> Callable[[_Session], bool]:
-    """Whether a session is one of those that are named. UserVpnError when a name is nobody's: a slip must not pass.
+) -> Callable[[_Session, str], bool]:
+    """Whether a session is one of those that are named, by it and its client. UserVpnError when a name is nobody's: a
+    slip must not pass.
 
     Where no store is given, a client's name is what stands in its certificate.
     """
@@ -136,9 +210,9 @@ def wanted_sessions(
         owners |= {*clients, *(known.revoked if revoked else ())}
     wanted_addresses = {_address(each) for each in addresses}
 
-    def is_meant(session: _Session) -> bool:
+    def is_meant(session: _Session, client: str) -> bool:
         return (
-            known.client(session.user_name) in owners
+            client in owners
             or _folded(session.user_name) in names
             or session.connection_id in connection_ids
             or _bare_address(session.private_address) in wanted_addresses

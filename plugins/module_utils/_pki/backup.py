@@ -92,7 +92,7 @@ def check(place: Place, passphrase: str | None = None) -> Checked:
         if passphrase is not None:
             store.unlock(passphrase)
         certificates, opened = store.certificates(), 0
-        store.events(), store.deliveries(), store.profiles(), store.packages(), store.refusals()
+        store.events(), store.deliveries(), store.profiles(), store.packages(), store.refusals(), store.sightings()
         known = {certificate.sha1 for certificate in certificates}
         for certificate in certificates:
             try:

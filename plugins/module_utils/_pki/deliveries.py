@@ -14,19 +14,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ._base import PkiError
 from .database import Place
-from .store import Certificate, Delivery, Store, by_client, reading, writing
+from .store import Certificate, Delivery, Sighting, Store, by_client, reading, writing
 
 FORGOTTEN = "forgotten"
 UNDELIVERED = ("removed", "key_wanted")  # no news of a Mac that never had the profile
+AGAIN = timedelta(hours=1)  # an address that stays is written down no more often
 NAMED = 3  # of the identities in a sentence
 
 
+@dataclass(frozen=True)
+class Addresses:
+    """The addresses that Macs had in the tunnel, by the SHA-1 of the certificate in the profile of each.
+
+    since  a moment before which none of them was asked
+    """
+
+    by_certificate: Mapping[str, str]
+    since: datetime
+
+
 def note(
-    place: Place, seen: Sequence[Delivery], now: datetime, *, check: bool = False
+    place: Place,
+    seen: Sequence[Delivery],
+    now: datetime,
+    *,
+    addresses: Addresses | None = None,
+    check: bool = False,
 ) -> tuple[list[Delivery], dict[str, dict[str, str]]]:
     """Write down what Macs were seen with, as far as that is not what was written down last, all of it or nothing.
 
@@ -38,16 +55,31 @@ def note(
         return [], {}
     with reading(place) as store:
         _require(store, place)
-        news = _news(store, seen)
-    if not news:
+        news, sightings = _news(store, seen), _sightings(store, addresses)
+    if not news and not sightings:
         return [], {}
     with writing(place, now) as store:
         news = _news(store, seen)
         store.note_deliveries(news)
+        store.note_sightings(_sightings(store, addresses))
         macs = on_macs(store.deliveries(), store.certificates())
     hosts = {delivery.host for delivery in news}
     several = {name: shared for name, shared in serial_numbers(macs).items() if len(shared) > 1}
     return news, {name: shared for name, shared in sorted(several.items()) if not hosts.isdisjoint(shared.values())}
+
+
+def _sightings(store: Store, addresses: Addresses | None) -> list[Sighting]:
+    """What is news of the addresses: another one, or the same after a while, for it may be of another session."""
+    found = {sha1: address for sha1, address in addresses.by_certificate.items() if address} if addresses else {}
+    if not addresses or not found:
+        return []
+    last = {each.client: each for each in store.sightings()}
+    those = (Sighting(each.name, found[each.sha1], addresses.since) for each in store.of(found))
+    return [each for each in those if _is_seen_anew(each, last.get(each.client))]
+
+
+def _is_seen_anew(seen: Sighting, last: Sighting | None) -> bool:
+    return last is None or (seen.time > last.time and (seen.address != last.address or seen.time >= last.time + AGAIN))
 
 
 def shared_identities(shared: Mapping[str, Mapping[str, str]]) -> str:

@@ -254,5 +254,6 @@ def export_text(place: Place, suffix: str) -> bytes:
             "deliveries": [asdict(delivery) for delivery in store.deliveries()],
             "profiles": [asdict(profile) for profile in store.profiles()],
             "refusals": [asdict(refusal) for refusal in store.refusals()],
+            "sightings": [asdict(each) | {"time": utc_text(each.time)} for each in store.sightings()],
         }
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"

@@ -218,6 +218,15 @@ class Refusal:
     first_seen: str
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The address that the Mac of a client had last in the tunnel. It was asked at that time or after it."""
+
+    client: str
+    address: str
+    time: datetime
+
+
 _COLUMNS = {"has_key": "sealed IS NOT NULL"}  # fields that are told, and not stored
 _TYPES = {"int": "INTEGER", "bytes": "{bytes}"}  # all else is text
 
@@ -258,6 +267,7 @@ SCHEMA = (
     _table("packages", Package, "PRIMARY KEY (place)"),
     _table("gateway_roots", GatewayRoot, "place TEXT NOT NULL REFERENCES packages", "PRIMARY KEY (place, sha256)"),
     _table("refusals", Refusal, "PRIMARY KEY (thumbprint)"),
+    _table("sightings", Sighting, "PRIMARY KEY (client)"),
 )
 ONLY_ADDED = ("events", "deliveries")
 
@@ -283,6 +293,10 @@ class Store:
     def current(self, clients: Iterable[str]) -> list[Certificate]:
         """The certificates that these clients have now."""
         return self._read_some(Certificate, "certificates WHERE kind = 'client' AND state = 'issued' AND name", clients)
+
+    def of(self, certificates: Iterable[str]) -> list[Certificate]:
+        """Those of these SHA-1 that are in the store."""
+        return self._read_some(Certificate, "certificates WHERE sha1", certificates)
 
     def history(self, client: str) -> list[Certificate]:
         """All that a client ever had, oldest first."""
@@ -326,6 +340,9 @@ class Store:
             "GROUP BY identifier, serial_number, CASE serial_number WHEN '' THEN host ELSE '' END"
         )
         return self._read(Delivery, f"deliveries WHERE id IN ({last}) ORDER BY id")
+
+    def sightings(self) -> list[Sighting]:
+        return self._read(Sighting, "sightings ORDER BY client")
 
     def profiles(self) -> list[Profile]:
         """What was rendered last for each Mac."""
@@ -414,6 +431,10 @@ class Store:
     def note_deliveries(self, deliveries: Iterable[Delivery]) -> None:
         """Their time is that of this call."""
         self._insert("deliveries", [_values(replace(delivery, time=self._now)) for delivery in deliveries])
+
+    def note_sightings(self, sightings: Iterable[Sighting]) -> None:
+        """The last one of each client counts."""
+        self._insert("sightings", [_values(each) for each in sightings], "ON CONFLICT (client) DO UPDATE SET {}")
 
     def note_refusals(self, names: Mapping[str, str]) -> None:
         """Azure's names by thumbprint. What is known already keeps its name and its time."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import blob, operations, sessions
+from ansible_collections.vwan.user_vpn.plugins.module_utils._x509.text import utc_text
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import Run
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, arm, faults
 from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Client, Resource
@@ -259,7 +260,48 @@ def test_an_address_that_has_become_free_is_the_next_ones(
     done = run.ok("connections", **place, pki=pki, addresses=[address], cut_wait=60)
     assert gateway.clients == [newcomer]
     assert (len(done["disconnected"]), done["back"]) == (1, [])
-    assert "Of stranger it cannot be told who comes back" in done["said"]
+    assert done["said"] == (
+        "The sessions of stranger were ended. Whether stranger came back cannot be told: Azure has no name for them "
+        "alone."
+    )
+
+
+def test_clients_are_told_by_address_where_no_name_is_known(
+    azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run, pki: str
+) -> None:
+    """Whose Mac was seen with it since the session began; and nobody else is cut, not even who has such an address."""
+    store = str(run.folder / pki)
+    revoked = run_action("ledger_info", {"pki": store, "clients": ["mac-02"]})["clients"]["mac-02"]["sha1"]
+    mac = {"host": "mac-02.example", "identifier": "com.example.vpn", "status": "installed", "profile_uuid": "U"}
+    mac |= {"certificate_sha1": revoked, "address": "172.31.250.5", "shown_uuid": "U", "serial_number": "C02"}
+    now = datetime.now(UTC)
+    noted = {"pki": store, "state": "noted", "macs": [mac], "since": utc_text(now - timedelta(minutes=10))}
+    assert not run_action("ledger", noted)["failed"]
+    before, after = now - timedelta(hours=1), now - timedelta(minutes=5)
+    gateway.clients = [
+        Client("172.31.250.4", "IKE_1", user_name="a", since=before),
+        Client("172.31.250.5", "IKE_2", user_name="a", since=after),
+    ]
+    done = run.ok("connections", **place, pki=pki, revoked=True)  # the address is another's by now
+    assert (done["changed"], done["by_address"]) == (False, True)
+    assert done["said"].endswith("since its session began. None could be matched, so none was ended.")
+
+    gateway.clients[1].since = before
+    found = run.ok(INFO, **place, pki=pki, task_vars={"groups": {"all": ["mac-02.example"]}})
+    assert found["by_address"] is True
+    assert [(each["client"], each["host"]) for each in found["sessions"]] == [("", ""), ("mac-02", "mac-02.example")]
+    assert (found["revoked"], found["twice"]) == (["mac-02"], [])
+    done = run.ok("connections", **place, pki=pki, revoked=True, cut_wait=60)
+    assert [each["connection_id"] for each in done["disconnected"]] == ["IKE_2"]
+    assert "The sessions of mac-02 were ended. Whether mac-02 came back cannot be told" in done["said"]
+    assert [client.connection_id for client in gateway.clients] == ["IKE_1"]
+
+
+@pytest.mark.parametrize("since", ["now", "2026-11-22", "2026-11-22T12:00:00", "0" * 5000])
+def test_a_time_that_is_none(since: str, tmp_path: Path) -> None:
+    told = run_action("ledger", {"pki": str(tmp_path / "store.db"), "state": "noted", "macs": [], "since": since})
+    assert told["failed"]
+    assert "give a time in UTC as 2026-11-22T21:00:00Z" in told["msg"]
 
 
 def test_by_address_and_by_id(azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run) -> None:

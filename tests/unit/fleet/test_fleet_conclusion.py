@@ -128,6 +128,7 @@ def test_what_the_store_is_to_note() -> None:
         "profile_sha256": "F",
         "certificate_sha1": "A",
         "gateway_roots": ["R"],
+        "address": "",
         "in_store": True,
     }
 

@@ -606,7 +606,7 @@ def sessions_of_a_gateway(content: bytes) -> object:
     is_meant = whose.wanted_sessions(
         whose.NOBODY, clients=[text], thumbprints=[], connection_ids=[text], addresses=addresses
     )
-    return json.dumps([dataclasses.asdict(each) for each in found if is_meant(each)])
+    return json.dumps([dataclasses.asdict(each) for each in found if is_meant(each, text)])
 
 
 def _operations() -> dict[bytes, st.SearchStrategy[bytes]]:
