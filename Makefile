@@ -1,7 +1,4 @@
-# The two that a newcomer needs:
-#   make demo   the whole workflow against three Macs of the lab
-#   make test   everything that is checked
-# Each sets up all it needs in .venv.
+# `make help` names the targets. The two that a newcomer needs are demo and test. Each sets up all it needs in .venv.
 #
 # Other releases than the pinned ones, as the workflows choose them, in an environment that is then made anew:
 #   make unit ANSIBLE_CORE='2.20.*' CRYPTOGRAPHY='43.*' PYTHON=python3.12
@@ -25,66 +22,71 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport ANSIBLE_CONFIG PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test unit integration lint sanity bench bench-quick soak mutants docs build release publish format clean
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test unit integration lint sanity bench bench-quick soak mutants docs build release publish format clean
 
-demo: $(VENV)/demo.ready
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.* ## /make \1|/p' Makefile | while IFS='|' read -r name what; do printf '%-18s%s\n' "$$name" "$$what"; done
+
+demo: $(VENV)/demo.ready ## the whole workflow, from the Azure of the lab to its three Macs
 	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.lab.demo
 
-test: $(VENV)/test.ready $(VENV)/azure28.ready
+# LAB holds its options (LAB=--help).
+lab: $(VENV)/demo.ready ## a lab with its inventory to try playbooks against, until Ctrl-C
+	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.lab.hold $(LAB)
+
+test: $(VENV)/test.ready $(VENV)/azure28.ready ## everything that is checked
 	@$(BIN)/python tests/tools/run_all.py lint unit integration azure28 sanity
 
-lint: $(VENV)/test.ready
+lint: $(VENV)/test.ready ## formats, types, roles in step, the documentation of modules
 	@$(BIN)/python tests/tools/run_all.py lint
 
-unit: $(VENV)/test.ready
+unit: $(VENV)/test.ready ## a part of test: without playbooks
 	@$(BIN)/python tests/tools/run_all.py unit
 
-integration: $(VENV)/test.ready $(VENV)/azure28.ready
+integration: $(VENV)/test.ready $(VENV)/azure28.ready ## a part of test: playbooks against the lab
 	@$(BIN)/python tests/tools/run_all.py integration azure28
 
-sanity: $(VENV)/test.ready
+sanity: $(VENV)/test.ready ## a part of test: ansible-test sanity
 	@$(BIN)/python tests/tools/run_all.py sanity
 
-# What takes longer than a newcomer wants to wait.
-soak: $(VENV)/test.ready
+soak: $(VENV)/test.ready ## every case of the tests, for hours
 	@USER_VPN_SOAK=1 $(BIN)/python tests/tools/run_all.py unit integration
 
-# What fleets cost, into docs/performance.md. BENCH names single cases, which are only printed (BENCH="site:100 peer:10",
-# with --json every run); BENCH_ALL=1 adds what takes an hour more. bench-quick takes a minute.
-bench: $(VENV)/bench.ready $(VENV)/peer.ready
+# BENCH names single cases, which are only printed (BENCH="site:100 peer:10",
+# with --json every run); BENCH_ALL=1 adds what takes an hour more.
+bench: $(VENV)/bench.ready $(VENV)/peer.ready ## what fleets cost, into docs/performance.md
 	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.bench $(or $(BENCH),--write $(if $(BENCH_ALL),--all))
 
-bench-quick: $(VENV)/bench.ready
+bench-quick: $(VENV)/bench.ready ## the same for a few Macs, only printed
 	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.bench --quick
 
-# Which small faults no test notices. MUTANTS holds options of the driver, for example --area sh --number 40.
-mutants: $(VENV)/test.ready
+# MUTANTS holds options of the driver, for example --area sh --number 40.
+mutants: $(VENV)/test.ready ## which small faults no test notices
 	@$(BIN)/python tests/tools/mutants.py $(MUTANTS)
 
-# The reference of modules and roles as pages to read, in .docs.
-docs: $(VENV)/test.ready
+docs: $(VENV)/test.ready ## the reference of modules and roles as pages to read, in .docs
 	@rm -rf .docs && mkdir .docs
 	@$(BIN)/antsibull-docs collection --use-current --squash-hierarchy --output-format simplified-rst --dest-dir .docs vwan.user_vpn
 	@echo "The reference is in .docs"
 
-build: $(VENV)/demo.ready
+build: $(VENV)/demo.ready ## the tarball for ansible-galaxy
 	@$(BIN)/ansible-galaxy collection build --force
 
-# Nothing is in the way of releasing RELEASE, the name of the tag: versions, changelog.
-release: $(VENV)/test.ready
+release: $(VENV)/test.ready ## whether RELEASE, the name of a tag, can be released
 	@$(BIN)/python tests/tools/check_release.py "$$RELEASE"
 	@$(BIN)/antsibull-changelog lint
 
-# What `make build` made goes to Galaxy. The token comes in GALAXY_TOKEN, and stands in no command line.
-publish: $(VENV)/demo.ready
+# What `make build` made. The token comes in GALAXY_TOKEN, and stands in no command line.
+publish: $(VENV)/demo.ready ## bring the tarball to Galaxy
 	@ANSIBLE_GALAXY_SERVER_LIST=galaxy ANSIBLE_GALAXY_SERVER_GALAXY_URL=$(GALAXY) ANSIBLE_GALAXY_SERVER_GALAXY_TOKEN="$$GALAXY_TOKEN" \
 	  $(BIN)/ansible-galaxy collection publish vwan-user_vpn-*.tar.gz
 
-format: $(VENV)/test.ready
+format: $(VENV)/test.ready ## format all Python
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
-clean:
-	rm -rf $(VENV) .demo .docs .mutants.txt
+clean: ## remove what the others made
+	rm -rf $(VENV) .demo .lab .docs .mutants.txt
 
 $(VENV)/%.ready: requirements/%.txt requirements/demo.txt requirements/constraints.txt $(MADE)
 	@echo "Installing the Python packages of requirements/$*.txt in $(VENV) (once) ..."

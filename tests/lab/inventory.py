@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ def ssh_options(lab: Lab) -> list[str]:
     """Options of the OpenSSH client that keep it away from its user's own files, and check host keys strictly."""
     return [
         "-F", "none",
-        "-o", f"UserKnownHostsFile={lab.known_hosts}",
+        "-o", f'UserKnownHostsFile="{lab.known_hosts}"',
         "-o", "GlobalKnownHostsFile=none",
         "-o", "StrictHostKeyChecking=yes",
         "-o", "IdentitiesOnly=yes",
@@ -44,7 +45,7 @@ def _host(lab: Lab, mac: Mac, become_passwords: bool) -> dict[str, Any]:
         "ansible_port": mac.port,
         "ansible_user": mac.login_user,
         "ansible_ssh_private_key_file": str(lab.client_key),
-        "ansible_ssh_common_args": " ".join(ssh_options(lab)),
+        "ansible_ssh_common_args": shlex.join(ssh_options(lab)),
         "ansible_control_path_dir": str(lab.control_folder),
     }
     if become_passwords and mac.login_user != "root":

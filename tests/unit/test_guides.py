@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -47,3 +48,12 @@ def test_every_playbook_that_a_page_names_is_there() -> None:
     named = {name for page in PAGES for name in PLAYBOOK.findall(page.read_text())}
     assert named
     assert {name for name in named if not (ROOT / f"playbooks/{name}.yml").exists()} == set()
+
+
+def test_make_help_names_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    [targets] = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[1] for line in told.splitlines() if line.startswith("make ")} == set(targets.split())
+    named = {name for page in PAGES for name in re.findall(r"`make ([a-z-]+)[` ]", page.read_text())}
+    assert named - set(targets.split()) == set()

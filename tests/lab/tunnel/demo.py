@@ -59,12 +59,11 @@ class Tunnels:
 
 @contextlib.contextmanager
 def tunnels(server_name: str, root: Identity, policy: dict[str, Any]) -> Iterator[Tunnels | None]:
-    """A gateway whose certificate `root` signs; None, and one line that says why, where the machine cannot have it.
+    """A gateway whose certificate `root` signs; None where the machine cannot have it (`requirements.missing`).
 
     As root on Debian what is missing is installed first.
     """
-    if reason := requirements.install():
-        print(f"Without real tunnels: {reason}.\n", flush=True)
+    if requirements.install():
         yield None
         return
     from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Description
