@@ -188,7 +188,10 @@ _ADVICE = {
         "give the identity the role Storage Blob Data Contributor on the container (Owner and Contributor are not "
         "enough); it needs some minutes"
     ),
-    "AuthorizationFailure": "the storage account's firewall or network rules keep the controller out",
+    "AuthorizationFailure": (
+        "the storage account's firewall or network rules keep the controller out; or, as Microsoft's emulator says it, "
+        "the SAS has ended or does not fit"
+    ),
     "AuthenticationFailed": (
         "the SAS has ended or does not fit, or the controller's clock is wrong; make a new one, or set storage_account"
     ),
