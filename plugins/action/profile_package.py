@@ -31,6 +31,7 @@ class ActionModule(AzureAction):
         },
         "add_hub_roots": {"type": "bool", "default": False},
         "keep_roots": {"type": "bool", "default": True},
+        "planned": {"type": "dict", "default": {}},
         "dest": {"type": "path", "required": True},
         "pki": {"type": "str"},
     }
@@ -47,6 +48,7 @@ class ActionModule(AzureAction):
             authentication_method=arguments["authentication_method"],
             add_hub_roots=arguments["add_hub_roots"],
             keep_roots=arguments["keep_roots"],
+            planned=arguments["planned"],
         )
         dest = self.local_path(arguments["dest"])
         place = place_of(arguments["pki"], self.local_path) if arguments["pki"] else None

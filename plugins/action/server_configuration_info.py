@@ -24,6 +24,7 @@ class ActionModule(AzureAction):
         "p2s_vpn_gateway": {"type": "str"},
         "gateways": {"type": "bool", "default": True},
         "common_names": {"type": "list", "elements": "str", "default": []},
+        "may_be_missing": {"type": "bool", "default": False},
     }
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +44,9 @@ class ActionModule(AzureAction):
     def _find(azure: Azure, arguments: dict[str, Any]) -> list[configurations.Json]:
         group, wan = arguments["resource_group"], arguments["virtual_wan"]
         if arguments["vpn_server_configuration"]:
-            return [configurations.read(azure, group, arguments["vpn_server_configuration"])]
+            look = configurations.look if arguments["may_be_missing"] else configurations.read
+            found = look(azure, group, arguments["vpn_server_configuration"])
+            return [found] if found else []
         if arguments["p2s_vpn_gateway"]:
             return [configurations.of_gateway(azure, group, arguments["p2s_vpn_gateway"])]
         if wan:

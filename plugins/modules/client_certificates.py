@@ -387,7 +387,7 @@ revoked:
       not_after: "2027-11-22T12:00:00Z"
 to_refuse:
   description:
-    - The same, fit for O(vwan.user_vpn.server_configuration_certificates#module:revoked). The names tell a later run
+    - The same, fit for O(vwan.user_vpn.server_configuration#module:revoked). The names tell a later run
       what an entry is for, even if the store was lost by then.
     - V(NAME.superseded-XXXXXXXX) is of a certificate whose successor was verified on the Mac,
       V(NAME.revoked-XXXXXXXX) of one that was revoked with its client.

@@ -14,7 +14,7 @@ description:
   - Ends the sessions of these clients, certificates, addresses or connection ids that are there, and no other.
   - One of O(output_blob_sas_url) and O(storage_account) is required.
   - A session does not end by itself when its certificate is revoked; it ends when the client next has to authenticate.
-    So revoke first, with M(vwan.user_vpn.server_configuration_certificates), and then end the session. Whose
+    So revoke first, with M(vwan.user_vpn.server_configuration), and then end the session. Whose
     certificate Azure does not refuse comes back at once.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
@@ -69,7 +69,7 @@ options:
     default: 0
 seealso:
   - module: vwan.user_vpn.connection_info
-  - module: vwan.user_vpn.server_configuration_certificates
+  - module: vwan.user_vpn.server_configuration
 """
 
 EXAMPLES = r"""

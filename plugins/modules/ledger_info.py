@@ -246,7 +246,7 @@ revoked:
       serial: 78C1FA1F3D319D9D0D728B8A9DACF425
       not_after: "2027-11-22T12:00:00Z"
 to_refuse:
-  description: The same, as M(vwan.user_vpn.server_configuration_certificates) takes what Azure is to refuse. The name
+  description: The same, as M(vwan.user_vpn.server_configuration) takes what Azure is to refuse. The name
     tells why, and of which client it is.
   returned: success
   type: list

@@ -90,6 +90,12 @@ options:
         server name are never kept.
     type: bool
     default: true
+  planned:
+    description:
+      - What M(vwan.user_vpn.server_configuration) has returned before in the same play. In check mode the configuration
+        counts as that says that it will be; otherwise it is not looked at.
+    type: dict
+    default: {}
   dest:
     description:
       - The file on the controller, a ZIP file. It is written with mode 0600; a missing folder is made with 0700.

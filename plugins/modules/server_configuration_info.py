@@ -60,12 +60,18 @@ options:
     type: list
     elements: str
     default: []
+  may_be_missing:
+    description: >-
+      Whether RV(configurations) is empty where O(vpn_server_configuration) names one that does not exist. Otherwise
+      that is an error.
+    type: bool
+    default: false
   gateways:
     description: Whether to read the gateways that use each configuration, one more call for each of them.
     type: bool
     default: true
 seealso:
-  - module: vwan.user_vpn.server_configuration_certificates
+  - module: vwan.user_vpn.server_configuration
   - module: vwan.user_vpn.mobileconfig
 """
 
@@ -139,12 +145,12 @@ configurations:
       type: dict
       returned: success
     roots:
-      description: The trusted roots, as M(vwan.user_vpn.server_configuration_certificates) returns them.
+      description: The trusted roots, as M(vwan.user_vpn.server_configuration) returns them.
       type: list
       elements: dict
       returned: success
     revoked:
-      description: The refused certificates, as M(vwan.user_vpn.server_configuration_certificates) returns them.
+      description: The refused certificates, as M(vwan.user_vpn.server_configuration) returns them.
       type: list
       elements: dict
       returned: success

@@ -31,7 +31,7 @@ def run(site: AzureSite, *options: str, playbook: str = SITE, ends_with: int = 0
     site.azure.forget_requests()
     done = site.play(*options, playbook=playbook)
     assert done.returncode == ends_with, done.output
-    writers = [entry for entry in done.results if entry["action"].endswith("server_configuration_certificates")]
+    writers = [entry for entry in done.results if entry["action"].endswith("server_configuration")]
     assert len(site.azure.writes) <= len([entry for entry in writers if entry["result"].get("changed")])
     everybody_connects(site)
     return done

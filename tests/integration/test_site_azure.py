@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import subprocess
 import time
@@ -84,6 +85,73 @@ def test_from_a_subscription_to_verified_macs(site: AzureSite) -> None:
     assert {len(mac.execs) for mac in site.lab.macs.values()} == {2}  # one each
     assert {path: path.read_bytes() for path in site.profiles.iterdir()} == profiles
     assert site.package.read_bytes() == package
+
+
+def test_a_configuration_that_lets_no_mac_in_becomes_one_that_does(site: AzureSite) -> None:
+    """As the portal makes one for OpenVPN: only when it may be interrupted, and then by one write."""
+    azure, configuration = site.azure, site.configuration
+    configuration.properties |= {"vpnProtocols": ["OpenVPN"], "vpnClientIpsecPolicies": [], "future": {"kept": 1}}
+    before = dict(configuration.properties)
+    site.variables |= {
+        "user_vpn_configuration_protocols": ["IkeV2"],
+        "user_vpn_configuration_ipsec_policy": "ecp384",
+        "user_vpn_configuration_tags": {"owner": "networks"},
+    }
+    refused = site.play()
+    assert refused.returncode != 0
+    said = " ".join(refused.output.split())
+    assert "interrupts all clients of the P2S VPN gateway gw1, so nothing is changed" in said
+    assert "user_vpn_change_configuration" in said
+    assert azure.writes == [] and configuration.properties == before
+    assert all(mac.execs == [] for mac in site.lab.macs.values())
+
+    interrupt = ("-e", "user_vpn_change_configuration=true")
+    predicted = site.play("--check", "--diff", *interrupt)
+    ended_well(predicted)
+    assert azure.writes == []
+    first = site.play(*interrupt)
+    ended_well(first)
+    assert first.changed() == predicted.changed()
+    assert [record.method for record in azure.writes] == ["PUT"]
+    assert first.of("server_configuration")["interrupted"] == ["gw1"]
+    assert "This interrupts all clients of the P2S VPN gateway gw1" in " ".join(first.output.split())
+    assert configuration.properties["future"] == {"kept": 1} and configuration.tags == {"owner": "networks"}
+    assert len(site.trusted) == 1
+    assert algorithms(site.profile())["DiffieHellmanGroup"] == 20
+    for mac in site.lab.macs.values():
+        (profile,) = mac.installed_profiles()
+        assert profile["uuid"] == site.profile(mac.name)["PayloadUUID"]
+
+    azure.forget_requests()
+    again = site.play()  # nothing to interrupt, so nobody is asked
+    ended_well(again)
+    assert (again.changed(), azure.writes) == (set(), [])
+
+
+@pytest.mark.soak
+def test_from_no_configuration_at_all(site: AzureSite) -> None:
+    """It is created with what the Macs need; what is left to a person is to give it to a gateway."""
+    azure = site.azure
+    site.variables["user_vpn_server_configuration"] = "new"
+    silent = ("-e", "user_vpn_verify=false")
+    missing = site.play(*silent)
+    assert missing.returncode != 0 and "ResourceNotFound" in missing.output
+    assert azure.writes == [] and not site.pki.exists()
+
+    site.variables["user_vpn_configuration_location"] = "westeurope"
+    first = site.play("--tags", "certificates")
+    ended_well(first)
+    assert [record.status for record in azure.writes] == [201]
+    assert "give it to one in the portal" in " ".join(first.output.split())
+    (root,) = [item["publicCertData"] for item in azure.writes[0].body["properties"]["vpnClientRootCertificates"]]
+    assert in_openssl(base64.b64decode(root)) == first.of("root_certificate")["sha1"]
+
+    azure.add_hub("hub2", "wan1")
+    azure.add_p2s_gateway("gw2", "hub2", "new")
+    ended_well(site.play(*silent))
+    assert server(site.profile()) == site.wan.vpn_server
+    assert site.play(*silent).changed() == set()
+    assert len(azure.writes) == 1
 
 
 def test_no_mac_gets_an_identity_that_azure_does_not_trust(site: AzureSite) -> None:

@@ -105,7 +105,7 @@ class Fleet:
                 },
             },
             {
-                "vwan.user_vpn.server_configuration_certificates": {
+                "vwan.user_vpn.server_configuration": {
                     "resource_group": GROUP,
                     "vpn_server_configuration": "macs",
                     "roots": [{"sha1": sha1, "state": "absent"}],

@@ -37,7 +37,7 @@ COMPLETE: dict[str, dict[str, Any]] = {
     "profile_package": {"resource_group": "rg-vpn", "virtual_wan": "wan1", "dest": "package.zip"},
     "profile_package_info": {"path": "package.zip"},
     "root_certificate": {"pki": "pki.db", "certificate_source": "root.pem", "key_source": "root.key"},
-    "server_configuration_certificates": {"resource_group": "rg-vpn", "vpn_server_configuration": "macs"},
+    "server_configuration": {"resource_group": "rg-vpn", "vpn_server_configuration": "macs"},
     "server_configuration_info": {"resource_group": "rg-vpn"},
 }
 

@@ -93,9 +93,9 @@ def test_null_means_not_given() -> None:
     assert "scope" not in run_action("mac_profile", {"scope": None, "state": "absent", "identifier": ""})["msg"]
     assert "nonsense" in run_action("mac_profile", {"nonsense": None})["msg"]
     wish = {"resource_group": "a", "vpn_server_configuration": "b"}
-    result = run_action("server_configuration_certificates", wish | {"roots": [{"name": "c", "sha1": None}]})
+    result = run_action("server_configuration", wish | {"roots": [{"name": "c", "sha1": None}]})
     assert "one of the following is required: path, public_cert_data, sha1 found in roots" in result["msg"]
-    result = run_action("server_configuration_certificates", wish | {"revoked": [{"thumbprint": None}]})
+    result = run_action("server_configuration", wish | {"revoked": [{"thumbprint": None}]})
     assert "missing required arguments: thumbprint found in revoked" in result["msg"]
 
 

@@ -17,7 +17,7 @@ AZURE = {
     "connection_info",
     "connections",
     "profile_package",
-    "server_configuration_certificates",
+    "server_configuration",
     "server_configuration_info",
 }
 # These concern the fleet: all that they have for a single Mac is an entry point of its own.

@@ -153,7 +153,7 @@ FOR_THE_FLEET = {
     "profile_package",
     "profile_package_info",
     "root_certificate",
-    "server_configuration_certificates",
+    "server_configuration",
     "server_configuration_info",
 }
 

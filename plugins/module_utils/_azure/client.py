@@ -115,7 +115,7 @@ class Azure:
         operation: str,
         *arguments: str,
         body: Json | None = None,
-        etag: str | None = None,
+        headers: Mapping[str, str] | None = None,
         once: bool = False,
     ) -> Any:
         """Start a long-running operation and wait for its end. Returns the JSON result, None if there is none.
@@ -125,8 +125,8 @@ class Azure:
         options: dict[str, Any] = {} if body is None else {"content_type": "application/json"}
         if once:
             options["retry_total"] = 0  # of the SDK's RetryPolicy, which knows only how to send the same again
-        if etag:
-            options["headers"] = {"If-Match": etag}
+        if headers:
+            options["headers"] = dict(headers)
 
         def call() -> Any:
             started = Started()

@@ -12,25 +12,19 @@ from datetime import datetime
 from typing import Any
 
 from .._errors import UserVpnError, shown
+from .._mobileconfig.algorithms import DEFAULT_PAIR, PAIRS
 from .._x509.text import bare, utc_text
 from . import errors, groups, names
 from .client import Azure
+from .errors import AzureError
 from .roots import Stored, from_azure
 
 Json = dict[str, Any]
 
 # What a Mac and a gateway can agree upon, in Azure's words: "About cryptographic requirements", P2S. macOS knows no
 # Diffie-Hellman group 24 (Apple device-management, com.apple.vpn.managed); lifetimes are those of Azure's own default.
-GOOD_POLICY: Json = {
-    "saLifeTimeSeconds": 27000,
-    "saDataSizeKilobytes": 102400000,
-    "ipsecEncryption": "GCMAES256",
-    "ipsecIntegrity": "GCMAES256",
-    "ikeEncryption": "AES256",
-    "ikeIntegrity": "SHA256",
-    "dhGroup": "DHGroup14",
-    "pfsGroup": "PFS14",
-}
+LIFETIMES: Json = {"saLifeTimeSeconds": 27000, "saDataSizeKilobytes": 102400000}
+GOOD_POLICY: Json = {**LIFETIMES, **PAIRS[DEFAULT_PAIR].azure}
 NAMED = 5  # roots in a sentence; Azure takes 20
 _UNKNOWN_TO_MACS = {"dhGroup": "DHGroup24", "pfsGroup": "PFS24"}
 
@@ -41,6 +35,16 @@ def read(azure: Azure, resource_group: str, name: str) -> Json:
         _unused, resource_group, name = own_place(azure, name)
     what = f"read the User VPN configuration {name}"
     return _whole(azure.read(what, "vpn_server_configurations.get", resource_group, name), what)
+
+
+def look(azure: Azure, resource_group: str, name: str) -> Json | None:
+    """The same; None when there is none, in a resource group that there is."""
+    try:
+        return read(azure, resource_group, name)
+    except AzureError as error:
+        if error.status == 404 and error.code == "ResourceNotFound":
+            return None
+        raise
 
 
 def own_place(azure: Azure, resource_id: str) -> names.ResourceName:
@@ -147,6 +151,11 @@ def items(resource: Json, name: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
+def named(value: str, among: list[Any]) -> bool:
+    """Whether it is one of these words of Azure's, whose case may vary."""
+    return value.lower() in (str(each).lower() for each in among)
+
+
 def gateway_ids(resource: Json) -> list[str]:
     """The P2S VPN gateways that use the configuration."""
     return sorted(
@@ -159,18 +168,18 @@ def assess(resource: Json) -> tuple[tuple[str, ...], tuple[str, ...]]:
     name = resource.get("name")
     problems = []
     protocols, types = items(resource, "vpnProtocols"), items(resource, "vpnAuthenticationTypes")
-    if protocols and "IkeV2" not in protocols:
+    if protocols and not named("IkeV2", protocols):
         problems.append(
             f"The User VPN configuration {name} allows {', '.join(map(str, protocols))} only, but a Mac's own VPN "
             "client speaks IKEv2: add IKEv2 to its tunnel types, then download the package again."
         )
-    if types and "Certificate" not in types:
+    if types and not named("Certificate", types):
         problems.append(
             f"The User VPN configuration {name} authenticates by {', '.join(map(str, types))} only: add Azure "
             "certificate to its authentication methods, then download the package again."
         )
     advice = _policy_advice(resource)
-    if "Certificate" in types and len(types) > 1 and (not protocols or "IkeV2" in protocols):
+    if named("Certificate", types) and len(types) > 1 and (not protocols or named("IkeV2", protocols)):
         advice += (
             f"The User VPN configuration {name} authenticates by {', '.join(map(str, types))}, and Azure takes several "
             "types for OpenVPN only: if Macs are refused, let it authenticate by Azure certificate alone, and give the "
@@ -183,21 +192,23 @@ def without_root(resource: Json, now: datetime) -> str:
     """What is wrong with the trusted roots, if no certificate can be accepted; empty otherwise."""
     types = items(resource, "vpnAuthenticationTypes")
     found = [from_azure(item) for item in items(resource, "vpnClientRootCertificates")]
-    if (types and "Certificate" not in types) or any(root.status(now) == "ok" for root in found):
+    if (types and not named("Certificate", types)) or any(root.status(now) == "ok" for root in found):
         return ""
     listed = ", ".join(f"{shown(root.name)} is {root.status(now)}" for root in found[:NAMED])
     why = f"no root with which a client could sign in: {listed}" if found else "no root"
     return (
         f"The User VPN configuration {resource.get('name')} trusts {why}. Nobody can connect with a certificate until "
-        "it trusts the root of the clients' certificates: add that with server_configuration_certificates, or in the "
-        "portal."
+        "it trusts the root of the clients' certificates: add that with server_configuration, or in the portal."
     )
 
 
 def _policy_advice(resource: Json) -> tuple[str, ...]:
     name, policies = resource.get("name"), items(resource, "vpnClientIpsecPolicies")
     policy = ", ".join(f"{key} {value}" for key, value in GOOD_POLICY.items())
-    cure = f"set this custom IPsec policy, which serves Macs with a profile: {policy}"
+    cure = (
+        "set this custom IPsec policy, with server_configuration or in the portal, which serves Macs with a profile: "
+        f"{policy}"
+    )
     if not policies:
         return (
             f"The User VPN configuration {name} has Azure's default IPsec policy, which is documented with DHGroup24 "

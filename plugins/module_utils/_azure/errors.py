@@ -80,7 +80,7 @@ _PERMISSION = (
     "assignment needs a few minutes"
 )
 _EXPIRED_ROOT = (
-    "an expired trusted root blocks every change of the configuration: run server_configuration_certificates with "
+    "an expired trusted root blocks every change of the configuration: run server_configuration with "
     "remove_expired_roots: true"
 )
 _API_VERSION = (
@@ -107,7 +107,11 @@ ADVICE = {
     "LinkedAuthorizationFailed": _PERMISSION,
     "SubscriptionNotFound": "check subscription_id, the tenant, and cloud_environment",
     "InvalidSubscriptionId": "subscription_id must be the id, not the name, of a subscription",
-    "ResourceGroupNotFound": "check resource_group and subscription_id",
+    "ResourceGroupNotFound": (
+        "check resource_group and subscription_id, or create the resource group; this collection creates none"
+    ),
+    "LocationNotAvailableForResourceType": "set location to one of these regions",
+    "InvalidResourceLocation": "set location to where it lies already, or choose another name",
     "ResourceNotFound": "check the name, resource_group and subscription_id",
     "NotFound": "check the name, resource_group and subscription_id",
     "ParentResourceNotFound": "check the names, resource_group and subscription_id",

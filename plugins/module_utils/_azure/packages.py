@@ -12,8 +12,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class Source:
     authentication_method: str = "EAPTLS"
     add_hub_roots: bool = False
     keep_roots: bool = True
+    planned: Mapping[str, Any] = field(default_factory=dict)  # how the configuration will be, if it is changed before
 
 
 Settings = dict[str, Any]
@@ -109,6 +110,7 @@ def predict(azure: Azure, source: Source, dest: Path, memory: Memory | None = No
     configuration = configurations.find(
         azure, source.resource_group, source.virtual_wan, source.configuration, source.gateway
     )
+    configuration = _as_planned(configuration, source.planned)
     advice = _refuse_unusable(configuration)
     if source.virtual_wan:
         azure.read(
@@ -164,6 +166,16 @@ def _refuse_unusable(configuration: dict[str, Any]) -> tuple[str, ...]:
     if problems:
         raise UserVpnError(" ".join(problems))
     return advice
+
+
+def _as_planned(configuration: dict[str, Any], planned: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as a real run would find it, after what server_configuration has foreseen in check mode."""
+    if not names.same(planned.get("id"), configuration["id"]):
+        return configuration
+    members = {"vpn_protocols": "vpnProtocols", "vpn_authentication_types": "vpnAuthenticationTypes"}
+    members["ipsec_policies"] = "vpnClientIpsecPolicies"
+    foreseen = {member: planned[name] for name, member in members.items() if isinstance(planned.get(name), list)}
+    return configuration | {"properties": configurations.properties(configuration) | foreseen}
 
 
 def _internet_security(azure: Azure, source: Source, configuration: dict[str, Any]) -> bool | None:

@@ -70,11 +70,13 @@ NUMBERS = ("wait", "connect_timeout", "max_fail_percentage")
 WHOLE_NUMBERS = ("root_generation", "client_key_size", "renew_before_days", "renew_batch", "cut_wait")
 SWITCHES = (
     "verify", "require_installed", "require_connected", "new_root", "publish_root", "remove_expired_roots",
-    "repair_broken_roots",
+    "repair_broken_roots", "configuration_append_tags", "change_configuration",
     "revoke_superseded", "withdraw_old_roots", "withdraw_force", "add_hub_roots", "keep_gateway_roots",
 )  # fmt: skip
-LISTS = ("readmit", "client_chain", "address_pools")
-DICTIONARIES = ("on_demand", "dns", "sign_with", "profile")
+LISTS = (
+    "readmit", "client_chain", "address_pools", "configuration_protocols", "configuration_authentication_types",
+)  # fmt: skip
+DICTIONARIES = ("on_demand", "dns", "sign_with", "profile", "configuration_tags")
 
 
 def check(name: str, value: Any) -> None:

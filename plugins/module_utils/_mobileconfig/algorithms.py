@@ -162,6 +162,9 @@ PAIRS: dict[str, Pair] = {
     BY_HAND: _pair("AES256", "SHA256", "DHGroup14", "None", child=("AES256", "SHA256")),
 }
 _SAME_AS = {"DHGroup2048": "DHGroup14", "PFS2048": "PFS14"}
+_SPELLING = {value.lower(): value for value in (*ENCRYPTION, *INTEGRITY, *IKE_GROUPS, *PFS_GROUPS, "PFSMM", *_REASONS)}
+_LIFETIMES = ("saLifeTimeSeconds", "saDataSizeKilobytes")
+_LARGEST = (1 << 31) - 1  # both are int32 in Azure's API
 
 
 def choose(algorithms: Any = None, ipsec_policy: Any = None) -> Algorithms:
@@ -210,13 +213,7 @@ def from_ipsec_policy(policy: Any) -> Algorithms:
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise ProfileError(f"ipsec_policy lacks {', '.join(missing)}; Azure always gives all of them.")
-    refused = _refusals(values)
-    if refused:
-        name = _nearest_pair(values)
-        raise ProfileError(
-            f"The gateway's IPsec policy fits no Mac: {'; '.join(refused)}. Set the custom IPsec policy of the User "
-            f"VPN configuration to the pair {name}: {PAIRS[name].side_by_side()}."
-        )
+    _refuse_unknown_to_macs(values, "The gateway's IPsec policy")
     seconds = _seconds(_plain_names(policy).get("salifetimeseconds"))
     integrity = INTEGRITY[values["ikeIntegrity"]]
     group = IKE_GROUPS[values["dhGroup"]]
@@ -238,6 +235,87 @@ def from_ipsec_policy(policy: Any) -> Algorithms:
         else []
     )
     return _with_warnings(Algorithms(ike, child, pfs), *late)
+
+
+def azure_policy(wish: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A custom policy to set in Azure, in its own words, and the doubts about it.
+
+    `wish` is a pair's name, an entry of vpnClientIpsecPolicies in any spelling, or a list of one. Lifetimes are in the
+    policy only if they are in the wish. ProfileError for what no Mac speaks, or what Azure has no word for.
+    """
+    if isinstance(wish, list):
+        if len(wish) != 1:
+            raise ProfileError(
+                "ipsec_policy must be one policy: Azure takes one custom policy per User VPN configuration, and its "
+                "default one, as it is documented, fits no Mac. Leave ipsec_policy out to let it be as it is."
+            )
+        wish = wish[0]
+    if isinstance(wish, str):
+        if wish not in PAIRS:
+            raise ProfileError(
+                f"ipsec_policy: there is no pair of algorithms named {_shown(wish)}; choose {', '.join(PAIRS)}."
+            )
+        wish = PAIRS[wish].azure
+    if not isinstance(wish, Mapping):
+        raise ProfileError(f"ipsec_policy must be the name of a pair ({', '.join(PAIRS)}), or a policy of Azure's.")
+    known = {name.lower(): name for name in (*PAIRS[DEFAULT_PAIR].azure, *_LIFETIMES)}
+    given = {name: value for name, value in _plain_names(wish).items() if value is not None}
+    unknown = [_shown(name) for name in given if name not in known]
+    if unknown:
+        raise ProfileError(f"ipsec_policy takes no {', '.join(unknown)}; it takes {', '.join(known.values())}.")
+    policy: dict[str, Any] = {known[name]: _spelled(value) for name, value in given.items()}
+    for name in filter(policy.__contains__, _LIFETIMES):
+        number = _number(policy[name])
+        if not number:
+            raise ProfileError(
+                f"ipsec_policy.{name} must be a whole number from 1 to {_LARGEST}, not {_shown(policy[name])}."
+            )
+        policy[name] = number
+    values = _values(policy)
+    missing = [name for name, value in values.items() if not value]
+    if missing:
+        raise ProfileError(f"ipsec_policy lacks {', '.join(missing)}; give it whole, or the name of a pair.")
+    _refuse_unknown_to_macs(values, "The policy in ipsec_policy")
+    return policy, (*from_ipsec_policy(policy).warnings, *_not_listed(values))
+
+
+def same_policy(wanted: Mapping[str, Any], found: Any) -> bool:
+    """Whether a policy that Azure has is the wanted one, whatever else it says, and in whatever spelling."""
+    given = _plain_names(found) if isinstance(found, Mapping) else {}
+    return all(_meant(given.get(name.lower())) == _meant(value) for name, value in wanted.items())
+
+
+def _spelled(value: Any) -> Any:
+    """A value as Azure spells it."""
+    return _SPELLING.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _meant(value: Any) -> Any:
+    spelled = _spelled(value)
+    return _SAME_AS.get(spelled, spelled) if isinstance(spelled, str) else spelled
+
+
+def _not_listed(values: Mapping[str, str]) -> list[str]:
+    """What Azure's API takes, and its page for Virtual WAN ("About cryptographic requirements", P2S) does not list."""
+    listed = {"ipsecEncryption": ("GCMAES128", "GCMAES256"), "pfsGroup": ("PFS14", "ECP256", "ECP384")}
+    listed["ipsecIntegrity"] = listed["ipsecEncryption"]
+    other = [f"{name} {values[name]}" for name, known in listed.items() if _meant(values[name]) not in known]
+    if not other:
+        return []
+    return [
+        f"Microsoft's page for Virtual WAN does not list {', '.join(other)} for custom IPsec policies; whether its "
+        "gateways take it shows when it is set."
+    ]
+
+
+def _refuse_unknown_to_macs(values: Mapping[str, str], subject: str) -> None:
+    refused = _refusals(values)
+    if refused:
+        name = _nearest_pair(values)
+        raise ProfileError(
+            f"{subject} fits no Mac: {'; '.join(refused)}. Set the custom IPsec policy of the User VPN configuration "
+            f"to the pair {name}: {PAIRS[name].side_by_side()}."
+        )
 
 
 def _plain_names(policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -380,9 +458,9 @@ def _whole(where: str, value: Any) -> int:
 
 
 def _number(value: Any) -> int | None:
-    """A number as JSON, YAML and people write it; None for anything else, and for one of more than nine digits."""
+    """A number as JSON, YAML and people write it; None for anything else, and for one that Azure has no room for."""
     text = str(value).strip()
-    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+    return int(text) if re.fullmatch("[0-9]{1,10}", text) and int(text) <= _LARGEST else None
 
 
 def _shown(value: Any) -> str:

@@ -332,7 +332,7 @@ class _Ends:
         if foreign:
             raise PkiError(
                 f"Nobody was revoked: the store {self.place} knows no client certificate {foreign[0]}; check the "
-                "thumbprint, or tell Azure alone, with server_configuration_certificates."
+                "thumbprint, or tell Azure alone, with server_configuration."
             )
         seen = macs_by_client(macs)
         misspelt = unknown_clients(

@@ -53,7 +53,7 @@ def check_chain(root: Certificate, chain: Sequence[Certificate], now: datetime, 
     if root.sha1 not in trusted:
         if not root.self_issued:
             _refuse(root, "", ["it is not self-signed; give the root at the top, and the CAs below it as its chain"])
-        _refuse(root, "", (*_faults_of_root(root, now), *_other_key(root)))
+        _refuse(root, "", _faults_of_root(root, now))
     for child, parent in pairwise((*chain, root)):
         _refuse(child, "", (*_faults_of_ca(child, now), *_other_key(child)))
         if not issued_by(child, parent):
@@ -125,6 +125,7 @@ def _refuse(certificate: Certificate, where: str, faults: Iterator[str] | Sequen
 
 def _faults_of_root(certificate: Certificate, now: datetime) -> Iterator[str]:
     yield from _faults_of_ca(certificate, now)
+    yield from _other_key(certificate)
     if certificate.self_issued and not issued_by(certificate, certificate):
         yield "its own signature is wrong; the file is damaged"
     if not certificate.self_issued and not is_authority(certificate):
@@ -132,7 +133,6 @@ def _faults_of_root(certificate: Certificate, now: datetime) -> Iterator[str]:
 
 
 def _doubts_about_root(certificate: Certificate) -> Iterator[str]:
-    yield from _other_key(certificate)
     if not certificate.self_issued:
         yield "it is an intermediate, not a root; whether Azure trusts its clients is not documented"
 

@@ -287,8 +287,8 @@ def use_all(azure: AzureLab, run: Run) -> Iterator[dict[str, Any]]:
     yield run("connection_health_info")
     yield run("connection_info", **place)
     yield run("connections", **place, addresses=["172.31.250.4"])
-    yield run("server_configuration_certificates", vpn_server_configuration="macs", revoked=[{"thumbprint": "A" * 40}])
-    yield run("server_configuration_certificates", vpn_server_configuration="macs", purge_revoked=True)
+    yield run("server_configuration", vpn_server_configuration="macs", revoked=[{"thumbprint": "A" * 40}])
+    yield run("server_configuration", vpn_server_configuration="macs", purge_revoked=True)
     yield run(INFO, virtual_wan="wan1")
 
 
@@ -403,7 +403,7 @@ PLAY = """
   tasks:
     - vwan.user_vpn.profile_package: {resource_group: rg-vpn, virtual_wan: wan1, dest: package.zip}
       become: true
-    - vwan.user_vpn.server_configuration_certificates:
+    - vwan.user_vpn.server_configuration:
         resource_group: rg-vpn
         vpn_server_configuration: macs
         revoked: [{thumbprint: 0123456789ABCDEF0123456789ABCDEF01234567, name: "{{ inventory_hostname }}"}]

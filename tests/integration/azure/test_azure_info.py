@@ -114,7 +114,7 @@ def test_no_root_and_only_ended_ones(azure: AzureLab, macs: Any, run: Run, make_
         macs.properties["vpnClientRootCertificates"] = listed
 
     trust()
-    assert ["trusts no root." in text and "server_configuration_certificates" in text for text in problems()] == [True]
+    assert ["trusts no root." in text and "server_configuration" in text for text in problems()] == [True]
     trust(make_root(days=-1), make_root("Other", days=-2))
     assert ["r0 is expired, r1 is expired" in text for text in problems()] == [True]
     trust(make_root(days=-1), make_root("Other"))
@@ -185,7 +185,7 @@ def test_health_comes_by_every_way(headers: str, azure: AzureLab, macs: Any, run
     assert run.ok(HEALTH, p2s_vpn_gateway="gw1")["connections"] == 1
 
 
-@pytest.mark.parametrize("module", ["server_configuration_certificates", "profile_package", INFO])
+@pytest.mark.parametrize("module", ["server_configuration", "profile_package", INFO])
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -230,7 +230,7 @@ USES = {
     "configuration": ("GET */vpnServerConfigurations/macs", INFO, {"vpn_server_configuration": "macs"}),
     "trust": (
         "GET */vpnServerConfigurations/macs",
-        "server_configuration_certificates",
+        "server_configuration",
         {"vpn_server_configuration": "macs", "revoked": [{"thumbprint": "A" * 40}]},
     ),
     "package": (
@@ -343,7 +343,7 @@ def test_a_pause_without_end_is_an_error_or_none(value: str, azure: AzureLab, ma
 def test_a_configuration_without_all_its_parts_is_not_put_back(azure: AzureLab, macs: Any, run: Run) -> None:
     azure.faults.add("GET */vpnServerConfigurations/macs", faults.body(b'{"id": "%s"}' % macs.id.encode()))
     wish = {"vpn_server_configuration": "macs", "revoked": [{"thumbprint": "A" * 40}]}
-    assert "unexpected form" in run.fails("server_configuration_certificates", **wish)
+    assert "unexpected form" in run.fails("server_configuration", **wish)
     assert azure.writes == []
 
 

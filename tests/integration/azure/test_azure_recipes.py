@@ -83,12 +83,12 @@ def test_from_the_roots_file_to_a_profile_on_a_mac(
 
     # Trusted in Azure as the article's own command would print it.
     trust = {"vpn_server_configuration": "macs", "roots": [{"public_cert_data": root["public_cert_data"]}]}
-    trusted = run.ok("server_configuration_certificates", **trust)
+    trusted = run.ok("server_configuration", **trust)
     assert trusted["changed"] and "warnings" not in trusted
     der = openssl("x509", "-in", str(made.root), "-outform", "der")
     (stored,) = macs.properties["vpnClientRootCertificates"]
     assert stored["publicCertData"] == base64.b64encode(der).decode()
-    assert not run.ok("server_configuration_certificates", **trust)["changed"]
+    assert not run.ok("server_configuration", **trust)["changed"]
 
     source = {"pkcs12_source": str(made.pfx), "source_password": PASSWORD}
     client = {"name": "mac-01", "common_name": name} | source

@@ -71,7 +71,7 @@ def trust_the_root(site: Site) -> str:
     """A playbook that makes the certificates and has Azure trust the root, before the site playbook runs."""
     upload = {
         "name": "Trust the root in the User VPN configuration",
-        "vwan.user_vpn.server_configuration_certificates": {
+        "vwan.user_vpn.server_configuration": {
             **WHERE,
             "vpn_server_configuration": "macs",
             "roots": [{"name": "P2SRootCert", "public_cert_data": "{{ certificates_root.public_cert_data }}"}],
@@ -206,7 +206,7 @@ def test_renewing_a_certificate_while_connected(site: Site, azure: AzureLab, mac
     play(
         site,
         azure,
-        azure_task(site, "server_configuration_certificates", vpn_server_configuration="macs", revoked=revoked),
+        azure_task(site, "server_configuration", vpn_server_configuration="macs", revoked=revoked),
     )
     assert gateway.description.revoked == (old,)
     assert mac.service.client.ping("10.20.0.1")

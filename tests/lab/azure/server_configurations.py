@@ -13,6 +13,7 @@ import base64
 import binascii
 import copy
 import datetime
+import re
 from typing import Any
 
 from cryptography import x509
@@ -22,6 +23,7 @@ from .state import Resource
 
 Json = dict[str, Any]
 
+REGIONS = ("westeurope", "northeurope")
 _TOP = {"id", "name", "type", "location", "tags", "etag", "properties"}
 _READ_ONLY = {"provisioningState", "p2SVpnGateways", "name", "etag"}
 _ENUMERATIONS = {
@@ -81,6 +83,8 @@ def accepted(document: Any, current: Resource | None, resource_id: str) -> tuple
     location = document.get("location")
     if not isinstance(location, str) or not location:
         raise errors.front_door(400, "LocationRequired", "The location property is required for this definition.")
+    if current is None:
+        _check_new(resource_id.rpartition("/")[2], location)
     if current is not None and _plain(location) != _plain(current.location):
         text = (
             f"The resource '{current.name}' already exists in location '{current.location}'. A resource with the same "
@@ -88,8 +92,7 @@ def accepted(document: Any, current: Resource | None, resource_id: str) -> tuple
         )
         raise errors.front_door(409, "InvalidResourceLocation", text)
     tags = document.get("tags")
-    if tags is not None and not isinstance(tags, dict):
-        raise errors.wrong_value(tags, "tags", "tags")
+    _check_tags(tags)
     given = document.get("properties") or {}
     if not isinstance(given, dict):
         raise errors.wrong_value(given, "VpnServerConfigurationProperties", "properties")
@@ -137,6 +140,42 @@ def _only(given: Json, known: set[str], kind: str, path: str) -> None:
     for name in given:
         if name not in known:
             raise errors.unknown_member(name, kind, f"{path}.{name}".lstrip("."))
+
+
+def _check_new(name: str, location: str) -> None:
+    """Where it may lie, and how it may be called.
+
+    Sources: Azure/azure-rest-api-specs pull request 8577 (the region); hashicorp/terraform-provider-azurerm issue 21093
+    and rh-mobb/documentation pull request 204 (the name).
+    """
+    if _plain(location) not in REGIONS:
+        text = (
+            f"The provided location '{location}' is not available for resource type 'Microsoft.Network/"
+            f"vpnServerConfigurations'. List of available regions for the resource type is '{','.join(REGIONS)}'."
+        )
+        raise errors.front_door(400, "LocationNotAvailableForResourceType", text)
+    if len(name) > 80 or not re.fullmatch(r"[A-Za-z0-9]([\w.-]*\w)?", name, re.ASCII):
+        text = (
+            f"Resource name {name} is invalid. The name can be up to 80 characters long. It must begin with a word "
+            "character, and it must end with a word character or with '_'. The name may contain word characters or "
+            "'.', '-', '_'."
+        )
+        raise errors.AzureError(400, "InvalidResourceName", text)
+
+
+def _check_tags(tags: Any) -> None:
+    """Source: "Use tags to organize your Azure resources", limitations. The code for names is a guess."""
+    if tags is None:
+        return
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise errors.wrong_value(tags, "tags", "tags")
+    if reserved := [name for name in tags if re.search(r"[<>%&\\?/]", name)]:
+        text = f"The tag names '{','.join(reserved)}' have reserved characters '<,>,%,&,\\,?,/' or control characters."
+        raise errors.front_door(400, "InvalidTagNameCharacters", text)
+    lower = [name.lower() for name in tags]
+    if twice := [name for name in tags if lower.count(name.lower()) > 1]:
+        text = f"The tags '{','.join(twice)}' are duplicates: the names of tags compare without case."
+        raise errors.front_door(400, "InvalidRequestContent", text)
 
 
 def _check_values(given: Json) -> None:

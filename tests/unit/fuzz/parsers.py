@@ -35,6 +35,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import (
     blob,
+    changes,
     client,
     clouds,
     configurations,
@@ -537,12 +538,12 @@ def vpn_server_configuration(content: bytes) -> object:
         trust.Wish(purge_roots=True, purge_revoked=True, remove_expired=True, repair_broken=True, unmade=("new",)),
     ):
         with suppress(UserVpnError):
-            plan = trust.make_plan(found, wish, now())
+            plan = changes.make_plan(found, wish, now())
             json.dumps(plan.resource)
-            trust.describe(plan.resource, now())
+            changes.describe(plan.resource, now())
     with suppress(UserVpnError):
-        trust.ensure(azure(content), "G", "macs", trust.Wish(revoked=(trust.RevokedWish("CD" * 20),)))
-    return trust.ensure(azure(content), "G", "macs", trust.Wish(revoked=(trust.RevokedWish("AB" * 20),)))
+        changes.ensure(azure(content), "G", "macs", trust.Wish(revoked=(trust.RevokedWish("CD" * 20),)))
+    return changes.ensure(azure(content), "G", "macs", trust.Wish(revoked=(trust.RevokedWish("AB" * 20),)))
 
 
 def _gateways() -> dict[bytes, st.SearchStrategy[bytes]]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trust roots and refuse certificates. Documented in plugins/modules/server_configuration_certificates.py."""
+"""Change or create a User VPN configuration. Documented in plugins/modules/server_configuration.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import starmap
 from typing import Any, ClassVar
 
 from ..module_utils import _files
-from ..module_utils._azure import configurations, trust
+from ..module_utils._azure import changes, configurations, settings, trust
 from ..module_utils._azure.client import Azure
 from ..module_utils._errors import UserVpnError
 from ..module_utils._pki.database import place_of
@@ -24,7 +24,7 @@ _STATES = ("present", "absent")
 
 
 class ActionModule(AzureAction):
-    """server_configuration_certificates."""
+    """server_configuration."""
 
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         **AZURE_ARGUMENTS,
@@ -32,6 +32,13 @@ class ActionModule(AzureAction):
         "vpn_server_configuration": {"type": "str"},
         "virtual_wan": {"type": "str"},
         "p2s_vpn_gateway": {"type": "str"},
+        "protocols": {"type": "list", "elements": "str"},
+        "authentication_types": {"type": "list", "elements": "str"},
+        "ipsec_policy": {"type": "raw"},
+        "location": {"type": "str"},
+        "tags": {"type": "dict"},
+        "append_tags": {"type": "bool", "default": True},
+        "change_in_use": {"type": "bool", "default": False},
         "roots": {
             "type": "list",
             "elements": "dict",
@@ -68,6 +75,7 @@ class ActionModule(AzureAction):
     }
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        wanted = settings.wished(arguments)
         # In check mode root_certificate says nothing of a root that a real run would make first.
         unmade = [
             root
@@ -88,9 +96,8 @@ class ActionModule(AzureAction):
             repair_broken=arguments["repair_broken_roots"],
         )
         azure = self.azure(arguments)
-        done = trust.ensure(
-            azure, arguments["resource_group"], self._name(azure, arguments), wish, check=self.check_mode
-        )
+        name = self._name(azure, arguments)
+        done = changes.ensure(azure, arguments["resource_group"], name, wish, wanted, check=self.check_mode)
         for warning in done.warnings:
             self.warn(warning)
         now = datetime.now(UTC)
@@ -100,14 +107,20 @@ class ActionModule(AzureAction):
         result = {
             "changed": bool(done.changes),
             "changes": list(done.changes),
+            "interrupted": list(done.interrupted),
             "id": str(done.after.get("id")),
+            "location": done.after.get("location"),
+            "tags": done.after.get("tags") or {},
+            "vpn_protocols": configurations.items(done.after, "vpnProtocols"),
+            "vpn_authentication_types": configurations.items(done.after, "vpnAuthenticationTypes"),
+            "ipsec_policies": configurations.items(done.after, "vpnClientIpsecPolicies"),
             "roots": configurations.roots(done.after, now),
             "revoked": revoked,
         }
         if self.diff_mode and done.changes:
             result["diff"] = {
-                "before": trust.describe(done.before, now),
-                "after": trust.describe(done.after, now, wish.unmade),
+                "before": changes.describe(done.before, now),
+                "after": changes.describe(done.after, now, wish.unmade),
                 "before_header": result["id"],
                 "after_header": result["id"],
             }

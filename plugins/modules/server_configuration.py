@@ -2,28 +2,31 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documentation of the server_configuration_certificates action."""
+"""Documentation of the server_configuration action."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: server_configuration_certificates
-short_description: Trust client roots and refuse client certificates in an Azure User VPN configuration
+module: server_configuration
+short_description: Change or create an Azure User VPN configuration, as Macs need it
 version_added: 1.0.0
 description:
-  - Makes a User VPN configuration trust the roots that sign client certificates, and refuse single client certificates.
-  - Certificates are compared by their fingerprints. The names they have in Azure do not matter.
-  - Azure can only replace a configuration as a whole. Everything else in it goes back as it came, also what the
-    installed
-    SDK does not know. RADIUS secrets, which Azure does not show with a configuration, are read first, so that they are
-    not lost.
-  - Azure is asked (C(If-Match)) to refuse the write when somebody else changed the configuration after it was read.
-    Then, and after a write that failed or broke off, it is read again and the change is decided anew. Whether Azure
-    honours C(If-Match) here is not documented; if it does not, a change that somebody else makes between that reading
-    and the write, which follow each other at once, can be lost.
-  - There is one write at most, and none when nothing changes.
-  - Roots that Azure would take but that no client could use are refused; these are expired roots, certificates that are
-    not those of a CA, RSA keys below 2048 bits, and more than 20 roots.
+  - Makes a User VPN configuration allow what a Mac's own VPN client speaks, trust the roots that sign client
+    certificates, and refuse single client certificates. One that does not exist is created, with O(location).
+  - Azure can only replace a configuration as a whole. Whatever is not named in an option goes back as it came, also
+    what the installed SDK does not know. RADIUS secrets, which Azure does not show with a configuration, are read
+    first, so that they are not lost.
+  - There is one write at most, whatever changes, and none when nothing changes.
+  - Azure is asked (C(If-Match), or C(If-None-Match) for a new one) to refuse the write when somebody else changed or
+    created the configuration after it was read. Then, and after a write that failed or broke off, it is read again and
+    the change is decided anew. Whether Azure honours C(If-Match) here is not documented; if it does not, a change that
+    somebody else makes between that reading and the write, which follow each other at once, can be lost.
+  - Another tunnel type, authentication type or IPsec policy interrupts the clients of all gateways that use the
+    configuration. It is refused, and these gateways are named, unless O(change_in_use) is true.
+  - What no Mac or no Azure could do with is refused before anything is written. So are roots that Azure would take
+    but that no client could use; these are expired roots, certificates that are not those of a CA, keys that are not
+    RSA or have less than 2048 bits, and more than 20 roots. Certificates are compared by their fingerprints; the
+    names that they have in Azure do not matter.
 author:
   - The vwan.user_vpn contributors (@vwan-user-vpn)
 requirements:
@@ -47,7 +50,7 @@ options:
   vpn_server_configuration:
     description:
       - The User VPN configuration, by its name in O(resource_group) or its resource id.
-      - Either this, O(virtual_wan) or O(p2s_vpn_gateway) is required.
+      - Either this, O(virtual_wan) or O(p2s_vpn_gateway) is required. Only one that is named here can be created.
     type: str
   virtual_wan:
     description:
@@ -59,6 +62,57 @@ options:
     description: >-
       The P2S VPN gateway whose configuration is meant. It wins over O(virtual_wan) and O(vpn_server_configuration).
     type: str
+  protocols:
+    description:
+      - The tunnel types to allow, and no others; C(IkeV2) and C(OpenVPN), in any case and order.
+      - C(IkeV2) has to be among them, for it is the only one that a Mac's own client speaks.
+      - Without it, or with an empty list, they stay as they are. A new configuration gets C(IkeV2).
+    type: list
+    elements: str
+  authentication_types:
+    description:
+      - By what clients authenticate, and by nothing else; C(Certificate), C(AAD) (Microsoft Entra ID) and C(Radius), in
+        any case and order.
+      - C(Certificate) has to be among them. C(AAD) needs C(OpenVPN), and the tenant, audience and issuer that the
+        configuration has; C(Radius) needs its RADIUS servers. These stay as they are.
+      - Azure takes several of them for OpenVPN only, so give Macs a configuration with C(Certificate) alone.
+      - Without it, or with an empty list, they stay as they are. A new configuration gets C(Certificate).
+    type: list
+    elements: str
+  ipsec_policy:
+    description:
+      - The one custom IPsec policy.
+      - A name, as O(vwan.user_vpn.mobileconfig#module:algorithms) takes it, V(modp2048), V(ecp384), V(ecp384_cbc),
+        V(ecp256), or V(by_hand), which also serves Macs whose VPN is set up by hand.
+      - Or a dictionary in Azure's terms, an entry of C(vpnClientIpsecPolicies), in any case. All of C(ikeEncryption),
+        C(ikeIntegrity), C(dhGroup), C(ipsecEncryption), C(ipsecIntegrity) and C(pfsGroup) are required.
+        C(saLifeTimeSeconds) and C(saDataSizeKilobytes) stay as they are when they are left out; a first policy gets
+        27000 and 102400000.
+      - A policy that no Mac can propose, as with DHGroup24, PFS24 or AES192, is refused, with what to set instead.
+      - Without it, the policy stays as it is. A new configuration gets V(modp2048), since Azure's default, as it is
+        documented, fits no Mac.
+    type: raw
+  location:
+    description:
+      - The region in which to create the configuration if it does not exist, as V(westeurope). Without it, a
+        configuration that does not exist is an error.
+      - For one that exists it must be its region, for Azure moves none.
+    type: str
+  tags:
+    description:
+      - Tags to set, strings with strings. Azure ignores the case of their names.
+      - Without it, all tags stay as they are.
+    type: dict
+  append_tags:
+    description: Whether tags that are not in O(tags) stay. With V(false) they are removed.
+    type: bool
+    default: true
+  change_in_use:
+    description: >-
+      Whether O(protocols), O(authentication_types) and O(ipsec_policy) may change a configuration that gateways use,
+      which interrupts all of their clients.
+    type: bool
+    default: false
   roots:
     description:
       - The roots to trust, or no longer to trust.
@@ -78,9 +132,9 @@ options:
         description:
           - A file on the controller with one certificate, as PEM, DER, base64 or PKCS#7, also as Windows writes text.
           - Refused is only what no client could use, namely one that has ended, says C(CA:FALSE), has a key usage
-            without certificate signing, an RSA key of less than 2048 bits or a signature with SHA-1, or is no root. A
-            root without basic constraints, as Microsoft's guide makes it with PowerShell or makecert, is welcome. One
-            that Azure trusts already is not judged.
+            without certificate signing, a key that is not RSA or has less than 2048 bits or a signature with SHA-1,
+            or is no root. A root without basic constraints, as Microsoft's guide makes it with PowerShell or
+            makecert, is welcome. One that Azure trusts already is not judged.
         type: path
       public_cert_data:
         description:
@@ -182,7 +236,7 @@ EXAMPLES = r"""
       register: root
 
     - name: Trust it, and refuse the certificate of a lost Mac
-      vwan.user_vpn.server_configuration_certificates:
+      vwan.user_vpn.server_configuration:
         resource_group: rg-vpn
         vpn_server_configuration: macs
         roots:
@@ -191,8 +245,34 @@ EXAMPLES = r"""
           - name: mac-042.revoked-01234567
             thumbprint: 0123456789ABCDEF0123456789ABCDEF01234567
 
+    - name: Make a configuration for Macs
+      vwan.user_vpn.server_configuration:
+        resource_group: rg-vpn
+        vpn_server_configuration: macs
+        location: westeurope
+        protocols: [IkeV2]
+        authentication_types: [Certificate]
+        ipsec_policy: modp2048
+        tags:
+          owner: networks
+        roots:
+          - public_cert_data: "{{ root.public_cert_data }}"
+
+    - name: Give the gateways another IPsec policy, tonight
+      vwan.user_vpn.server_configuration:
+        resource_group: rg-vpn
+        vpn_server_configuration: macs
+        ipsec_policy:
+          ikeEncryption: GCMAES256
+          ikeIntegrity: SHA384
+          dhGroup: ECP384
+          ipsecEncryption: GCMAES256
+          ipsecIntegrity: GCMAES256
+          pfsGroup: ECP384
+        change_in_use: true
+
     - name: Trust an enterprise root only, and clear away what has expired
-      vwan.user_vpn.server_configuration_certificates:
+      vwan.user_vpn.server_configuration:
         resource_group: rg-vpn
         vpn_server_configuration: macs
         roots:
@@ -210,6 +290,51 @@ changes:
   elements: str
   sample:
     - trust the root P2SRootCert-9A3B1C22 (CN=P2SRootCert, SHA-1 9A3B1C2200112233445566778899AABBCCDDEEFF)
+interrupted:
+  description: The P2S VPN gateways, by name, whose clients the change has interrupted, or in check mode would.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+location:
+  description: The region of the configuration.
+  returned: success
+  type: str
+  sample: westeurope
+tags:
+  description: Its tags after the change; in check mode, as they would be. So it is with all that follows.
+  returned: success
+  type: dict
+  sample:
+    owner: networks
+vpn_protocols:
+  description: The tunnel types that it allows. Azure's default, an empty list, is both.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - IkeV2
+vpn_authentication_types:
+  description: By what clients authenticate.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - Certificate
+ipsec_policies:
+  description: The custom IPsec policies in Azure's own words. An empty list means Azure's default.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - saLifeTimeSeconds: 27000
+      saDataSizeKilobytes: 102400000
+      ikeEncryption: AES256
+      ikeIntegrity: SHA256
+      dhGroup: DHGroup14
+      ipsecEncryption: GCMAES256
+      ipsecIntegrity: GCMAES256
+      pfsGroup: PFS14
 id:
   description: The resource id of the configuration.
   returned: success
