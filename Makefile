@@ -23,10 +23,10 @@ unexport ANSIBLE_CONFIG PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test unit integration lint sanity bench bench-quick soak mutants docs build release publish format clean
+.PHONY: help demo lab test unit integration lint sanity bench bench-quick soak mutants fragments hooks test-matrix docs build release-check release publish format clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.* ## /make \1|/p' Makefile | while IFS='|' read -r name what; do printf '%-18s%s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.* ## /make \1|/p' Makefile | while IFS='|' read -r name what; do printf '%-20s%s\n' "$$name" "$$what"; done
 
 demo: $(VENV)/demo.ready ## the whole workflow, from the Azure of the lab to its three Macs
 	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.lab.demo
@@ -77,6 +77,21 @@ release: $(VENV)/test.ready ## whether RELEASE, the name of a tag, can be releas
 	@$(BIN)/python tests/tools/check_release.py "$$RELEASE"
 	@$(BIN)/antsibull-changelog lint
 
+# The lint and sanity of test, and what only a release needs: the tarball, Galaxy's importer, REUSE, the hooks.
+release-check: $(VENV)/test.ready $(VENV)/release.ready ## whether what is here could be released
+	@$(BIN)/python tests/tools/run_all.py lint sanity release
+
+# BASE: since when, by default since the last release.
+fragments: $(VENV)/test.ready ## whether changes that users notice have a changelog fragment
+	@$(BIN)/python tests/tools/check_fragments.py $(BASE)
+
+hooks: $(VENV)/test.ready $(VENV)/release.ready ## have git run the quick checks before each commit
+	@$(VENV)/release/bin/pre-commit install
+
+# MATRIX: what to run with each, by default the unit tests (MATRIX=test for all).
+test-matrix: $(VENV)/test.ready ## the tests with each Python and ansible-core that this machine can have
+	@$(BIN)/python tests/tools/matrix.py $(MATRIX)
+
 # What `make build` made. The token comes in GALAXY_TOKEN, and stands in no command line.
 publish: $(VENV)/demo.ready ## bring the tarball to Galaxy
 	@ANSIBLE_GALAXY_SERVER_LIST=galaxy ANSIBLE_GALAXY_SERVER_GALAXY_URL=$(GALAXY) ANSIBLE_GALAXY_SERVER_GALAXY_TOKEN="$$GALAXY_TOKEN" \
@@ -107,6 +122,13 @@ $(VENV)/peer.ready: requirements/peer.txt requirements/constraints.txt $(MADE)
 	@echo "Installing the Python packages of requirements/peer.txt in $(VENV)/peer (once) ..."
 	@$(BIN)/python -m venv $(VENV)/peer
 	@$(VENV)/peer/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/peer.txt
+	@touch $@
+
+# A fourth: the importer of Galaxy wants other releases than the tests.
+$(VENV)/release.ready: requirements/release.txt $(MADE)
+	@echo "Installing the Python packages of requirements/release.txt in $(VENV)/release (once) ..."
+	@$(BIN)/python -m venv $(VENV)/release
+	@$(VENV)/release/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/release.txt
 	@touch $@
 
 $(MADE):

@@ -14,7 +14,7 @@ from ansible_collections.vwan.user_vpn.tests.integration.installed import REQUIR
 
 # Made by ansible-galaxy; for people; for Ansible and ansible-builder.
 FILES = {"MANIFEST.json", "FILES.json", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"}
-FILES |= {"changelogs/changelog.yaml"}
+FILES |= {"SECURITY.md", "CODE_OF_CONDUCT.md", "changelogs/changelog.yaml"}
 # All that git has in these.
 FOLDERS = ("docs", "examples", "meta", "playbooks", "plugins", "roles")
 LINK = re.compile(r"\]\(([^)#:\s]*)(?:#([^)]*))?\)")

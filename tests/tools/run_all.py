@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the named groups of checks (lint, unit, integration, azure28, sanity) and ends with one line of counts.
+"""Runs the named groups of checks (lint, unit, integration, azure28, sanity, release) and ends with one line of counts.
 
 Everything runs, also after a failure, so that one run shows all there is to mend.
 """
@@ -83,6 +83,17 @@ def lint_commands() -> Iterator[tuple[str, list[str], Path]]:
     yield "roles in step", [sys.executable, str(ROOT / "tests/tools/check_roles.py")], ROOT
 
 
+def release_commands() -> Iterator[tuple[str, list[str], Path]]:
+    """What only a release needs; the tools are in an environment of their own."""
+    folder = BIN.parent / "release/bin"
+    yield "changelog fragments", [sys.executable, str(ROOT / "tests/tools/check_fragments.py")], ROOT
+    yield "galaxy-importer", [sys.executable, str(ROOT / "tests/tools/check_import.py"), str(folder)], ROOT
+    yield "REUSE", [str(folder / "reuse"), "lint", "--quiet"], ROOT
+    yield "hooks", [str(folder / "pre-commit"), "run", "--all-files"], ROOT
+    tests = ["-p", "no:xdist", "-q", "tests/integration/test_tarball.py", "tests/integration/test_foreign.py"]
+    yield "the tarball, as users have it", [sys.executable, "-m", "pytest", *tests], TREE
+
+
 def private_packages() -> list[str]:
     folder = ROOT / "plugins/module_utils"
     return sorted(path.stem for path in folder.iterdir() if path.name.startswith("_") and path.name != "__pycache__")
@@ -91,8 +102,9 @@ def private_packages() -> list[str]:
 def side_by_side(groups: Sequence[str]) -> Counts:
     """What keeps one core busy only: as many of these at once as there are cores, the longest first."""
     checks: list[Callable[[], Counts]] = [sanity] if "sanity" in groups else []
-    if "lint" in groups:
-        checks += [partial(run, name, *command, cwd=cwd) for name, command, cwd in lint_commands()]
+    for group, commands in (("lint", lint_commands), ("release", release_commands)):
+        if group in groups:
+            checks += [partial(run, name, *command, cwd=cwd) for name, command, cwd in commands()]
     if "azure28" in groups:
         checks.append(azure28)
     counts = Counts()
