@@ -113,7 +113,8 @@ def conclusion(seconds: float, execs: dict[str, int], missing: str) -> str:
     """`missing`: why there were no real tunnels, empty where there were."""
     if missing:
         tunnel = f"""Not shown: tunnels. Where the machine can have real ones (strongSwan as the gateway and as the
-client of the Macs, which root gets on Debian and its relatives), the demo pings through each. Here {missing}."""
+client of the Macs, which root gets on Debian and its relatives), the demo pings through each. Why not here:
+{missing}."""
     else:
         tunnel = "Shown, too: a real tunnel of each Mac, configured from nothing but its installed profile."
     each = ", ".join(f"{name} {count}" for name, count in execs.items())

@@ -41,14 +41,20 @@ def pairs(matrix: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def interpreter(version: str) -> str | None:
-    """A Python of this version that starts and can make environments, by its own path, not by a version manager's."""
-    program = shutil.which(f"python{version}")
-    if not program:
-        return None
+    """A Python of this version that starts and can make environments: of the system, or of pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = [
+        shutil.which(f"python{version}"),
+        *map(str, sorted(pyenv.glob(f"versions/{version}*/bin/python{version}"))),
+    ]
+    # pyenv's shims seem to be interpreters: what counts is the path that one tells.
     ask = "import ensurepip, sys, venv; print(sys.version_info[:2], sys._base_executable, sep='|')"
-    done = subprocess.run([program, "-c", ask], capture_output=True, text=True, check=False)
-    said, _bar, path = done.stdout.strip().partition("|")
-    return path if said == f"({version.replace('.', ', ')})" else None
+    for program in filter(None, found):
+        done = subprocess.run([program, "-c", ask], capture_output=True, text=True, check=False)
+        said, _bar, path = done.stdout.strip().partition("|")
+        if said == f"({version.replace('.', ', ')})":
+            return path
+    return None
 
 
 def copy(folder: Path) -> None:
