@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,18 @@ from ansible_collections.vwan.user_vpn.tests.lab import Lab, postgresql
 from ansible_collections.vwan.user_vpn.tests.lab.packages import gateway_root
 
 HERE = Path(__file__).resolve().parent
+# What people set for all that they run.
+SETTINGS = {
+    "ANSIBLE_ANY_ERRORS_FATAL": "1",
+    "ANSIBLE_BECOME": "1",
+    "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+    "ANSIBLE_FORCE_HANDLERS": "1",
+    "ANSIBLE_GATHERING": "implicit",
+    "ANSIBLE_HASH_BEHAVIOUR": "merge",
+    "ANSIBLE_INJECT_FACT_VARS": "0",
+    "ANSIBLE_PRIVATE_ROLE_VARS": "1",
+    "ANSIBLE_STRATEGY": "free",
+}
 
 
 class Foreign(Site):
@@ -120,8 +133,10 @@ def test_each_role_alone_in_every_way(foreign: Foreign) -> None:
     for name in ("mac1", "mac2", "mac3"):
         foreign.add_mac(name)
     foreign.copy("roles")
-    groups = foreign.inventory() / "ways.yml"
-    groups.write_text(json.dumps({way: {"hosts": dict.fromkeys(names)} for way, names in ways.items()}))
+    groups: dict[str, Any] = {way: {"hosts": dict.fromkeys(names)} for way, names in ways.items()}
+    # As many have it: for all, this machine included.
+    groups["all"] = {"hosts": {"localhost": None}, "vars": {"ansible_python_interpreter": "/nonexistent"}}
+    (foreign.inventory() / "ways.yml").write_text(json.dumps(groups))
     run = foreign.play(playbook="main.yml")
     ended_well(run)
     assert_served(foreign, "mac1", "mac2", "mac3")
@@ -141,7 +156,7 @@ def test_a_fleet_that_a_script_knows(foreign: Foreign) -> None:
     inventory = foreign.inventory()
     (inventory / "hosts.yml").rename(foreign.folder / "known.json")
     foreign.given_inventory = inventory
-    run = foreign.play()
+    run = foreign.play(env=SETTINGS)
     ended_well(run)
     assert "2 Macs: 2 current." in run.stdout, run.stdout
     assert_served(foreign, "mac1", "mac2")
