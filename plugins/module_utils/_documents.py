@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: JSON and property lists that others wrote, bounded before anybody walks through them.
+"""Private to this collection: what others wrote in JSON, XML and property lists, bounded before it is walked through.
 
 Three bytes of either become an object of seventy, a few hundred brackets exceed Python's recursion, a number may have
 more digits than Python prints, and a value from YAML may hold itself. What passes here does none of that.
@@ -15,6 +15,8 @@ import plistlib
 import re
 from datetime import date
 from typing import Any, NoReturn
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
 from xml.parsers.expat import ExpatError
 
 # The deepest that is known is a rule of On Demand in a profile, some ten levels.
@@ -82,6 +84,47 @@ def read_property_list(content: bytes) -> Any:
         return plain(plistlib.loads(content, fmt=plistlib.FMT_XML))
     except _NO_PROPERTY_LIST as error:
         raise ValueError(f"no property list: {error}") from None
+
+
+def read_xml(text: str, most_elements: int, deepest: int) -> Element:
+    """The root element, without namespaces and attributes; ValueError, which says what the text has or is.
+
+    A document type declaration is refused before anything in it is looked at: it could hide entities.
+    """
+    builder = TreeBuilder()
+    # A str: what an XML declaration says of bytes is ignored.
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    opened = closed = 0
+
+    def start(name: str, _attributes: object) -> None:
+        nonlocal opened
+        opened += 1
+        if opened > most_elements or opened - closed > deepest:
+            raise ValueError("has more elements, or deeper ones, than any")
+        builder.start(_local(name), {})
+
+    def end(name: str) -> None:
+        nonlocal closed
+        closed += 1
+        builder.end(_local(name))
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = builder.data
+    try:
+        parser.Parse(text, True)
+    except ExpatError as error:
+        raise ValueError(f"is not well-formed XML (line {error.lineno}: {expat.ErrorString(error.code)})") from None
+    return builder.close()
+
+
+def _refuse_doctype(*_arguments: object) -> NoReturn:
+    raise ValueError("has a document type declaration")
+
+
+def _local(name: str) -> str:
+    return name.rpartition(" ")[2]
 
 
 def plain(value: Any) -> Any:

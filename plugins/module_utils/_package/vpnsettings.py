@@ -14,10 +14,9 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
-from typing import NoReturn
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import Element
 
+from .._documents import read_xml
 from .errors import PackageError
 
 NAME = "Generic/VpnSettings.xml"
@@ -32,6 +31,12 @@ _UNUSED = {"AadIssuer", "AadTenant", "AadAudience", "ServerCertIssuerCn", "Serve
 _SECRET = re.compile(r"secret|password|token|key", re.IGNORECASE)
 
 _CONTROL = re.compile("[\x7f-\x9f]")
+
+# What is said of any XML, as it is for a package.
+_OF_AZURE = {
+    "has more elements, or deeper ones, than any": " of Azure's",
+    "has a document type declaration": ", which Azure never writes",
+}
 
 _ENCODINGS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -88,49 +93,11 @@ def parse(content: bytes) -> VpnSettings:
 
 
 def _document(content: bytes) -> Element:
-    """The root element, all tags without their namespace. A DTD is refused before anything in it is looked at."""
-    builder = TreeBuilder()
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    opened = closed = 0
-
-    def start(name: str, _attributes: object) -> None:
-        nonlocal opened
-        opened += 1
-        if opened > ELEMENTS_LIMIT or opened - closed > DEPTH_LIMIT:
-            raise PackageError(
-                f"{NAME} has more elements, or deeper ones, than any of Azure's; generate and download the package "
-                "again."
-            )
-        builder.start(_local(name), {})
-
-    def end(name: str) -> None:
-        nonlocal closed
-        closed += 1
-        builder.end(_local(name))
-
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler = builder.data
     try:
-        # A str: the bytes have said how they are encoded, and an XML declaration that says otherwise is ignored.
-        parser.Parse(_text(content), True)
-    except expat.ExpatError as error:
-        raise PackageError(
-            f"{NAME} is not well-formed XML (line {error.lineno}: {expat.ErrorString(error.code)}); "
-            "generate and download the package again."
-        ) from None
-    return builder.close()
-
-
-def _refuse_doctype(*_arguments: object) -> NoReturn:
-    raise PackageError(
-        f"{NAME} has a document type declaration, which Azure never writes and which could hide entities; refused."
-    )
-
-
-def _local(name: str) -> str:
-    return name.rpartition(" ")[2]
+        return read_xml(_text(content), ELEMENTS_LIMIT, DEPTH_LIMIT)
+    except ValueError as error:
+        advice = "generate and download the package again."
+        raise PackageError(f"{NAME} {error}{_OF_AZURE.get(str(error), '')}; {advice}") from None
 
 
 def _text(content: bytes) -> str:
