@@ -16,6 +16,7 @@ import os
 import re
 import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -186,6 +187,25 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
         """
         strategy = str(self._task.get_play().strategy)
         return strategy.endswith(("free", "host_pinned")) and len(task_vars.get("ansible_play_hosts_all", ())) > 1
+
+    @contextmanager
+    def task_environment(self) -> Iterator[None]:
+        """Let the task's `environment` hold here as it would in a module: for logins, proxies, and `az`.
+
+        An action runs in a process of its own, forked for the one task, so this disturbs nobody.
+        """
+        wanted: dict[str, Any] = {}
+        self._compute_environment_string(wanted)
+        before = {name: os.environ.get(name) for name in wanted}
+        os.environ.update({name: str(value) for name, value in wanted.items()})
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
     def say(self, text: str) -> None:
         """Show a line to the person at the terminal now, while the task still runs."""

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from ..module_utils._azure import client, names
@@ -60,7 +58,7 @@ class AzureAction(UserVpnAction):
         for option, kind in _NAMES.items():
             if arguments.get(option) is not None:
                 names.check(option, arguments[option], kind)
-        with self._task_environment():
+        with self.task_environment():
             return self.ask(arguments)
 
     def ask(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -73,22 +71,3 @@ class AzureAction(UserVpnAction):
             if options.get(option):
                 options[option] = str(self.local_path(options[option]))
         return client.connect(options, os.environ, self.say, self.mask)
-
-    @contextmanager
-    def _task_environment(self) -> Iterator[None]:
-        """Let the task's `environment` hold here as it would in a module: for AZURE_*, proxies, and `az`.
-
-        An action runs in a process of its own, forked for the one task, so this disturbs nobody.
-        """
-        wanted: dict[str, Any] = {}
-        self._compute_environment_string(wanted)
-        before = {name: os.environ.get(name) for name in wanted}
-        os.environ.update({name: str(value) for name, value in wanted.items()})
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value

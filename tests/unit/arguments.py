@@ -27,6 +27,10 @@ COMPLETE: dict[str, dict[str, Any]] = {
     "mac_info": {"identifier": IDENTIFIER},
     "mac_key": {"identifier": IDENTIFIER},
     "mac_profile": {"profile": {"failed": True, "msg": "No certificate."}},
+    "mdm_profile": {
+        "server": {"type": "jamf", "url": "https://example.invalid", "client_id": "an id", "username": "a name"},
+        "profiles": [{"host": "mac-01", "serial_number": "C02XK1ABJG5J"}],
+    },
     "mobileconfig": {
         "settings": {"vpn_server": "gateway.example.com"},
         "macs": [{"host": "mac-01", "identity": {"pkcs12_path": "mac-01.p12", "password": "a password"}}],

@@ -1,29 +1,18 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For the unit tests: the same key file is opened once, not in every test.
-
-cryptography proves at each loading that the factors of an RSA key are prime, some 50 ms. The answer depends on the
-bytes and the password alone, so it is remembered.
-"""
+"""For the unit tests: the same key file is opened once."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import pkcs12
+
+from ansible_collections.vwan.user_vpn.tests.unit.keys import remembered_keys
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _remembered_keys() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for module, name in (
-            (pkcs12, "load_pkcs12"),
-            (pkcs12, "load_key_and_certificates"),
-            (serialization, "load_pem_private_key"),
-        ):
-            patch.setattr(module, name, functools.cache(getattr(module, name)))
+    with remembered_keys():
         yield

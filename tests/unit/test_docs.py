@@ -97,6 +97,7 @@ def test_secrets_are_marked(module: str) -> None:
 SHARED = {
     "mac": {"identifier", "scope"},
     "pki": {"pki"},
+    "mdm": {"server"},
     "azure": {"resource_group", "p2s_vpn_gateway", "subscription_id", "tenant", "client_id", "secret", "auth_source"},
 }
 

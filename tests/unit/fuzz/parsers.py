@@ -63,6 +63,8 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import (
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import certificate as keychain
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import profile as installing
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm import comparing, http, jamf
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm.interface import Target
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import identity, manifest, signing, view
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profile import Draft, Request
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.reading import read_profile
@@ -942,3 +944,85 @@ def what_postgresql_says(content: bytes) -> object:
     with suppress(UserVpnError), _faults.of_connecting(place):
         raise psycopg.OperationalError(text(content))
     return None
+
+
+MDM_PROFILE = (
+    b"<os_x_configuration_profile><general><id>7</id><name>VPN [com.example.uservpn C02]</name>"
+    b"<description>Version A-1, kept by vwan.user_vpn.</description><uuid>B</uuid>"
+    b"<payloads>&lt;plist version='1.0'>&lt;dict>&lt;key>PayloadIdentifier&lt;/key>&lt;string>B&lt;/string>"
+    b"&lt;/dict>&lt;/plist></payloads></general><scope><all_computers>false</all_computers><computers><computer>"
+    b"<id>1</id></computer></computers><computer_groups><computer_group><name>All</name></computer_group>"
+    b"</computer_groups></scope></os_x_configuration_profile>"
+)
+# What Jamf Pro answers, by a piece of the path.
+JAMF = {
+    "/oauth/": b'{"access_token": "eyJ", "expires_in": 1200}',
+    "/auth/": b'{"token": "eyJ", "expires": "2026-11-28T15:00:00.123Z"}',
+    "/computers-inventory": b'{"totalCount": 1, "results": [{"id": "1", "udid": "U", "general": {"name": "mac", '
+    b'"remoteManagement": {"managed": true}, "lastCheckIn": "2026-11-28T14:00:00Z", "managementId": "M"}, "hardware": '
+    b'{"serialNumber": "C02"}, "configurationProfiles": [{"profileIdentifier": "B"}], "groupMemberships": '
+    b'[{"groupName": "All"}]}]}',
+    "/commands": b'{"totalCount": 1, "results": [{"client": {"managementId": "M"}, "commandState": "ERROR", '
+    b'"dateSent": "2026-11-28T14:00:00Z", "commandError": {"errorLocalizedDescription": "no"}}]}',
+    "profiles/id/": MDM_PROFILE,
+    "profiles": b"<os_x_configuration_profiles><os_x_configuration_profile><id>7</id>"
+    b"<name>VPN [com.example.uservpn C02]</name></os_x_configuration_profile></os_x_configuration_profiles>",
+    "date": b"Sat, 28 Nov 2026 14:00:00 GMT",
+    "retry-after": b"Sat, 28 Nov 2026 14:00:00 GMT",
+    "location": b"https://example.invalid/login",
+    "error": b'{"errors": [{"description": "no"}]}',
+    "page": b"<p>Error: Duplicate name</p>",
+    "url": b"https://example.jamfcloud.com/",
+}
+
+
+def _jamf() -> dict[bytes, st.SearchStrategy[bytes]]:
+    found = {}
+    for place, sample in JAMF.items():
+        start = place.encode() + b"\0"
+        altered = json_of(sample) | bytes_of(sample) if sample.startswith(b"{") else bytes_of(sample)
+        found[start + sample] = altered.map(lambda new, start=start: start + new)
+    return found
+
+
+@row(_jamf)
+def answer_of_jamf_pro(content: bytes) -> object:
+    place, _zero, altered = content.partition(b"\0")
+    answers = JAMF | {place.decode(): altered}
+    given = {name: text(answers[name]) for name in ("date", "retry-after", "location")}
+
+    class Response:
+        headers = given
+        status_code = 200
+
+        def __init__(self, body: bytes) -> None:
+            self.body = body
+
+        def __enter__(self) -> Response:
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            pass
+
+        def iter_content(self, _size: int) -> list[bytes]:
+            return [self.body]
+
+    def request(_method: str, url: str, **_content: object) -> Response:
+        return Response(next(body for piece, body in answers.items() if piece in url))
+
+    server = http.Http("Jamf Pro", text(answers["url"]), ca_file="", say=str, environment={}, sleep=lambda _s: None)
+    server._session = SimpleNamespace(request=request)
+    for name in ("error", "page"):
+        for status in (302, 404, 409):
+            server._refusal(http.Answer(status, given, answers[name]))
+    http._retry_after(given)
+    target, told = Target("com.example.uservpn", "C02"), []
+    for login in ({"client_id": "a", "client_secret": "b"}, {"username": "a", "password": "b"}):
+        pro = jamf.Jamf(server, login, lambda _secret: None)
+        devices, held = [*pro.devices(["C02"]), *pro.all_devices()], pro.held(target)
+        if held:
+            comparing.holds(held.document, held.document)
+            told += [dataclasses.asdict(report) for report in pro.reports([(d, held) for d in devices]).values()]
+        told += [device.name for device in devices]
+        pro.close()
+    return json.dumps(told)

@@ -30,7 +30,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import
 from ansible_collections.vwan.user_vpn.plugins.module_utils._package.archive import PACKAGE_LIMIT, ROOT_LIMIT
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import bounds
 from ansible_collections.vwan.user_vpn.tests.lab.packages import gateway_root, settings_xml, zip_like_azure
-from ansible_collections.vwan.user_vpn.tests.unit.fuzz.parsers import HEAD, IDENTIFIER, MARK, PARSERS
+from ansible_collections.vwan.user_vpn.tests.unit.fuzz.parsers import HEAD, IDENTIFIER, MARK, MDM_PROFILE, PARSERS
 from ansible_collections.vwan.user_vpn.tests.unit.fuzz.test_fuzz import SOAK, bounded
 
 EMOJI = "\U0001f600".encode()  # makes every character of a Python text take four bytes
@@ -211,6 +211,12 @@ WORST: dict[str, Callable[[], Mapping[str, bytes]]] = {
     "answer of a mac": answers,
     "address pools": lambda: {piece.decode(): piece * MEGABYTE for piece in (b",", b"1", b"1:")},
     "evidence of a mac": evidence,
+    "answer of jamf pro": lambda: {
+        "values": b'/commands\0{"totalCount": 9, "results": [' + b"{}," * (MOST_VALUES // 2 - 10) + b"{}]}",
+        "elements": b"profiles\0<os_x_configuration_profiles>%s</os_x_configuration_profiles>" % (b"<a/>" * 299_000),
+        "a long text": b"profiles/id/\0" + MDM_PROFILE.replace(b"A-1", b"Version A" * 500_000),
+        "a page": b"page\0" + b"<p>Error: " * 400_000,
+    },
 }
 
 

@@ -1,0 +1,356 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what to ask an MDM for, so that each Mac has its profile, or has it no more.
+
+A profile is made without a scope and gets one when its content was read back; a content with one Mac's key is written
+only where the scope is that Mac. So whoever is killed between two calls leaves nothing that reaches somebody else, and
+the next run goes on from what it finds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .. import _files
+from .._errors import UserVpnError, shown
+from .._mobileconfig import completing, payloads
+from .._mobileconfig.reading import read_profile
+from .._mobileconfig.stored import SIZE_LIMIT, Stored
+from . import comparing
+from .errors import MdmError, RefusedError
+from .interface import Device, Held, Profile, Report, Scope, Server, Target
+
+POLL_SECONDS = 5.0
+LONGEST_POLL_SECONDS = 30.0
+SAY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One Mac, and the profile that it is to have; none where it is to have none."""
+
+    host: str
+    serial_number: str
+    profile: Profile | None = None
+    shared: bool = False
+    problem: str = ""
+
+
+@dataclass
+class Entry:
+    """What has come of one Mac."""
+
+    host: str
+    state: str = ""
+    failed: bool = False
+    changed: bool = False
+    msg: str = ""
+    error: str = ""
+    serial_number: str = ""
+    device: str = ""
+    last_seen: str = ""
+    wanted_version: str = ""
+    shown_version: str = ""
+    previous_version: str = ""
+
+
+@dataclass
+class Means:
+    """What a run has beside its wishes."""
+
+    say: Callable[[str], None]
+    warn: Callable[[str], None]
+    check: bool = False
+    seconds: float = 0.0  # to wait until all have come as far as they can
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass
+class _Job:
+    """One profile of the server's, and the Macs that it concerns."""
+
+    target: Target
+    profile: Profile | None
+    macs: list[tuple[Entry, Device]] = field(default_factory=list)
+    held: Held | None = None
+    before: str = ""  # the version that the server held
+
+    @property
+    def devices(self) -> frozenset[str]:
+        return frozenset(device.id for _entry, device in self.macs)
+
+
+def read(path: Path) -> Profile:
+    """A rendered profile from its file; UserVpnError when it cannot be delivered by an MDM."""
+    stored = Stored.of(_files.read(path, SIZE_LIMIT))
+    told = read_profile(stored.raw, str(path))
+    document = stored.document or {}
+    if completing.unfinished(document):
+        raise UserVpnError("Its private key is on the Mac, which completes the profile: an MDM cannot deliver it.")
+    if told.scope != "System":
+        raise UserVpnError(f"Its scope is {told.scope}, and an MDM delivers to the device: set scope to System.")
+    kinds = {each.get("PayloadType") for each in document.get("PayloadContent", ()) if isinstance(each, Mapping)}
+    return Profile(told.identifier, told.uuid, told.display_name, document, payloads.IDENTITY in kinds)
+
+
+def deliver(server: Server, wishes: Sequence[Wish], means: Means) -> list[Entry]:
+    """Let each Mac have the profile that it is to have; MdmError when the server cannot be asked at all."""
+    entries, known = _known(server, wishes)
+    jobs: dict[Target, _Job] = {}
+    for wish, entry, device in known:
+        if (profile := wish.profile) is None:
+            raise ValueError("nothing to deliver")
+        target = Target(profile.identifier, "" if wish.shared else device.serial_number)
+        job = jobs.setdefault(target, _Job(target, profile))
+        if job.profile is profile or job.profile == profile:
+            job.macs.append((entry, device))
+        else:
+            _fail(entry, "It shares a profile with others, and theirs is another one: give it another identifier.")
+    _each(jobs.values(), lambda job: _present(server, job, means))
+    _conclude(server, list(jobs.values()), means, "installed")
+    return entries
+
+
+def withdraw(server: Server, identifier: str, wishes: Sequence[Wish], means: Means) -> list[Entry]:
+    """Let no Mac of these have the profile of this name any more."""
+    entries, known = _known(server, wishes)
+    own = [_Job(Target(identifier, device.serial_number), None, [(entry, device)]) for _w, entry, device in known]
+    shared = _Job(Target(identifier), None, [(entry, device) for _wish, entry, device in known])
+    for _wish, entry, _device in known:
+        entry.state = "removed"
+    _each([*own, shared] if known else [], lambda job: _absent(server, job, means))
+    held = [job for job in (*own, shared) if job.held]
+    _conclude(server, held, means, "removed")
+    _each(held, lambda job: _forget(server, job, means))
+    for entry in entries:
+        if entry.state == "unknown_device":
+            _clear(server, Target(identifier, entry.serial_number), entry, means)
+    return entries
+
+
+# -- who is meant ---------------------------------------------------------------------------------------------------
+
+
+def _known(server: Server, wishes: Sequence[Wish]) -> tuple[list[Entry], list[tuple[Wish, Entry, Device]]]:
+    """An entry for each wish, and those whose Macs the server knows."""
+    asked = [wish for wish in wishes if not wish.problem and wish.serial_number]
+    found: dict[str, list[Device]] = {}
+    serials = sorted({wish.serial_number for wish in asked})
+    for device in server.devices(serials) if serials else ():
+        found.setdefault(device.serial_number.upper(), []).append(device)
+    named = [wish.serial_number.upper() for wish in asked]
+    entries, known = [], []
+    for wish in wishes:
+        entry = Entry(wish.host, serial_number=wish.serial_number)
+        entry.wanted_version = wish.profile.version if wish.profile else ""
+        entries.append(entry)
+        devices = found.get(wish.serial_number.upper(), [])
+        if flaw := wish.problem or _unfit(server, wish):
+            _fail(entry, flaw)
+        elif flaw := _unknown(server, wish, devices, named):
+            _fail(entry, flaw, state="unknown_device")
+        else:
+            entry.device, entry.last_seen = devices[0].name, devices[0].last_seen
+            known.append((wish, entry, devices[0]))
+    return entries, known
+
+
+def _unfit(server: Server, wish: Wish) -> str:
+    profile = wish.profile
+    if profile and profile.secret and (wish.shared or not server.CAPABILITIES.per_mac_profile):
+        return (
+            f"A private key is in this profile, and {server.NAME} would bring it to other Macs as well: use SCEP, by "
+            "which the key is made on the Mac."
+        )
+    return ""
+
+
+def _unknown(server: Server, wish: Wish, devices: Sequence[Device], named: Sequence[str]) -> str:
+    """Why it is not known which Mac of the server's is meant; empty when it is."""
+    if not wish.serial_number:
+        return f"{server.NAME} finds a Mac by its serial number: set serial_number."
+    number = shown(wish.serial_number)
+    if named.count(wish.serial_number.upper()) > 1:
+        return f"Several hosts have the serial number {number}: correct serial_number."
+    if not devices:
+        return f"{server.NAME} knows no Mac with the serial number {number}: enrol it, or correct serial_number."
+    if len(devices) > 1:
+        names = ", ".join(sorted(shown(device.name) for device in devices))
+        return (
+            f"{server.NAME} knows {len(devices)} Macs with the serial number {number} ({names}): delete the old ones."
+        )
+    if not devices[0].managed:
+        return f"{server.NAME} does not manage the Mac with the serial number {number} any more: enrol it again."
+    return ""
+
+
+def _fail(entry: Entry, sentence: str, state: str = "failed") -> None:
+    entry.state, entry.failed, entry.msg = state, True, sentence
+
+
+# -- what is done ---------------------------------------------------------------------------------------------------
+
+
+def _each(jobs: Iterable[_Job], do: Callable[[_Job], None]) -> None:
+    """Do it for each; what one is refused is no fault of the others, and where the server is gone all end."""
+    gone = ""
+    for job in jobs:
+        try:
+            if gone:
+                raise RefusedError(gone)
+            do(job)
+        except MdmError as error:
+            gone = gone or ("" if isinstance(error, RefusedError) else str(error))
+            for entry, _device in job.macs:
+                _fail(entry, str(error))
+            job.macs.clear()
+
+
+def _present(server: Server, job: _Job, means: Means) -> None:
+    profile, held = job.profile, server.held(job.target)
+    if profile is None:
+        raise ValueError("nothing to deliver")
+    job.held, job.before = held, held.version if held else ""
+    scope = held.scope if held else Scope()
+    # A key reaches its Mac alone. A profile without one may be for others, too; and who has given it to groups keeps
+    # its scope.
+    wanted = job.devices if profile.secret else job.devices | scope.devices
+    wide = profile.secret and bool(scope.others or scope.devices - wanted)
+    kept = not profile.secret and bool(scope.others)
+    same = held is not None and held.version == profile.version and comparing.holds(held.document, profile.document)
+    for entry, device in job.macs:
+        entry.changed = not same or wide or (not kept and device.id not in scope.devices)
+        entry.previous_version = job.before
+    if wide:
+        means.warn(_exposed(server, job, scope))
+    if means.check:
+        return
+    if held is None:
+        held = server.create(job.target, profile)
+    if wide:
+        held = server.assign(held, wanted & scope.devices)
+    if not same and job.held:
+        held = server.replace(held, profile)
+    if not kept and held.scope != Scope(wanted):
+        held = server.assign(held, wanted)
+    job.held = held
+
+
+def _exposed(server: Server, job: _Job, scope: Scope) -> str:
+    more = len(scope.devices - job.devices)
+    whom = ", ".join((*scope.others, *([f"{more} other Macs"] if more else [])))
+    return (
+        f"{server.NAME} let the profile of {job.macs[0][0].host} reach others as well ({whom}), with its private key: "
+        "revoke its certificate, and see who may change profiles there."
+    )
+
+
+def _absent(server: Server, job: _Job, means: Means) -> None:
+    job.held = held = server.held(job.target)
+    if held is None:
+        return
+    job.before = held.version
+    if not job.target.serial_number:
+        job.macs = [mac for mac in job.macs if mac[1].id in held.scope.devices or held.identifier in mac[1].profiles]
+        if held.scope.others:
+            whom = ", ".join(held.scope.others)
+            for entry, _device in job.macs:
+                entry.msg = f"{server.NAME} gives the shared profile to {whom}: take this Mac out there."
+            return
+    left = held.scope.devices - job.devices if not job.target.serial_number else frozenset()
+    for entry, device in job.macs:
+        entry.changed = entry.changed or device.id in held.scope.devices or bool(held.scope.others)
+        entry.previous_version = job.before
+    if held.scope != Scope(left) and not means.check:
+        job.held = server.assign(held, left)
+
+
+def _forget(server: Server, job: _Job, means: Means) -> None:
+    """Delete what no Mac has any more."""
+    gone = all(entry.state == "removed" for entry, _device in job.macs)
+    if job.held and gone and (means.check or job.held.scope == Scope()):
+        for entry, _device in job.macs:
+            entry.changed = True
+        if not means.check:
+            server.delete(job.held)
+
+
+def _clear(server: Server, target: Target, entry: Entry, means: Means) -> None:
+    """What is held for a Mac that the server does not know goes, with the key in it."""
+    entry.failed = False
+    try:
+        held = server.held(target) if target.serial_number else None
+        entry.changed = held is not None
+        if held and not means.check:
+            server.delete(server.assign(held, ()) if held.scope != Scope() else held)
+    except MdmError as error:
+        _fail(entry, str(error))
+
+
+# -- how far they have come -----------------------------------------------------------------------------------------
+
+
+def _conclude(server: Server, jobs: Sequence[_Job], means: Means, goal: str) -> None:
+    """Set the states, once or until all are where they are to be or have failed, as long as there is time."""
+    start, pause, said = means.clock(), POLL_SECONDS, -SAY_SECONDS
+    while True:
+        try:
+            _states(server, jobs, goal, means)
+        except MdmError as error:
+            for entry, _device in (mac for job in jobs for mac in job.macs):
+                _fail(entry, f"It is not known how far it has come: {error}", entry.state or "queued")
+            return
+        macs = [entry for job in jobs for entry, _device in job.macs]
+        done = [entry for entry in macs if entry.state in (goal, "failed")]
+        spent = means.clock() - start
+        if len(done) == len(macs) or means.check or spent + pause > means.seconds:
+            return
+        if spent - said >= SAY_SECONDS:
+            means.say(f"{len(done)} of {len(macs)} Macs are done ({spent:.0f} s so far)")
+            said = spent
+        means.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
+
+
+def _states(server: Server, jobs: Sequence[_Job], goal: str, means: Means) -> None:
+    by_host: dict[str, list[tuple[Entry, Report, _Job, Device]]] = {}
+    # A Mac has one profile of its own at most, and one that is shared.
+    for own in (True, False):
+        group = [job for job in jobs if bool(job.target.serial_number) is own]
+        delivered = [(device, job.held) for job in group if job.held for _entry, device in job.macs]
+        reports = server.reports(delivered) if delivered else {}
+        for job in group:
+            for entry, device in job.macs:
+                report = _as_asked(reports.get(device.id, Report("queued")), goal, means.check and entry.changed)
+                by_host.setdefault(entry.host, []).append((entry, report, job, device))
+    for found in by_host.values():
+        # Where two profiles are to go, that which is still there counts.
+        entry, report, job, device = next((each for each in found if each[1].state != goal), found[0])
+        entry.state, entry.error, entry.failed = report.state, report.error, report.state == "failed"
+        if entry.failed:
+            entry.msg = f"{server.NAME} says of this Mac: {report.error}"
+        _show_version(entry, job, device)
+
+
+def _as_asked(report: Report, goal: str, predicted: bool) -> Report:
+    """What a report means for what was asked."""
+    if goal == "installed":
+        return Report("queued") if predicted or report.state == "removed" else report
+    if report.state == "queued":
+        return Report("removed")  # it never came there
+    return Report("pending") if report.state == "installed" else report
+
+
+def _show_version(entry: Entry, job: _Job, device: Device) -> None:
+    """Which version is there, as far as it is known."""
+    if entry.state == "installed":
+        entry.shown_version = job.held.version if job.held else ""
+    elif job.held and job.held.identifier in device.profiles and entry.state != "removed":
+        entry.shown_version = job.before
+    else:
+        entry.shown_version = ""

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what an MDM can be asked, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a server can do. docs/mdm.md shows it as a table."""
+
+    finds_by_serial: bool  # a Mac by its serial number
+    reads_content: bool  # the profile that it holds
+    reads_version: bool  # which version is on a Mac
+    per_mac_profile: bool  # a profile for one Mac alone
+    shared_profile: bool  # one profile for many
+    lists_certificates: bool  # those on a Mac
+    inventory: bool  # all Macs
+
+
+@dataclass(frozen=True)
+class Device:
+    """A Mac as the MDM knows it. Times are ISO 8601 in UTC, empty where they are not known."""
+
+    id: str
+    serial_number: str
+    name: str = ""
+    udid: str = ""
+    macos: str = ""
+    last_seen: str = ""
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    managed: bool = True
+    profiles: frozenset[str] = frozenset()  # identifiers of what its last inventory shows
+    reference: str = ""  # by which the MDM's commands name it
+
+
+@dataclass(frozen=True)
+class Target:
+    """Which of our profiles: by its identifier, and for one Mac alone by the Mac's serial number."""
+
+    identifier: str
+    serial_number: str = ""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A rendered profile."""
+
+    identifier: str
+    version: str  # its PayloadUUID
+    display_name: str
+    document: Mapping[str, Any] = field(repr=False)
+    secret: bool  # whether a private key is in it
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whom a profile reaches: Macs by the MDM's ids, and in words what else."""
+
+    devices: frozenset[str] = frozenset()
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Held:
+    """A profile of ours as the MDM holds it."""
+
+    id: str
+    target: Target
+    name: str
+    version: str  # that of the profile it was last written from
+    identifier: str  # by which Macs know it
+    document: Mapping[str, Any] = field(repr=False)
+    scope: Scope = Scope()
+
+
+@dataclass(frozen=True)
+class Report:
+    """How far a profile has come on one Mac: `queued`, `pending`, `installed`, `removed` or `failed`."""
+
+    state: str
+    error: str = ""
+
+
+class Server(Protocol):
+    """One MDM. Every method may raise MdmError; RefusedError concerns its arguments alone."""
+
+    NAME: str
+    CAPABILITIES: Capabilities
+
+    def devices(self, serial_numbers: Sequence[str]) -> list[Device]:
+        """The Macs with these serial numbers."""
+
+    def all_devices(self) -> list[Device]:
+        """All Macs."""
+
+    def held(self, target: Target) -> Held | None:
+        """What it holds for this target, as it stands now."""
+
+    def create(self, target: Target, profile: Profile) -> Held:
+        """Make it hold a profile that reaches nobody yet."""
+
+    def replace(self, held: Held, profile: Profile) -> Held:
+        """Put another content into the place of one."""
+
+    def assign(self, held: Held, devices: Collection[str]) -> Held:
+        """Let it reach these Macs, and no other."""
+
+    def delete(self, held: Held) -> None:
+        """Forget it."""
+
+    def reports(self, delivered: Sequence[tuple[Device, Held]]) -> dict[str, Report]:
+        """By device id, how far each has come. No Mac is in there twice."""
+
+    def close(self) -> None:
+        """End the session."""

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: what is said about an MDM's server, in a task and in an inventory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from ..module_utils._mdm.interface import Server
+from ..module_utils._mdm.servers import TYPES, connected
+
+# The option of the doc fragment `mdm`. What is not given is looked for in the environment.
+MDM_ARGUMENTS: dict[str, Any] = {
+    "server": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "type": {"type": "str", "choices": sorted(TYPES), "required": True},
+            "url": {"type": "str"},
+            "client_id": {"type": "str"},
+            "client_secret": {"type": "str", "no_log": True},
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "ca_file": {"type": "path"},
+        },
+        "required_by": {"client_secret": "client_id", "password": "username"},
+    }
+}
+
+
+def server_of(
+    given: Mapping[str, Any],
+    find: Callable[[str], Path],
+    say: Callable[[str], None],
+    mask: Callable[[str], None],
+) -> AbstractContextManager[Server]:
+    """The server that the option describes, for as long as it takes."""
+    found = {**given, "ca_file": str(find(given["ca_file"])) if given.get("ca_file") else ""}
+    return connected(found, os.environ, say, mask)
