@@ -16,7 +16,7 @@ from ..module_utils._mdm.delivery import Entry, Means, Wish
 from ..module_utils._mdm.interface import Profile
 from ..module_utils._mobileconfig.names import check_identifier
 from ..plugin_utils._action import UserVpnAction
-from ..plugin_utils._mdm_action import MDM_ARGUMENTS, server_of
+from ..plugin_utils._mdm_action import FURTHER, MDM_ARGUMENTS, server_of
 
 
 class ActionModule(UserVpnAction):
@@ -43,6 +43,7 @@ class ActionModule(UserVpnAction):
     }
     CONSTRAINTS: ClassVar[dict[str, Any]] = {"required_if": [("state", "absent", ("identifier",))]}
     HOSTS = "profiles"
+    FURTHER: ClassVar[dict[str, str]] = FURTHER
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)

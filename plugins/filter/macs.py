@@ -35,6 +35,7 @@ options:
     description:
       - V(fleet), all of them.
       - V(deliver), those whose profile was rendered, and that are to be asked for it.
+      - V(mdm), those whose profile was rendered for their MDM, which is to be asked instead of them.
       - V(keychain), those that have their certificates in a keychain.
       - V(make_key), those that have to make a private key first.
       - V(wait), those whose person is to approve the profile.
@@ -42,13 +43,16 @@ options:
       - V(refused), those whose authentication a gateway refused.
       - V(connected), those whose tunnel is up.
       - V(due), those that P(vwan.user_vpn.due#filter) named.
-      - V(revoked), those that P(vwan.user_vpn.holders#filter) named.
+      - V(revoked), those that P(vwan.user_vpn.holders#filter) named, without V(revoked_in_mdm).
+      - V(revoked_in_mdm), those of them whose MDM is to take the profile off.
       - V(fail), those that the conclusion counts as failed.
       - V(stop), these and one that has not failed, for the end of a playbook. Where all hosts of a play fail, Ansible
         ends the run for all others.
       - V(uncut), the one that tells for all that sessions of whoever was revoked may go on.
     type: str
-    choices: [fleet, deliver, keychain, make_key, wait, connect, refused, connected, due, revoked, fail, stop, uncut]
+    choices:
+      [fleet, deliver, mdm, keychain, make_key, wait, connect, refused, connected, due, revoked, revoked_in_mdm, fail,
+      stop, uncut]
     required: true
   hosts:
     description: Of which Macs to choose, where it is not those of C(user_vpn_fleet).

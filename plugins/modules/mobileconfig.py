@@ -70,10 +70,10 @@ options:
     description:
       - How the profile is to reach the Mac. It is no part of it, and written into the entry and the manifest for
         whoever goes on.
-      - V(approve) has a person approve it on the Mac, V(mdm) leaves it to an MDM, V(export) to somebody who is given
-        the folder.
+      - V(approve) has a person approve it on the Mac, V(mdm) leaves it to an MDM that somebody feeds, V(mdm_api) to
+        M(vwan.user_vpn.mdm_profile), V(export) to somebody who is given the folder.
     type: str
-    choices: [approve, mdm, export]
+    choices: [approve, mdm, mdm_api, export]
     default: approve
   passphrase:
     description: Opens the store, see M(vwan.user_vpn.root_certificate). Required when a profile changes whose private
@@ -406,7 +406,7 @@ options:
       delivery:
         description: As O(delivery), for this Mac.
         type: str
-        choices: [approve, mdm, export]
+        choices: [approve, mdm, mdm_api, export]
       identifier:
         description: As O(identifier), for this Mac.
         type: str

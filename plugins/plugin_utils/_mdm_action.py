@@ -33,6 +33,10 @@ MDM_ARGUMENTS: dict[str, Any] = {
 }
 
 
+# Where a task of ours in a role has them from.
+FURTHER: dict[str, str] = {"server": "user_vpn_mdm in the playbooks"}
+
+
 def server_of(
     given: Mapping[str, Any],
     find: Callable[[str], Path],

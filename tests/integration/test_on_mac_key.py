@@ -411,7 +411,7 @@ def test_a_killed_playbook_converges(site: Site, seconds: float) -> None:
     "variables",
     [
         {"user_vpn_delivery": "export"},
-        {"user_vpn_verify": False},
+        {"user_vpn_verify": "none"},
         {"user_vpn_scope": "User"},
         {"user_vpn_sign_with": {"certificate": "signer.pem", "key": "signer.key"}},
     ],

@@ -190,7 +190,7 @@ def test_any_option_of_a_profile_reaches_it_from_the_inventory(site: Site) -> No
         "dns": {"servers": ["10.0.0.4"], "match_domains": ["example.com"]},
     }
     for mac, (options, _said) in zip(macs[1:], FAULTS, strict=True):
-        site.host_variables[mac.name] = {"user_vpn_profile": options, "user_vpn_verify": False}
+        site.host_variables[mac.name] = {"user_vpn_profile": options, "user_vpn_verify": "none"}
     site.host_variables[macs[5].name]["user_vpn_routing"] = "full"
     run = site.play("-e", "user_vpn_verify=false")
     for mac, (_options, said) in zip(macs[1:], FAULTS, strict=True):

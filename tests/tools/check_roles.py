@@ -236,6 +236,8 @@ def variables(roles: list[Path]) -> str:
         "",
         "* `user_vpn_azure`: the options by which the Azure modules sign in (`subscription_id`, `tenant`, `client_id`,",
         "  `secret`, ...), for those who do not keep them in the environment. See [azure.md](azure.md).",
+        "* `user_vpn_mdm`: the server that `user_vpn_delivery: mdm` hands the profiles to, as the option `server` of",
+        "  `vwan.user_vpn.mdm_profile`. See [mdm.md](mdm.md).",
         "* `user_vpn_hosts` (extra variable only): the hosts or groups the playbooks act on, `user_vpn` by default.",
         "* `user_vpn_evidence`: the file that the playbook `evidence` writes, `user_vpn/evidence.txt` beside the",
         "  inventory by default.",

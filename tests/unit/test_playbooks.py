@@ -66,6 +66,7 @@ def test_every_module_of_ours_is_found() -> None:
         "mac_key",
         "mac_connection",
         "mac_evidence",
+        "mdm_profile",
         "ledger_info",
     }
 
@@ -74,8 +75,12 @@ def test_every_module_of_ours_is_found() -> None:
 def test_every_play(play: Any) -> None:
     used = set(modules(play.get("tasks"), ROOT / "playbooks"))
     assert play["gather_facts"] is False  # no Mac has Python
-    if used & AZURE:
-        assert play["module_defaults"] == {f"group/{MODULE}azure": "{{ user_vpn_azure | default({}) }}"}
+    groups = {
+        f"group/{MODULE}azure": (AZURE, "{{ user_vpn_azure | default({}) }}"),
+        f"group/{MODULE}mdm": ({"mdm_profile"}, "{{ {'server': user_vpn_mdm} if user_vpn_mdm is defined else {} }}"),
+    }
+    wanted = {name: value for name, (members, value) in groups.items() if used & members}
+    assert play.get("module_defaults", {}) | wanted == play.get("module_defaults", {})
     assert play.get("become", False) is any(name.startswith("mac_") for name in used)
     for task in flat(play.get("tasks")):
         role, entry = role_of(task)

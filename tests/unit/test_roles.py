@@ -150,6 +150,7 @@ FOR_THE_FLEET = {
     "connection_info",
     "connections",
     "ledger_info",
+    "mdm_profile",
     "profile_package",
     "profile_package_info",
     "root_certificate",

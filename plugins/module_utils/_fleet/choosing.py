@@ -11,7 +11,7 @@ from .._errors import UserVpnError
 from .conclusion import failures, stopped
 from .connections import KEYCHAIN, connected, is_to_connect, refused
 from .rounds import is_waiting
-from .run import Run, is_looked_at
+from .run import BY_API, Run, is_looked_at
 from .settings import number
 
 
@@ -25,6 +25,10 @@ def chosen(run: Run, which: str) -> list[str]:
 def _to_deliver(run: Run) -> list[str]:
     """One without a profile, too: its own task says why."""
     return [h for h in run.hosts if run.entry(h) and is_looked_at(run.entry(h))]
+
+
+def _by_mdm(run: Run) -> list[str]:
+    return [h for h in run.hosts if run.entry(h).get("delivery") == BY_API and not run.entry(h).get("failed")]
 
 
 def _by_keychain(run: Run) -> list[str]:
@@ -54,6 +58,7 @@ def _uncut(run: Run) -> list[str]:
 WAYS: dict[str, Callable[[Run], list[str]]] = {
     "fleet": lambda run: run.hosts,
     "deliver": _to_deliver,
+    "mdm": _by_mdm,
     "keychain": _by_keychain,
     "make_key": _without_key,
     "wait": _waiting,
@@ -61,7 +66,8 @@ WAYS: dict[str, Callable[[Run], list[str]]] = {
     "refused": refused,
     "connected": lambda run: list(connected(run)),
     "due": lambda run: list(run.of_fleet("certificates_due") or ()),
-    "revoked": lambda run: list(run.of_fleet("revoke_macs") or ()),
+    "revoked": lambda run: [h for h in run.of_fleet("revoke_macs") or () if not run.is_by_mdm(h)],
+    "revoked_in_mdm": lambda run: [h for h in run.of_fleet("revoke_macs") or () if run.is_by_mdm(h)],
     "uncut": _uncut,
     "fail": failures,
     "stop": stopped,

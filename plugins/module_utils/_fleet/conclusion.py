@@ -72,6 +72,7 @@ def removals(run: Run) -> list[Standing]:
     for host in run.of_fleet("revoke_macs") or ():
         results = [run.of(host, name) for name in ("revoke_removed", "revoke_keychain_result")]
         result = next((each for each in results if has_failed(each)), results[1] or results[0])
+        result = result or run.in_mdm(host, "revoke_in_mdm")
         status, msg = _status(result, {})
         # Azure refuses it all the same, so a Mac that is away does not make the run fail.
         found.append(Standing(host, status, msg, _next_step(status, result), status == FAILED))
@@ -202,9 +203,10 @@ def seen(run: Run) -> list[dict[str, Any]]:
     """What each Mac was seen with in this run, as the store is to note it: of profiles, of Macs that answered."""
     found = []
     for host in run.hosts:
-        removed = run.of(host, "revoke_removed")
-        result, entry = removed or run.of(host, "configure_client_result"), {} if removed else run.entry(host)
-        if "status" in result and not entry.get("failed"):
+        removed = run.of(host, "revoke_removed") or run.in_mdm(host, "revoke_in_mdm")
+        asked = run.of(host, "configure_client_result") or run.in_mdm(host, "configure_client_in_mdm")
+        result, entry = removed or asked, {} if removed else run.entry(host)
+        if "status" in result and not entry.get("failed") and not result.get("failed"):
             told: dict[str, Any] = {"in_store": bool(removed or entry.get("client"))}
             if not removed:
                 told["address"] = address_of(run, host, run.of(host, "connect_result") or result)

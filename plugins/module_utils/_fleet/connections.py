@@ -12,7 +12,7 @@ from .._errors import UserVpnError
 from .._mac import tunnel
 from .naming import first_of
 from .refusals import likely_cause
-from .run import Result, Run, has_failed, is_looked_at
+from .run import BY_API, Result, Run, has_failed, is_looked_at
 from .sessions import is_unanswered, out_of_place, unanswered
 from .settings import DEFAULTS
 
@@ -22,6 +22,8 @@ KEYCHAIN = "keychain"
 def is_to_connect(run: Run, host: str) -> bool:
     """Not where the tunnel is up, nor where nothing can start it; a Mac of which nothing is known has to be asked."""
     known = run.delivered(host)
+    if run.entry(host).get("delivery") == BY_API:
+        return False
     if not known:
         return not run.entry(host) or is_looked_at(run.entry(host))
     if not is_installed(known):  # also where its own task has failed, and nothing is known of the tunnel
@@ -49,6 +51,10 @@ def reason_of(run: Run, host: str) -> str:
     result, known = run.of(host, "connect_result"), run.delivered(host)
     if result:
         return "" if result.get("connected", True) else str(result["msg"])
+    if run.entry(host).get("delivery") == BY_API:
+        return (
+            "No run contacts this Mac, so nobody knows whether it is connected; the module connection_info asks Azure."
+        )
     if not is_installed(known) or "tunnel" not in known:
         return ""
     try:

@@ -39,7 +39,7 @@ FLEET_WIDE = (
     "user_vpn_keep_gateway_roots",
 )
 #: ... and of these, which hold secrets.
-SECRET = ("user_vpn_passphrase", "user_vpn_azure")
+SECRET = ("user_vpn_passphrase", "user_vpn_azure", "user_vpn_mdm")
 
 #: What is used at the end of a run, by some Macs in another way than by others: it is looked at before.
 OF_A_MAC = ("require_installed", "require_connected")

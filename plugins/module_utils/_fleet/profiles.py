@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._errors import UserVpnError, shown
-from .settings import DEFAULTS, HostVars, check, client_of, own, per_mac, require_identifier, truth
+from .run import BY_API
+from .settings import DEFAULTS, HostVars, check, client_of, own, per_mac, require_identifier, verification
 
 #: The settings that are options of mobileconfig under the same name: those without a default, and the others.
 OF_OTHERS = ("connect_via", "address_pools", "certificate_san_type")  # looked at before the Mac is touched
@@ -120,7 +121,10 @@ def _identity(host: str, told: Mapping[str, Any], settings: Mapping[str, Any], c
 
 
 def _delivery(settings: Mapping[str, Any]) -> str:
-    if not truth(settings["verify"], "verify"):
+    verify = verification(settings)
+    if settings["delivery"] == "mdm":
+        return BY_API
+    if verify == "none":
         return "export"
     return "approve" if settings["delivery"] == "approve" else "mdm"
 
@@ -129,6 +133,6 @@ def _require_what_a_mac_completes(entry: Entry, settings: Mapping[str, Any]) -> 
     if entry["delivery"] != "approve" or settings["scope"] != "System" or settings["sign_with"]:
         raise UserVpnError(
             "user_vpn_mac_key is on_mac: only the Mac itself can complete its profile, so user_vpn_delivery must be "
-            "approve, user_vpn_verify true, user_vpn_scope System, and user_vpn_sign_with empty. Set them so, or let "
+            "approve, user_vpn_verify ssh, user_vpn_scope System, and user_vpn_sign_with empty. Set them so, or let "
             "the controller make the key."
         )

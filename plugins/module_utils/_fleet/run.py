@@ -15,6 +15,10 @@ from typing import Any
 from .._errors import UserVpnError
 from .settings import HostVars, client_of, own, truth
 
+BY_API = "mdm_api"  # the delivery of a Mac whose MDM is asked, and that is not
+# What an MDM says of a profile, in the words of mac_profile.
+_OF_MDM = {"installed": "installed", "removed": "removed"}
+
 Result = Mapping[str, Any]
 NOTHING: Result = {}
 
@@ -87,14 +91,40 @@ class Run:
 
     def setting(self, host: str, name: str) -> Any:
         """A setting of one Mac: what the play says, or else its own."""
-        return self._play[f"user_vpn_{name}"] if f"user_vpn_{name}" in self._play else own(self._told[host], name)
+        if f"user_vpn_{name}" in self._play:
+            return self._play[f"user_vpn_{name}"]
+        return own(self._told[host] if host in self._told else self._hostvars[host], name)
 
     def switch(self, host: str, name: str) -> bool:
         return truth(self.setting(host, name), name)
 
     def delivered(self, host: str) -> Result:
-        """What the Mac's own task said: of its profile, or of the certificates in its keychain."""
-        return self.of(host, "configure_client_result") or self.of(host, "install_certificates_result")
+        """What the Mac's own task said, of its profile or of the certificates in its keychain; or its MDM."""
+        said = self.of(host, "configure_client_result") or self.of(host, "install_certificates_result")
+        return said or self.in_mdm(host, "configure_client_in_mdm")
+
+    def is_by_mdm(self, host: str) -> bool:
+        return bool(self.setting(host, "delivery") == "mdm")
+
+    def in_mdm(self, host: str, name: str) -> Result:
+        """What the MDM said of one Mac, as mac_profile would; empty where it was not asked."""
+        whole = self.of_fleet(name) or {}
+        if "macs" not in whole and not whole.get("skipped") and whole.get("msg"):
+            return {"failed": True, "msg": whole["msg"]} if self.is_by_mdm(host) else NOTHING
+        told = (whole.get("macs") or {}).get(host)
+        if not told:
+            return NOTHING
+        state, seen = str(told["state"]), told.get("last_seen") or "never"
+        return {
+            "status": _OF_MDM.get(state, "mdm_required"),
+            "failed": bool(told.get("failed")),
+            "msg": told.get("msg") or f"The MDM says {state}; it last heard of the Mac: {seen}.",
+            "identifier": str(self.entry(host).get("identifier") or self.setting(host, "identifier")),
+            "serial_number": str(told.get("serial_number") or ""),
+            "macos_version": "",
+            "profile_uuid": str(told.get("wanted_version") or ""),
+            "profile": {"uuid": str(told.get("shown_version") or "")},
+        }
 
 
 def has_failed(result: Result) -> bool:
@@ -103,4 +133,4 @@ def has_failed(result: Result) -> bool:
 
 def is_looked_at(entry: Result) -> bool:
     """Whether the Mac of this profile is asked; one without a profile has a task that says why."""
-    return bool(entry.get("failed")) or entry.get("delivery") != "export"
+    return bool(entry.get("failed")) or entry.get("delivery") not in ("export", BY_API)

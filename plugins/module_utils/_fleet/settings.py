@@ -35,7 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "sign_with": {},
     "profile": {},
     "delivery": "approve",
-    "verify": True,
+    "verify": "",  # as the delivery wants it: see `verification`
     "mac_key": "controller",
     "certificates_by": "profile",
     "certificate_domain": "",
@@ -59,7 +59,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "scope": ("System", "User"),
     "authentication": ("certificate", "eap_tls"),
     "routing": ("split", "full"),
-    "delivery": ("approve", "export"),
+    "delivery": ("approve", "mdm", "export"),
+    "verify": ("ssh", "mdm", "none"),
     "mac_key": ("controller", "on_mac"),
     "certificates_by": ("profile", "keychain"),
     "certificate_san_type": ("dns", "email"),
@@ -69,7 +70,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 NUMBERS = ("wait", "connect_timeout", "max_fail_percentage")
 WHOLE_NUMBERS = ("root_generation", "client_key_size", "renew_before_days", "renew_batch", "cut_wait")
 SWITCHES = (
-    "verify", "require_installed", "require_connected", "new_root", "publish_root", "remove_expired_roots",
+    "require_installed", "require_connected", "new_root", "publish_root", "remove_expired_roots",
     "repair_broken_roots", "configuration_append_tags", "change_configuration",
     "revoke_superseded", "withdraw_old_roots", "withdraw_force", "add_hub_roots", "keep_gateway_roots",
 )  # fmt: skip
@@ -81,7 +82,7 @@ DICTIONARIES = ("on_demand", "dns", "sign_with", "profile", "configuration_tags"
 
 def check(name: str, value: Any) -> None:
     """UserVpnError where a setting has a value that it cannot have."""
-    if name in CHOICES and value not in CHOICES[name]:
+    if name in CHOICES and value not in (*CHOICES[name], DEFAULTS.get(name)):
         *others, last = CHOICES[name]
         raise UserVpnError(f"user_vpn_{name} is {shown(repr(value))}: set it to {', '.join(others)} or {last}.")
     if name in NUMBERS:
@@ -131,6 +132,20 @@ def number(value: Any, name: str) -> float:
     if isinstance(value, bool) or not 0 <= found < LARGEST:
         raise UserVpnError(f"user_vpn_{name} is {shown(repr(value))}: set it to a number from 0 on.")
     return found
+
+
+def verification(settings: Mapping[str, Any]) -> str:
+    """How it is found out whether a Mac has its profile; UserVpnError where its delivery does not allow that."""
+    by_mdm = settings["delivery"] == "mdm"
+    verify = str(settings["verify"] or ("mdm" if by_mdm else "ssh"))
+    if by_mdm and verify == "ssh":
+        raise UserVpnError(
+            "user_vpn_verify is ssh, but MDMs give profiles other identifiers, by which no Mac can be asked: set it to "
+            "mdm, so that the MDM tells."
+        )
+    if verify == "mdm" and not by_mdm:
+        raise UserVpnError("user_vpn_verify is mdm, and only user_vpn_delivery mdm asks one: set it to ssh or none.")
+    return verify
 
 
 def require_identifier(value: Any) -> None:

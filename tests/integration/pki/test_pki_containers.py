@@ -174,7 +174,7 @@ def test_slices_of_a_fleet_that_contact_no_mac(tmp_path: Path, store: PostgresSt
         def jobs(which: str) -> list[tuple[Container, list[str]]]:
             made = [container(tmp_path / f"{which}-{n}", site, store, tuple(names)) for n in range(SLICES)]
             for job in made:
-                job.variables |= {"user_vpn_delivery": "export", "user_vpn_verify": False}
+                job.variables |= {"user_vpn_delivery": "export", "user_vpn_verify": "none"}
             return list(zip(made, slices, strict=True))
 
         first = jobs("first")

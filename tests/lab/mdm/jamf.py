@@ -323,15 +323,16 @@ class JamfLab(MdmLab):
         if request.headers.get("accept") != "application/xml":
             raise Refusal(_html(406, "Not Acceptable"), "the Classic API is asked for another form")
         number = request.path.removeprefix(f"{CLASSIC}/id/")
-        if request.method == "GET" and request.path == CLASSIC:
+        if request.path == CLASSIC:
             return self._list()
-        if request.method == "POST" and number == "0":
+        if request.method == "POST":
             return self._create(self._body(request))
         stored = self.profiles.get(number)
         if stored is None:
             return _html(404, "The server has not found anything matching the request URI")
-        routes = {"GET": self._read, "PUT": lambda stored: self._update(stored, self._body(request))}
-        return routes.get(request.method, self._delete)(stored)
+        if request.method == "PUT":
+            return self._update(stored, self._body(request))
+        return self._read(stored) if request.method == "GET" else self._delete(stored)
 
     def _delete(self, stored: Stored) -> Response:
         """Whether deleting alone takes a profile off its Macs is not documented: here it does not."""

@@ -166,10 +166,12 @@ def test_an_identity_of_ones_own_has_a_path_for_each_mac() -> None:
 @pytest.mark.parametrize(
     ("delivery", "verify", "expected"),
     [
-        ("approve", True, "approve"),
-        ("export", "yes", "mdm"),
-        ("export", "false", "export"),
-        ("approve", False, "export"),
+        ("approve", "", "approve"),
+        ("export", "ssh", "mdm"),
+        ("export", "none", "export"),
+        ("approve", "none", "export"),
+        ("mdm", "", "mdm_api"),
+        ("mdm", "none", "mdm_api"),
     ],
 )
 def test_how_a_profile_is_delivered(delivery: str, verify: Any, expected: str) -> None:
@@ -182,9 +184,15 @@ def test_how_a_profile_is_delivered(delivery: str, verify: Any, expected: str) -
     [
         (
             {"user_vpn_delivery": "carrier pigeon"},
-            "user_vpn_delivery is 'carrier pigeon': set it to approve or export.",
+            "user_vpn_delivery is 'carrier pigeon': set it to approve, mdm or export.",
         ),
-        ({"user_vpn_verify": "perhaps"}, "user_vpn_verify is 'perhaps': set it to true or false."),
+        ({"user_vpn_verify": "perhaps"}, "user_vpn_verify is 'perhaps': set it to ssh, mdm or none."),
+        ({"user_vpn_verify": True}, "user_vpn_verify is True: set it to ssh, mdm or none."),
+        ({"user_vpn_verify": "mdm"}, "user_vpn_verify is mdm, and only user_vpn_delivery mdm asks one"),
+        (
+            {"user_vpn_verify": "ssh", "user_vpn_delivery": "mdm"},
+            "user_vpn_verify is ssh, but MDMs give profiles other",
+        ),
         ({"user_vpn_routing": "none of these"}, "user_vpn_routing is 'none of these': set it to split or full."),
         (
             {"user_vpn_connect_via": "none"},
@@ -251,7 +259,7 @@ def test_what_is_set_wins_over_what_azure_says(own: dict[str, Any], azure: Any, 
 @pytest.mark.parametrize("text", ["maybe", "", "2", "None"])
 def test_what_is_no_truth_value(text: str) -> None:
     with pytest.raises(UserVpnError, match="set it to true or false"):
-        truth(text, "verify")
+        truth(text, "require_installed")
 
 
 @pytest.mark.parametrize("name", FLEET_WIDE)

@@ -1,0 +1,65 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playbooks over a fleet that is reached through its MDM alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ansible_collections.vwan.user_vpn.tests.integration.site import Site
+    from ansible_collections.vwan.user_vpn.tests.lab.mdm import JamfLab
+
+
+@pytest.fixture
+def mdm_site(site: Site, server: JamfLab) -> Site:
+    """Two Macs, of which no run knows an address."""
+    site.variables |= {"user_vpn_delivery": "mdm", "user_vpn_mdm": server.server, "user_vpn_wait": 1}
+    for name in ("mac-anna", "mac-ben"):
+        mac = site.lab.add_mac(name)
+        server.enrol(mac)
+        site.host_variables[name] = {"user_vpn_serial_number": mac.serial, "ansible_host": "no.such.host.invalid"}
+    return site
+
+
+def test_from_nothing_to_a_fleet_and_back_through_the_mdm_alone(mdm_site: Site, server: JamfLab) -> None:
+    site, (anna, ben) = mdm_site, mdm_site.lab.macs.values()
+    server.of(ben).reaches = "never"
+    run = site.play()
+    assert run.returncode == 0, run.output
+    assert "2 Macs: 1 current, 1 behind. 0 connected." in run.said, run.said
+    assert "behind: mac-ben. Let the MDM deliver the profiles, then run again." in run.said, run.said
+    assert len(anna.installed_profiles()) == 1 and ben.installed_profiles() == []
+    server.awake(server.of(ben))
+    again = site.play()
+    assert "2 Macs: 2 current." in again.said and set(again.count("changed").values()) == {0}, again.output
+    revoked = site.play("-e", "user_vpn_revoke=mac-anna", playbook="vwan.user_vpn.revoke")
+    assert revoked.returncode == 0, revoked.output
+    assert anna.installed_profiles() == [] and len(ben.installed_profiles()) == 1
+    assert list(server.scopes().values()) == [{"mac-ben"}]
+    assert anna.execs == ben.execs == []
+    output = "".join(each.output for each in (run, again, revoked))
+    assert not [secret for secret in (server.client_secret, *server.secrets) if secret in output]
+
+
+@pytest.mark.soak
+def test_an_mdm_that_refuses_is_in_the_conclusion(mdm_site: Site, server: JamfLab) -> None:
+    site, (anna, _ben) = mdm_site, mdm_site.lab.macs.values()
+    predicted = site.play("--check")
+    assert predicted.returncode == 0 and not server.profiles, predicted.output
+    site.host_variables["mac-ben"]["user_vpn_serial_number"] = "NOBODY"
+    run = site.play()
+    assert run.returncode != 0 and "1 current, 1 failed" in run.said, run.said
+    assert "knows no Mac with the serial number NOBODY" in run.said and len(anna.installed_profiles()) == 1
+    # The store was told what the MDM tells.
+    seen = site.play(playbook="vwan.user_vpn.report")
+    assert seen.returncode == 0 and "mac-anna current" in seen.said, seen.output
+    site.variables["user_vpn_mdm"] = server.server | {"client_secret": "another"}
+    run = site.play()
+    assert run.returncode != 0 and "2 failed" in run.said and "refuses the login" in run.said, run.said
+    site.variables["user_vpn_verify"] = "ssh"
+    run = site.play()
+    assert run.returncode != 0 and "user_vpn_verify is ssh, but MDMs" in run.said, run.said
