@@ -998,7 +998,7 @@ def answer_of_jamf_pro(content: bytes) -> object:
         def __init__(self, body: bytes) -> None:
             self.body = body
 
-        def __enter__(self) -> Response:
+        def __enter__(self) -> Any:
             return self
 
         def __exit__(self, *_error: object) -> None:
