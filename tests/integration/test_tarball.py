@@ -11,6 +11,7 @@ import tarfile
 from pathlib import Path
 
 from ansible_collections.vwan.user_vpn.tests.integration.installed import REQUIREMENTS, ROOT, Installed
+from ansible_collections.vwan.user_vpn.tests.tools import tree
 
 # Made by ansible-galaxy; for people; for Ansible and ansible-builder.
 FILES = {"MANIFEST.json", "FILES.json", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"}
@@ -22,15 +23,9 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 INVENTORY = re.compile(r"^\*\*5\. .*?```yaml\n(.*?)```", re.MULTILINE | re.DOTALL)
 
 
-def tracked() -> set[str]:
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *FOLDERS]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    return {name for name in names if (ROOT / name).is_file()}
-
-
 def test_it_holds_what_users_need_and_nothing_else(collection: Installed) -> None:
     with tarfile.open(collection.tarball) as tarball:
-        assert {member.name for member in tarball if not member.isdir()} == FILES | tracked()
+        assert {member.name for member in tarball if not member.isdir()} == FILES | set(tree.files(*FOLDERS))
         assert [member.name for member in tarball if not (member.isfile() or member.isdir())] == []
 
 

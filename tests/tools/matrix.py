@@ -22,6 +22,8 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.vwan.user_vpn.tests.tools import tree
+
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / ".github/workflows/test.yml"
 RELEASE = re.compile(r"\d+")
@@ -57,23 +59,6 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-def copy(folder: Path) -> None:
-    """What git knows, and what it does not ignore, so that no commit is needed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
-    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
-    subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
-
-
 def environment() -> Iterator[tuple[str, str]]:
     """Without what the make that runs this has told us."""
     ours = ("ANSIBLE_", "PYTHON", "MAKE", "MFLAGS")
@@ -92,7 +77,9 @@ def main(target: str = "unit") -> int:
             print(f"absent {name}: no python{python} with venv on this machine", flush=True)
             continue
         with tempfile.TemporaryDirectory() as scratch:
-            copy(Path(scratch))
+            tree.copy(Path(scratch))
+            subprocess.run(["git", "init", "--quiet"], cwd=scratch, check=True)
+            subprocess.run(["git", "add", "--all"], cwd=scratch, check=True)
             command = ["make", target, f"PYTHON={path}", f"ANSIBLE_CORE={core}"]
             done = subprocess.run(
                 command, cwd=scratch, env=dict(environment()), capture_output=True, text=True, check=False

@@ -23,7 +23,6 @@ import os
 import queue
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -36,6 +35,8 @@ from itertools import count
 from pathlib import Path
 
 from mutants_edits import python_edits, sh_edits, yaml_edits
+
+from ansible_collections.vwan.user_vpn.tests.tools import tree
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = ".venv/collections/ansible_collections/vwan/user_vpn"
@@ -159,12 +160,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
-        for name in filter(None, names.split("\0")):
-            if (ROOT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, folder / name)
+        tree.copy(folder)
         (folder / COLLECTION).parent.mkdir(parents=True)
         (folder / COLLECTION).symlink_to(folder)
         (folder / "t").mkdir()

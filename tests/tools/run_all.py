@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ansible_collections.vwan.user_vpn.tests.tools import tree
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 TREE = ROOT / ".venv/collections/ansible_collections/vwan/user_vpn"
@@ -181,12 +183,8 @@ def azure28() -> Counts:
 def sanity() -> Counts:
     """ansible-test wants an .../ansible_collections/NAMESPACE/NAME folder that is no link: run it in a copy."""
     with tempfile.TemporaryDirectory() as scratch:
-        tree = Path(scratch) / "ansible_collections/vwan/user_vpn"
-        names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-        for name in filter(None, names.decode().split("\0")):
-            if (ROOT / name).is_file():
-                (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, tree / name)
+        place = Path(scratch) / "ansible_collections/vwan/user_vpn"
+        tree.copy(place)
         home = ROOT / ".venv/home"
         cache = home / ".ansible/test/cache"
         cache.mkdir(parents=True, exist_ok=True)
@@ -206,7 +204,7 @@ def sanity() -> Counts:
             "--skip-test",
             "pslint",
         ]
-        return run("ansible-test sanity", *command, cwd=tree, env={"HOME": str(home), "PATH": path})
+        return run("ansible-test sanity", *command, cwd=place, env={"HOME": str(home), "PATH": path})
 
 
 ALL_CORES = {"unit": unit, "integration": integration}
