@@ -115,9 +115,21 @@ class ActionModule(UserVpnAction):
                         "certificate_path": {"type": "path"},
                         "client": {"type": "str"},
                         "sha1": {"type": "str"},
+                        "scep": {
+                            "type": "dict",
+                            "options": {
+                                "url": {"type": "str", "required": True},
+                                "name": {"type": "str"},
+                                "challenge": {"type": "str", "no_log": True},
+                                "subject": {"type": "raw", "required": True},
+                                "ca_fingerprint": {"type": "str"},
+                                "key_type": {"type": "str", "default": "RSA"},
+                                "key_size": {"type": "int", "default": 2048},
+                            },
+                        },
                     },
                     "mutually_exclusive": [
-                        ("pkcs12_path", "certificate_path", "client"),
+                        ("pkcs12_path", "certificate_path", "client", "scep"),
                         ("password", "certificate_path"),
                     ],
                     "required_by": {"pkcs12_path": "password", "sha1": "client"},

@@ -11,8 +11,8 @@ module: mobileconfig
 short_description: Render the configuration profiles of many Macs, or delete profiles that must not be used any more
 version_added: 1.0.0
 description:
-  - Writes a C(.mobileconfig) for each of O(macs) that holds the gateway roots, one client identity and the IKEv2
-    connection, and checks it against Apple's schema first. One task with C(run_once) serves a whole play.
+  - Writes a C(.mobileconfig) for each of O(macs) that holds the gateway roots, one client identity or the way to one,
+    and the IKEv2 connection, and checks it against Apple's schema first. One task with C(run_once) serves a whole play.
   - What is wrong with one Mac is told in its entry of RV(macs), and the others go on. The task fails for what concerns
     all of them. One identity for two Macs is refused in the entries of both.
   - The same arguments give the same bytes. All UUIDs in the profile are computed, and the C(PayloadUUID) of the
@@ -389,6 +389,56 @@ options:
               - The profile then holds no secret. It cannot be installed before M(vwan.user_vpn.mac_profile) has
                 completed it on that Mac, so it cannot be signed or delivered by an MDM, and its O(scope) is V(System).
             type: path
+          scep:
+            description:
+              - Where the Mac gets its certificate by itself, from a SCEP server. It makes the key, which nobody else
+                ever has.
+              - With variables of an MDM in O(macs[].identity.scep.subject), one profile serves all Macs that have the
+                same O(identifier), in a file that is named after it; O(delivery) is then V(mdm) or V(export), and these
+                Macs have all options in common. Without variables the profile is that of one Mac.
+              - The names of this payload move with these options only, other than the challenge. So a Mac that gets
+                another connection, or another challenge, keeps its certificate.
+              - Azure has to trust the root of that server's CA, and lets in RSA certificates. The CAs between go into
+                O(client_chain).
+            type: dict
+            suboptions:
+              url:
+                description:
+                  - The address of the SCEP server, or the variable of the MDM that stands for it. With C(http), set
+                    O(macs[].identity.scep.ca_fingerprint), too.
+                type: str
+                required: true
+              name:
+                description: The name of the CA at that server, where it has several.
+                type: str
+              challenge:
+                description: The secret that lets a Mac in, or the variable of the MDM that stands for it. It is in the
+                  profile, and part of its C(sha256), so take a long one.
+                type: str
+              subject:
+                description:
+                  - The name in the certificate, with one C(CN), which becomes an alternative name, too. It is written
+                    as V(/CN=%SerialNumber%/O=Example), as V(CN=%SerialNumber%,O=Example), as a list of pairs, or as
+                    Apple has it, a list of lists of pairs. A backslash stands before a sign that would part it.
+                  - Types are V(C), V(L), V(ST), V(O), V(OU), V(CN) and OIDs with dots.
+                  - Variables are written as the MDM wants them, V(%SerialNumber%) (filled in by the Mac),
+                    V($SERIALNUMBER) (Jamf Pro) or V({{serialnumber}}) (Intune; Ansible leaves it alone with C(!unsafe)
+                    before the text). Nobody knows whether macOS fills in V(%SerialNumber%) where it introduces itself
+                    to the gateway, so the others are better.
+                type: raw
+                required: true
+              ca_fingerprint:
+                description: The SHA-1 of the CA certificate that the SCEP server shows, written in any usual way. A Mac
+                  takes no SHA-256 here.
+                type: str
+              key_type:
+                description: V(RSA), the only one that a Mac makes for SCEP.
+                type: str
+                default: RSA
+              key_size:
+                description: Of the key in bits, V(2048) or V(4096).
+                type: int
+                default: 2048
       serial_number:
         description: The Mac's serial number, for the manifest. Without it, one that stands there already is kept.
         type: str
@@ -504,7 +554,7 @@ options:
     elements: str
 notes:
   - An expired gateway root gives a warning and stays in the profile. A warning about many Macs is shown once.
-  - Wants the Python package C(cryptography), 42 or newer, on the controller.
+  - Wants the Python package C(cryptography), 43 or newer, on the controller.
 seealso:
   - module: vwan.user_vpn.profile_package_info
   - module: vwan.user_vpn.client_certificates
@@ -603,6 +653,27 @@ EXAMPLES = r"""
           key: signing/key.pem
           passphrase: "{{ signing_passphrase }}"
         dest: profiles
+
+    - name: Render one profile for all Macs of an MDM, which get their certificates by SCEP
+      vwan.user_vpn.mobileconfig:
+        settings: "{{ package.settings }}"
+        macs:
+          - host: mac-01
+            serial_number: C02XK1ABJG5J
+            identity: "{{ scep }}"
+          - host: mac-02
+            serial_number: C02XK1ABJG5K
+            identity: "{{ scep }}"
+        identifier: com.example.uservpn.scep
+        connection_name: Example VPN
+        delivery: mdm
+        dest: profiles
+      vars:
+        scep:
+          scep:
+            url: https://pki.example.com/scep
+            challenge: "{{ scep_challenge }}"
+            subject: /CN=$SERIALNUMBER/O=Example
 """
 
 RETURN = r"""
@@ -674,6 +745,11 @@ macs:
       type: bool
       returned: always
       sample: false
+    shared:
+      description: Whether other Macs have this very profile, too, in which the MDM fills in what differs.
+      type: bool
+      returned: always
+      sample: false
     profile_uuid:
       description: The C(PayloadUUID) of the profile, which a Mac shows as C(ProfileUUID). Empty where nothing was
         rendered.
@@ -724,6 +800,7 @@ macs:
       delivery: approve
       client: mac-01
       key_on_mac: false
+      shared: false
       profile_uuid: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
       sha256: 0f343b0931126a20f133d67c2b018a3b1d0a3d2bb2a8a5e9a34f3a1c1e9f3e0c
       common_name: mac-01

@@ -13,6 +13,7 @@ from .._x509 import certificates, checks, pkcs12
 from .._x509.certificates import Certificate
 from .._x509.errors import X509Error
 from .._x509.kinds import ADDRESS, kind_of, plain, split
+from . import payloads
 from .errors import ProfileError
 from .names import is_host_name
 
@@ -34,6 +35,16 @@ class Identity:
     password: str = field(repr=False)
     warnings: tuple[str, ...] = ()
     where: str = ""
+
+    @property
+    def common_name(self) -> str:
+        return self.certificate.common_name
+
+    def payload(self, identifier: str) -> payloads.Payload:
+        return payloads.client_identity(identifier, self)
+
+    def doubts(self, _local_identifier: str) -> tuple[str, ...]:
+        return ()
 
     def local_identifier(self, wish: str | None) -> str:
         """The name by which the Mac introduces itself: the one wished for; or the common name, or that of the user in

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from .algorithms import Algorithms, Association
     from .identity import Identity
     from .on_demand import OnDemand
+    from .scep import Enrolment
 
 Payload = dict[str, Any]
 
 ROOT = "com.apple.security.root"
 CA = "com.apple.security.pkcs1"
 IDENTITY = "com.apple.security.pkcs12"
+SCEP = "com.apple.security.scep"
 VPN = "com.apple.vpn.managed"
 
 CLEARTEXT = "Cleartext"
@@ -57,6 +59,44 @@ def client_identity(identifier: str, identity: Identity) -> Payload:
         "KeyIsExtractable": False,
         "AllowAllAppsAccess": False,
     }
+
+
+SIGNING = 1  # of "Key Usage"; encryption would be 4, and some CAs give either only (Apple schema)
+
+
+def scep(identifier: str, enrolment: Enrolment) -> Payload:
+    """The way to a certificate. Its names move with what it says, and with nothing else: a Mac that is given another
+    one enrols anew. The challenge does not count: it only lets in who has no certificate yet."""
+    content: Payload = {
+        "URL": enrolment.url,
+        "Subject": [[list(pair) for pair in part] for part in enrolment.subject],
+        "Keysize": enrolment.key_size,
+        "Key Type": "RSA",
+        "Key Usage": SIGNING,
+        "KeyIsExtractable": False,
+        "AllowAllAppsAccess": False,
+    }
+    further = {
+        "Name": enrolment.name,
+        "CAFingerprint": enrolment.fingerprint,
+        "SubjectAltName": enrolment.alternative_name,
+    }
+    content |= {key: value for key, value in further.items() if value}
+    name = f"{identifier}.{uuid_of(repr(sorted(content.items())))}"
+    secret = {"Challenge": enrolment.challenge} if enrolment.challenge else {}
+    return common(SCEP, name, f"SCEP {enrolment.common_name}") | {"PayloadContent": content | secret}
+
+
+def without_private_part(payload: Payload) -> Payload:
+    """A payload as everybody may know it. PKCS#12 bytes are salted anew at each packing, so the certificate stands in
+    for them."""
+    if payload["PayloadType"] == IDENTITY:
+        fingerprint = payload["PayloadIdentifier"].rpartition(".")[2]
+        return {key: value for key, value in payload.items() if key != "Password"} | {"PayloadContent": fingerprint}
+    if payload["PayloadType"] == SCEP:
+        content = {key: value for key, value in payload["PayloadContent"].items() if key != "Challenge"}
+        return payload | {"PayloadContent": content}
+    return payload
 
 
 def vpn(identifier: str, name: str, ikev2: Payload, dns: Payload | None, proxies: Payload) -> Payload:

@@ -22,6 +22,7 @@ from .errors import ProfileError
 from .identity import Identity
 from .names import check_identifier, is_host_name, uuid_of
 from .on_demand import OnDemand, build
+from .scep import Enrolment
 from .schema import IKEV2, PROXIES, Key, in_its_types, validate
 
 NO_SETTINGS = "settings is empty: give the settings that profile_package or profile_package_info has returned."
@@ -151,22 +152,24 @@ class Draft:
         self.further = _in_apples_words("ikev2", request.ikev2, IKEV2, NOT_IN_IKEV2)
         self.warnings = [*self.algorithms.warnings, *_expired(self.roots), *self._routing_warnings()]
 
-    def profile(self, identity: Identity) -> Profile:
+    def profile(self, identity: Identity | Enrolment) -> Profile:
         """The profile, checked against Apple's schema; the same request and identity give the same bytes."""
         document = self._document(identity)
-        warnings = [*self.warnings, *identity.warnings, *_checked(document, self.request.macos)]
+        doubts = identity.doubts(identity.local_identifier(self.request.local_identifier))
+        warnings = [*self.warnings, *identity.warnings, *doubts, *_checked(document, self.request.macos)]
         content = plistlib.dumps(document, fmt=plistlib.FMT_XML, sort_keys=True)
-        certificates = {each.sha256 for each in (*self.roots, *self._chain_of(identity), identity.certificate)}
+        client = [identity.certificate] if identity.certificate else []
+        certificates = {each.sha256 for each in (*self.roots, *self._chain_of(identity), *client)}
         return Profile(document, content, document["PayloadUUID"], tuple(sorted(certificates)), tuple(warnings))
 
-    def uuid(self, identity: Identity) -> str:
+    def uuid(self, identity: Identity | Enrolment) -> str:
         """The ProfileUUID alone. It depends on the certificate, and not on the PKCS#12."""
         return str(self._document(identity)["PayloadUUID"])
 
-    def _document(self, identity: Identity) -> dict[str, Any]:
+    def _document(self, identity: Identity | Enrolment) -> dict[str, Any]:
         """The profile as plistlib takes it: certificates first, since the VPN payload points at one of them."""
         request = self.request
-        client = payloads.client_identity(f"{self.identifier}.identity", identity)
+        client = identity.payload(f"{self.identifier}.identity")
         content = [
             *(payloads.ca_certificate(payloads.ROOT, f"{self.identifier}.root", root) for root in self.roots),
             *(payloads.ca_certificate(payloads.CA, f"{self.identifier}.ca", ca) for ca in self._chain_of(identity)),
@@ -192,7 +195,7 @@ class Draft:
             document["PayloadOrganization"] = request.organization
         if request.description:
             document["PayloadDescription"] = request.description
-        return document | {"PayloadUUID": uuid_of(_canonical(document, identity.certificate.sha256))}
+        return document | {"PayloadUUID": uuid_of(_canonical(document))}
 
     def _ikev2(self, local_identifier: str, identity_uuid: str) -> dict[str, Any]:
         request = self.request
@@ -211,7 +214,7 @@ class Draft:
             **self.further,
         }
 
-    def _chain_of(self, identity: Identity) -> Iterable[Certificate]:
+    def _chain_of(self, identity: Identity | Enrolment) -> Iterable[Certificate]:
         """CA certificates of the client, each once, and none that stands among the roots already."""
         known = {root.der for root in self.roots}
         return _sorted(each for each in [*self.chain, *identity.intermediates] if each.der not in known)
@@ -260,18 +263,13 @@ def _in_apples_words(
     return given
 
 
-def _canonical(document: Mapping[str, Any], certificate_sha256: str) -> str:
+def _canonical(document: Mapping[str, Any]) -> str:
     """A digest of what a profile means, as against how it happens to be encoded.
 
-    PKCS#12 bytes are salted anew at each packing, so the certificate stands in for them. The password is left out
-    altogether: everybody may see the UUID, and a digest over the password would let them test guesses against it.
+    Password and challenge are left out altogether: everybody may see the UUID, and a digest over them would let them
+    test guesses against it.
     """
-    content = [
-        {key: value for key, value in payload.items() if key != "Password"} | {"PayloadContent": certificate_sha256}
-        if payload["PayloadType"] == payloads.IDENTITY
-        else payload
-        for payload in document["PayloadContent"]
-    ]
+    content = [payloads.without_private_part(payload) for payload in document["PayloadContent"]]
     try:
         written = plistlib.dumps({**document, "PayloadContent": content}, sort_keys=True)
     except (TypeError, ValueError, OverflowError):

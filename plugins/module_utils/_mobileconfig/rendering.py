@@ -30,10 +30,11 @@ from .._pki.store import Profile as LastProfile
 from .._x509.text import utc_text
 from . import folder as folders
 from . import identity as identities
-from . import manifest, signing, stored, view
+from . import manifest, scep, signing, stored, view
 from .errors import ProfileError
 from .identity import Identity
 from .profile import NO_SETTINGS, Draft, Profile, Request
+from .scep import Enrolment
 from .stored import Stored
 
 # Certificates, keys and PKCS#12 files have some kilobytes.
@@ -84,6 +85,7 @@ class Entry:
     gateway_roots SHA-1 of the gateway roots in it, sorted
     key_on_mac    whether the Mac has the private key, and completes the profile
     client        the client of the store whose identity is in it
+    shared        whether all Macs have this very profile, and an MDM fills in what differs
     """
 
     host: str
@@ -104,6 +106,7 @@ class Entry:
     certificates: list[str] = field(default_factory=list)
     gateway_roots: list[str] = field(default_factory=list)
     key_on_mac: bool = False
+    shared: bool = False
 
     def fail(self, problem: str) -> None:
         self.failed, self.changed, self.msg = True, False, problem
@@ -132,10 +135,15 @@ class _Ready:
     entry: Entry
     path: Path
     draft: Draft
-    identity: Identity
+    identity: Identity | Enrolment
     signer: signing.Signer | None
     serial_number: str | None
     sealed: bool
+
+    @property
+    def sha1(self) -> str:
+        """Of the client certificate; empty where the Mac is yet to get it."""
+        return self.identity.certificate.sha1 if self.identity.certificate else ""
 
 
 @dataclass
@@ -180,6 +188,8 @@ class _Rendering:
         self._drafts: dict[str, Draft] = {}
         self._signers: dict[str, signing.Signer] = {}
         self._inputs: dict[str, bytes] = {}
+        self._enrolments: dict[str, Enrolment] = {}
+        self._written: dict[Path, tuple[bytes, bool]] = {}
         self._done, self._total, self._told = 0, 0, time.monotonic()
 
     def entry(self, mac: Mapping[str, Any]) -> Entry:
@@ -203,6 +213,7 @@ class _Rendering:
             self.known = Known.read(self.means.place, clients, self.entries)
         ready = [each for each in self._each(self._prepare, macs, lambda mac: self.entries[mac["host"]]) if each]
         self._refuse_shared(ready)
+        self._refuse_two_of_one_name(ready)
         ready = [each for each in ready if not each.entry.failed]
         self._open(ready)
         ready = [each for each in ready if not each.entry.failed]
@@ -266,8 +277,14 @@ class _Rendering:
             self._warn(entry.host, signer.warnings)
         if key_wanted:
             return None
+        identity: Identity | Enrolment
         if current:
             identity = identities.load_certificate(current.pem, entry.client)
+        elif wish.get("scep"):
+            identity = self._enrolment(wish["scep"], options)
+            if identity.shared:
+                path = folders.file_of(self.means.folder, entry.identifier)
+                entry.path, entry.shared = str(path), True
         elif entry.client or (found := self._given(wish, path, entry.identifier)) is None:
             self._warn(entry.host, draft.warnings)
             entry.wait(_NO_CERTIFICATE)
@@ -300,7 +317,7 @@ class _Rendering:
         """The identity in a file; None where check mode foresees that it is made."""
         name = wish.get("pkcs12_path") or wish.get("certificate_path")
         if not name:
-            raise ProfileError("There is no identity: set identity to a client of the store, or to a file.")
+            raise ProfileError("There is no identity: set identity to a client of the store, to a file, or to scep.")
         path = self.means.find(name)
         if self.means.check and not path.is_file():
             return None
@@ -310,6 +327,15 @@ class _Rendering:
         before = stored.read(profile)
         previous = before.pkcs12(identifier) if before else None
         return identities.load(data, wish["password"], str(path), previous=previous)
+
+    def _enrolment(self, wish: Mapping[str, Any], options: Mapping[str, Any]) -> Enrolment:
+        key = json.dumps(wish, sort_keys=True, default=str)
+        if key not in self._enrolments:
+            self._enrolments[key] = scep.load(wish)
+        found = self._enrolments[key]
+        signed = bool((options["sign_with"] or {}).get("certificate"))
+        found.check_delivery(options["delivery"], options["local_identifier"] or "", signed=signed)
+        return found
 
     def _draft(self, options: Mapping[str, Any], chain: bytes) -> Draft:
         """Many Macs have the same."""
@@ -347,7 +373,11 @@ class _Rendering:
             if entry.client and not entry.failed:
                 holders.setdefault(("the client", entry.client), []).append(entry)
         for each in ready:
-            holders.setdefault(("the certificate", each.identity.certificate.sha1), []).append(each.entry)
+            if each.identity.certificate:
+                holders.setdefault(("the certificate", each.identity.certificate.sha1), []).append(each.entry)
+            elif not each.entry.shared:
+                name = f"{each.identity.common_name} of identity.scep"
+                holders.setdefault(("the common name", name), []).append(each.entry)
         for (kind, name), entries in holders.items():
             for entry in entries if len(entries) > 1 else ():
                 if entry.failed:
@@ -357,13 +387,31 @@ class _Rendering:
                     f"{kind.capitalize()} {name} is wanted for {others}, too: give each Mac an identity of its own."
                 )
 
+    @staticmethod
+    def _refuse_two_of_one_name(ready: Iterable[_Ready]) -> None:
+        """A profile that Macs share is one file, and one profile in the MDM."""
+        shared = {each.path for each in ready if each.entry.shared}
+        versions: dict[Path, dict[tuple[str, str, int], Entry]] = {}
+        for each in ready:
+            if each.path in shared and not each.entry.failed:
+                version = each.draft.uuid(each.identity), getattr(each.identity, "challenge", ""), id(each.signer)
+                versions.setdefault(each.path, {}).setdefault(version, each.entry)
+        for each in ready:
+            if len(found := versions.get(each.path, {})) > 1:
+                each.entry.fail(
+                    f"The profile {each.path.name} is shared, but {_named([e.host for e in found.values()])} would "
+                    "each have another one: set what differs for all of them alike, or give each kind an identifier "
+                    "of its own."
+                )
+
     # -- its profile
 
     def _open(self, ready: Iterable[_Ready]) -> None:
         """Get the private parts out of the store, all at once, but for profiles that lie here as they are to be."""
 
         def needed(each: _Ready) -> str:
-            return "" if self._lies_here(each, stored.read(each.path)) else each.identity.certificate.sha1
+            lies_here = self._lies_here(each, stored.read(each.path))
+            return "" if lies_here else each.sha1
 
         sealed = [each for each in ready if each.sealed]
         wanted = [sha1 for sha1 in self._each(needed, sealed, lambda each: each.entry) if sha1]
@@ -375,14 +423,14 @@ class _Rendering:
         last = self.known.last.get((each.entry.host, each.entry.identifier)) if self.known else None
         if last is None or before is None:
             return False
-        now = each.draft.uuid(each.identity), each.identity.certificate.sha1, _digest(before.content)
+        now = each.draft.uuid(each.identity), each.sha1, _digest(before.content)
         return (last.profile_uuid, last.certificate_sha1, last.sha256) == now
 
     def _finish(self, each: _Ready) -> None:
         """Render and write."""
         identity, before = each.identity, stored.read(each.path)
-        private = self.opened.get(identity.certificate.sha1)
-        if private:
+        private = self.opened.get(each.sha1) if each.sealed else None
+        if private and isinstance(identity, Identity):
             identity = replace(identity, pkcs12=private.pkcs12, password=private.password)
         elif each.sealed and not self._lies_here(each, before):
             raise ProfileError(f"{each.entry.client} has got another certificate in this moment; run again.")
@@ -392,26 +440,29 @@ class _Rendering:
 
     def _write(self, each: _Ready, profile: Profile, content: bytes, before: Stored | None) -> None:
         entry, means, certificate = each.entry, self.means, each.identity.certificate
-        raw = signing.bytes_to_write(content, each.signer, before)
-        write = _files.would_write if means.check else _files.write_one_of_many
-        entry.changed = write(each.path, raw)
+        first = each.path not in self._written
+        if first:
+            raw = signing.bytes_to_write(content, each.signer, before)
+            write = _files.would_write if means.check else _files.write_one_of_many
+            self._written[each.path] = raw, write(each.path, raw)
+        raw, entry.changed = self._written[each.path]
         entry.profile_uuid = profile.uuid
         entry.sha256 = _digest(raw)
-        entry.common_name = certificate.common_name
-        entry.certificate_sha1 = certificate.sha1
-        entry.certificate_not_after = utc_text(certificate.not_after)
+        entry.certificate_sha1 = each.sha1
+        entry.common_name = "" if entry.shared else each.identity.common_name
+        entry.certificate_not_after = utc_text(certificate.not_after) if certificate else ""
         entry.certificates = list(profile.certificates)
         entry.gateway_roots = sorted(root.sha1 for root in each.draft.roots)
         if self._store:
             # What is written here are copies: a job's container may have none of them.
             roots = tuple(entry.gateway_roots)
-            new = LastProfile(entry.host, entry.identifier, "", profile.uuid, _digest(content), certificate.sha1, roots)
+            new = LastProfile(entry.host, entry.identifier, "", profile.uuid, _digest(content), each.sha1, roots)
             self.new.append(new)
             entry.changed = self._store.is_news(new)
-        if means.diff and entry.changed:
+        if means.diff and entry.changed and first:
             self.diff += difference(each.path, view.lines(before), view.lines(Stored.of(raw)))
         self.listed[entry.host] = entry.listed(each.serial_number)
-        prefix = f"{each.identity.where}, {certificate.label}: "
+        prefix = f"{each.identity.where}, {certificate.label}: " if certificate else ""
         self._warn(entry.host, profile.warnings, prefix)
         self._done += 1
         if time.monotonic() - self._told > PROGRESS_SECONDS:

@@ -4,9 +4,9 @@
 """Private to this collection: the rules a profile must keep before it is written.
 
 The tables say, for every key this collection may write, what Apple's schema allows (apple/device-management,
-mdm/profiles: TopLevel, CommonPayloadKeys, com.apple.security.root, .pkcs1, .pkcs12, com.apple.vpn.managed; edition of
-macOS 26, and Apple's reference of macOS 27 for what has come since). A key that is not in a table is an error: a Mac
-would ignore it without a word. Below the tables stand the combinations that no table can express.
+mdm/profiles: TopLevel, CommonPayloadKeys, com.apple.security.root, .pkcs1, .pkcs12, .scep, com.apple.vpn.managed;
+edition of macOS 26, and Apple's reference of macOS 27 for what has come since). A key that is not in a table is an
+error: a Mac would ignore it without a word. Below the tables stand the combinations that no table can express.
 """
 
 from __future__ import annotations
@@ -102,6 +102,30 @@ IDENTITY: dict[str, Key] = COMMON | {
     "AllowAllAppsAccess": Key(bool),
     "KeyIsExtractable": Key(bool),
 }
+# Of each name the schema allows a list of strings, too.
+ALTERNATIVE_NAME: dict[str, Key] = {
+    "rfc822Name": TEXT,
+    "dNSName": TEXT,
+    "uniformResourceIdentifier": TEXT,
+    "ntPrincipalName": TEXT,
+}
+ENROLMENT: dict[str, Key] = {
+    "URL": Key(str, required=True),
+    "Name": TEXT,
+    "Subject": Key(list, items=Key(list, items=Key(list, low=2, high=2, items=TEXT))),
+    "SubjectAltName": Key(dict, keys=ALTERNATIVE_NAME),
+    "Challenge": TEXT,
+    # Its default is 1024, which Azure refuses.
+    "Keysize": Key(int, required=True, values=(2048, 4096)),
+    "Key Type": Key(str, values=("RSA",)),
+    "Key Usage": Key(int, values=(0, 1, 4, 5)),
+    "CAFingerprint": Key(bytes),
+    "Retries": Key(int, low=0, high=_LARGEST),
+    "RetryDelay": Key(int, low=0, high=_LARGEST),
+    "KeyIsExtractable": Key(bool),
+    "AllowAllAppsAccess": Key(bool),
+}
+SCEP: dict[str, Key] = COMMON | {"PayloadContent": Key(dict, required=True, keys=ENROLMENT)}
 
 # --- VPN (com.apple.vpn.managed) ---------------------------------------------------------------------------------
 SECURITY_ASSOCIATION: dict[str, Key] = {
@@ -213,6 +237,7 @@ PAYLOADS: dict[str, dict[str, Key]] = {
     "com.apple.security.root": CA_CERTIFICATE,
     "com.apple.security.pkcs1": CA_CERTIFICATE,
     "com.apple.security.pkcs12": IDENTITY,
+    "com.apple.security.scep": SCEP,
     "com.apple.vpn.managed": VPN,
 }
 IDENTITY_TYPES = ("com.apple.security.pkcs12", "com.apple.security.scep", "com.apple.security.acme")
@@ -264,6 +289,8 @@ def _document(document: Any, macos: tuple[int, ...] | None) -> Iterator[Problem]
         yield from _check(payload, Key(dict, keys=table), where, macos)
         if table is IDENTITY:
             yield from _identity(payload, where)
+        if table is SCEP and isinstance(payload.get("PayloadContent"), Mapping):
+            yield from _extractable(payload["PayloadContent"], f"{where}.PayloadContent")
         if table is VPN:
             for name, rules in (("IKEv2", _ikev2), ("DNS", _dns), ("Proxies", _proxies)):
                 if isinstance(payload.get(name), Mapping):
@@ -374,6 +401,10 @@ def _identity(payload: Mapping[str, Any], where: str) -> Iterator[Problem]:
     password = payload.get("Password")
     if isinstance(password, str) and (not password or not password.isascii()):
         yield Problem("error", f"{where}.Password", "must be plain ASCII and not empty")
+    yield from _extractable(payload, where)
+
+
+def _extractable(payload: Mapping[str, Any], where: str) -> Iterator[Problem]:
     if payload.get("KeyIsExtractable", True) is True:
         yield Problem("warning", f"{where}.KeyIsExtractable", "is true, so the private key can be exported again")
 

@@ -13,7 +13,7 @@ from typing import Any
 from .._errors import shown
 from .._secrets import names_secret, without_credentials
 from .._x509.certificates import from_der
-from .payloads import IDENTITY
+from .payloads import IDENTITY, SCEP
 from .stored import Stored
 
 MOST_LINES = 5000
@@ -46,7 +46,7 @@ def _label(payload: Mapping[str, Any], profile_identifier: str, index: int) -> s
     suffix = identifier.removeprefix(f"{profile_identifier}.")
     if suffix == identifier:
         return f"payload {index}"
-    if payload.get("PayloadType") == IDENTITY:
+    if payload.get("PayloadType") in (IDENTITY, SCEP):
         return suffix.partition(".")[0]
     kind, _unused, fingerprint = suffix.partition(".")
     return f"{kind} {fingerprint[:12]}".strip()

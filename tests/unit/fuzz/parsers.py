@@ -308,6 +308,21 @@ def options_of_mobileconfig(content: bytes) -> object:
         return done("mobileconfig", wishes | fixed, check=True, diff=True)
 
 
+def _enrolments() -> dict[bytes, st.SearchStrategy[bytes]]:
+    wish = {
+        "url": "https://pki.example.com/scep", "name": "Example CA", "challenge": "a long enough challenge",
+        "subject": "/CN=%SerialNumber%/O=Example\\/Ltd", "ca_fingerprint": "00:" * 19 + "00", "key_size": 2048,
+    }  # fmt: skip
+    listed = {**wish, "subject": [[["CN", "$SERIALNUMBER"]], ["O", "Example"]], "key_type": "RSA"}
+    return _options(wish, listed)
+
+
+@row(_enrolments)
+def options_of_scep(content: bytes) -> object:
+    wish = json.loads(content)
+    return scep.load(wish) if isinstance(wish, dict) else None
+
+
 def _clients() -> dict[bytes, st.SearchStrategy[bytes]]:
     wishes = {"clients": ["mac-01", {"name": "mac-02", "sans": ["mac-02.example.com"]}], "csrs": {}, "valid_days": "90"}
     return _options(wishes)

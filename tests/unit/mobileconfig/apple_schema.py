@@ -55,6 +55,27 @@ PayloadContent data required - -
 Password string - - -
 AllowAllAppsAccess boolean - 10.10 -
 KeyIsExtractable boolean - 10.15 -
+= com.apple.security.scep
+PayloadContent dictionary required - -
+= com.apple.security.scep PayloadContent
+URL string required 10.7 -
+Name string - - -
+Subject array - - -
+Subject[] array - - -
+SubjectAltName dictionary - - -
+SubjectAltName.rfc822Name string - - -
+SubjectAltName.dNSName string - - -
+SubjectAltName.uniformResourceIdentifier string - - -
+SubjectAltName.ntPrincipalName string - - -
+Challenge string - - -
+Keysize integer - - 1024,2048,4096
+Key Type string - - RSA
+Key Usage integer - 10.11 0,1,4,5
+CAFingerprint data - - -
+Retries integer - 10.10 -
+RetryDelay integer - 10.10 -
+KeyIsExtractable boolean - 10.13 -
+AllowAllAppsAccess boolean - 10.10 -
 = com.apple.vpn.managed
 VPNType string required - VPN,L2TP,IPSec,IKEv2,AlwaysOn,TransparentProxy
 VPNSubType string - - -
@@ -191,7 +212,7 @@ def _read() -> dict[tuple[str, str], AppleKey]:
             _sign, payload, *path = row.split()
             prefix = "".join(f"{each}." for each in path)
             continue
-        name, kind, required, since, values = row.split()
+        name, kind, required, since, values = row.rsplit(maxsplit=4)
         low, dots, high = values.partition("..")
         found[payload, prefix + name] = AppleKey(
             kind,

@@ -86,7 +86,7 @@ def test_check_run_run(task: Task, folder: Path) -> None:
             "common_name",
         ),
         *("certificate_not_after", "scope", "display_name", "delivery", "client", "certificates", "gateway_roots"),
-        *("key_on_mac", "alone"),
+        *("key_on_mac", "shared", "alone"),
     }
     written = files(folder)
     assert task() == first | {"changed": False}
