@@ -166,8 +166,15 @@ def postgresql() -> None:
     subprocess.run([sys.executable, str(ROOT / "tests/lab/postgresql.py"), "install"], cwd=ROOT, check=False)
 
 
+def scep_server() -> None:
+    """What the test with a real SCEP server needs: installed as root on Debian, else named in one line."""
+    module = "ansible_collections.vwan.user_vpn.tests.lab.scep"
+    subprocess.run([sys.executable, "-m", module, "install"], cwd=ROOT, check=False)
+
+
 def integration() -> Counts:
     tunnel_lab()
+    scep_server()
     postgresql()
     # Four on two cores: most tests wait, for tunnels, for Azure and for people.
     return pytest("tests/integration", "--dist", "worksteal", "--durations", "8", workers=4)

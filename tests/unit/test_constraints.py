@@ -193,7 +193,7 @@ CASES: list[Case] = [
         "mobileconfig",
         of_mac(identity={"pkcs12_path": "x", "certificate_path": "x"}),
         (),
-        "parameters are mutually exclusive: pkcs12_path|certificate_path|client found in identity; "
+        "parameters are mutually exclusive: pkcs12_path|certificate_path|client|scep found in identity; "
         "missing parameter(s) required by 'pkcs12_path': password found in identity",
     ),
     (
@@ -207,6 +207,15 @@ CASES: list[Case] = [
         of_mac(identity={"pkcs12_path": "x"}),
         (),
         "missing parameter(s) required by 'pkcs12_path': password found in identity",
+    ),
+    *(
+        (
+            "mobileconfig",
+            of_mac(identity={"scep": _without({"url": "https://x", "subject": "/CN=x"}, name)}),
+            (),
+            f"missing required arguments: {name} found in identity -> scep",
+        )
+        for name in ("url", "subject")
     ),
     *(
         ("mobileconfig", where({"sign_with": given}), (), said)

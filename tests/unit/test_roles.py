@@ -46,10 +46,15 @@ def with_variable(role: Path, name: str, option: dict[str, Any], default: Any, t
 def test_the_secrets_of_our_roles() -> None:
     found = {path.name: check_roles.secrets_of(path) for path in (check_roles.ROOT / "roles").iterdir()}
     assert found == {
-        "certificates": {"certificates_passphrase", "certificates_root_key_source_passphrase"},
+        "certificates": {
+            "certificates_passphrase",
+            "certificates_root_key_source_passphrase",
+            "certificates_scep",
+        },
         "configure_client": {
             "configure_client_passphrase",
             "configure_client_pkcs12_password",
+            "configure_client_scep",
             "configure_client_sign_with",
         },
         "connect": {"connect_output_blob_sas_url"},

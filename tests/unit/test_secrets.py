@@ -57,8 +57,12 @@ def planted(action: str, place: tuple[str, ...], value: Any) -> dict[str, Any]:
 def put(values: dict[str, Any], place: tuple[str, ...], value: Any) -> dict[str, Any]:
     if len(place) == 1:
         return values | {place[0]: value}
-    beside = {"sign_with": {"certificate": "signer.pem", "key": "signer.key"}}.get(place[0], {})
-    return values | {place[0]: values.get(place[0], beside) | {place[1]: value}}
+    beside = {
+        "sign_with": {"certificate": "signer.pem", "key": "signer.key"},
+        "scep": {"url": "https://pki.example.com", "subject": "/CN=mac-01"},
+    }
+    inside = {} if place[1] == "scep" else values.get(place[0], beside.get(place[0], {}))
+    return values | {place[0]: put(inside, place[1:], value)}
 
 
 def told(result: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from .._x509.text import is_thumbprint
 from .settings import DEFAULTS, HostVars, client_of, own, per_mac
 
 NAMED = 5
-OF_A_CERTIFICATE = ("certificate_domain", "certificate_san_type")
+OF_A_CERTIFICATE = ("certificate_domain", "certificate_san_type", "scep")
 
 
 def named(what: Any, hostvars: HostVars) -> dict[str, list[str]]:
@@ -45,16 +45,18 @@ def clients(
     hosts: Iterable[str], hostvars: HostVars, first: str = "", seen: Mapping[str, Any] = MappingProxyType({})
 ) -> list[dict[str, str]]:
     """The client of each host as client_certificates takes it, with the serial number of its Mac where the inventory
-    tells it.
+    tells it. A Mac that gets its certificate by SCEP needs none.
 
-    seen  the settings certificate_domain and certificate_san_type as the task found them for the host `first`; see
-          `per_mac`; without them, what the inventory says counts
+    seen  the settings certificate_domain, certificate_san_type and scep as the task found them for the host `first`;
+          see `per_mac`; without them, what the inventory says counts
     """
     found = []
     for host, settings in per_mac(hosts, hostvars, first, seen).items():
         told = hostvars[host]
         client = {"name": client_of(host, told)}
-        domain, san_type = (settings.get(name, own(told, name)) for name in OF_A_CERTIFICATE)
+        domain, san_type, scep = (settings.get(name, own(told, name)) for name in OF_A_CERTIFICATE)
+        if scep:
+            continue
         if domain:
             client["common_name"] = f"{client['name']}@{domain}"
         if san_type != DEFAULTS["certificate_san_type"]:

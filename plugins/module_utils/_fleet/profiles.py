@@ -107,6 +107,13 @@ def policy_of(settings: Mapping[str, Any]) -> Any:
 def _identity(host: str, told: Mapping[str, Any], settings: Mapping[str, Any], clients: Mapping[str, Any]) -> Entry:
     client = client_of(host, told)
     path = str(settings["pkcs12_path"] or "")
+    if settings["scep"]:
+        if path or settings["mac_key"] == "on_mac":
+            other = "user_vpn_pkcs12_path" if path else "user_vpn_mac_key"
+            raise UserVpnError(
+                f"user_vpn_scep and {other} are both set, and a Mac has one certificate: keep one of the two."
+            )
+        return {"identity": {"scep": dict(settings["scep"])}}
     if path:
         path = path.replace("{host}", host).replace("{client}", client)
         password = settings["pkcs12_password"]

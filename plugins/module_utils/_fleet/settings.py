@@ -42,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "certificate_san_type": "dns",
     "pkcs12_path": "",
     "pkcs12_password": "",
+    "scep": {},
     "client_chain": [],
     "connect_via": "auto",
     "shortcut": "",
@@ -77,7 +78,7 @@ SWITCHES = (
 LISTS = (
     "readmit", "client_chain", "address_pools", "configuration_protocols", "configuration_authentication_types",
 )  # fmt: skip
-DICTIONARIES = ("on_demand", "dns", "sign_with", "profile", "configuration_tags")
+DICTIONARIES = ("on_demand", "dns", "sign_with", "profile", "scep", "configuration_tags")
 
 
 def check(name: str, value: Any) -> None:

@@ -55,8 +55,8 @@ def install() -> str:
         if fresh:
             _systemctl("mask", _UNIT)
         try:
-            if not _apt_get("install", *APT_PACKAGES) and _apt_get("update"):
-                _apt_get("install", *APT_PACKAGES)
+            if not apt_get("install", *APT_PACKAGES) and apt_get("update"):
+                apt_get("install", *APT_PACKAGES)
         finally:
             if fresh:
                 _systemctl("unmask", _UNIT)
@@ -95,7 +95,7 @@ def _absent() -> list[str]:
     return [name for name in _PROGRAMS if program(name) is None] + [f"the {name} plugin" for name in plugins]
 
 
-def _apt_get(command: str, *packages: str) -> bool:
+def apt_get(command: str, *packages: str) -> bool:
     """Never asks, never waits long for a network that is not there."""
     options = ["--yes", "--no-install-recommends", "-o", "Acquire::http::Timeout=20", "-o", "DPkg::Lock::Timeout=120"]
     done = subprocess.run(

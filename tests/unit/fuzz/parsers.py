@@ -317,10 +317,16 @@ def _enrolments() -> dict[bytes, st.SearchStrategy[bytes]]:
     return _options(wish, listed)
 
 
-@row(_enrolments)
+@row(_enrolments, cost=4)
 def options_of_scep(content: bytes) -> object:
     wish = json.loads(content)
-    return scep.load(wish) if isinstance(wish, dict) else None
+    if not isinstance(wish, dict):
+        return None
+    settings = {"vpn_server": "wan.x.vpn.azure.com", "gateway_roots": [makers.root_entry(pki().gateway_root)]}
+    with folder() as place:
+        fixed = {"settings": settings, "identifier": IDENTIFIER, "connection_name": "Example", "delivery": "mdm"}
+        macs = [{"host": "mac-01", "identity": {"scep": wish}}]
+        return done("mobileconfig", {**fixed, "dest": str(place), "macs": macs}, check=True, diff=True)
 
 
 def _clients() -> dict[bytes, st.SearchStrategy[bytes]]:
