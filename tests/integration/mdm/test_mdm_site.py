@@ -46,6 +46,22 @@ def test_from_nothing_to_a_fleet_and_back_through_the_mdm_alone(mdm_site: Site, 
 
 
 @pytest.mark.soak
+def test_one_profile_for_certificates_by_scep(mdm_site: Site, server: JamfLab) -> None:
+    site, (anna, ben) = mdm_site, mdm_site.lab.macs.values()
+    challenge = "a challenge of some length"
+    wish = {"url": "https://pki.example.com/scep", "challenge": challenge, "subject": "/CN=$SERIALNUMBER/O=Example"}
+    site.variables["user_vpn_scep"] = wish
+    run = site.play()
+    assert run.returncode == 0 and "2 Macs: 2 current." in run.said, run.output
+    assert list(server.scopes().values()) == [{"mac-anna", "mac-ben"}]
+    assert len(anna.installed_profiles()) == len(ben.installed_profiles()) == 1
+    again = site.play()
+    assert "2 Macs: 2 current." in again.said and set(again.count("changed").values()) == {0}, again.output
+    assert challenge not in run.output + again.output
+    assert not site.pki.exists()  # nothing is issued here
+
+
+@pytest.mark.soak
 def test_an_mdm_that_refuses_is_in_the_conclusion(mdm_site: Site, server: JamfLab) -> None:
     site, (anna, _ben) = mdm_site, mdm_site.lab.macs.values()
     predicted = site.play("--check")
