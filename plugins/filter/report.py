@@ -19,7 +19,7 @@ description:
   - Renders what M(vwan.user_vpn.ledger_info) has told, for people, for a spreadsheet, or for a program.
   - Macs decide what some of the texts are. Whatever moves a terminal's cursor or turns letters round is a question mark
     in all forms, and a text that a spreadsheet would take for a formula has an apostrophe in front in CSV.
-positional: form, connected
+positional: form, connected, mdm
 options:
   _input:
     description: What M(vwan.user_vpn.ledger_info) returned.
@@ -37,9 +37,14 @@ options:
       - Public addresses are left out.
     type: dict
     default: {}
+  mdm:
+    description: What M(vwan.user_vpn.mdm_profile_info) returned, where an MDM was asked.
+    type: dict
+    default: {}
 seealso:
   - module: vwan.user_vpn.ledger_info
   - module: vwan.user_vpn.connection_info
+  - module: vwan.user_vpn.mdm_profile_info
 """
 
 EXAMPLES = r"""

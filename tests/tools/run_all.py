@@ -69,7 +69,8 @@ def lint_commands() -> Iterator[tuple[str, list[str], Path]]:
     yield "ruff format", [tool("ruff"), "format", "--check", "."], ROOT
     yield "ruff check", [tool("ruff"), "check", "."], ROOT
     packages = [f"-p=ansible_collections.vwan.user_vpn.plugins.module_utils.{name}" for name in private_packages()]
-    modules = [f"-p=ansible_collections.vwan.user_vpn.plugins.{name}" for name in ("action", "filter", "plugin_utils")]
+    folders = ("action", "filter", "inventory", "plugin_utils")
+    modules = [f"-p=ansible_collections.vwan.user_vpn.plugins.{name}" for name in folders]
     yield (
         "mypy",
         [tool("mypy"), f"--config-file={ROOT / 'pyproject.toml'}", *packages, *modules],

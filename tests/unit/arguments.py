@@ -31,6 +31,11 @@ COMPLETE: dict[str, dict[str, Any]] = {
         "server": {"type": "jamf", "url": "https://example.invalid", "client_id": "an id", "username": "a name"},
         "profiles": [{"host": "mac-01", "serial_number": "C02XK1ABJG5J"}],
     },
+    "mdm_profile_info": {
+        "server": {"type": "jamf", "url": "https://example.invalid", "client_id": "an id", "username": "a name"},
+        "profiles": [{"host": "mac-01", "serial_number": "C02XK1ABJG5J"}],
+        "identifier": IDENTIFIER,
+    },
     "mobileconfig": {
         "settings": {"vpn_server": "gateway.example.com"},
         "macs": [{"host": "mac-01", "identity": {"pkcs12_path": "mac-01.p12", "password": "a password"}}],

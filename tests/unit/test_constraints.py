@@ -163,22 +163,27 @@ CASES: list[Case] = [
         ("settings", "macs", "identifier", "connection_name"),
         "state is present but all of the following are missing: settings, macs",
     ),
-    ("mdm_profile", {}, ("server",), "missing required arguments: server"),
-    ("mdm_profile", {}, ("profiles",), "missing required arguments: profiles"),
-    ("mdm_profile", {"server": {"url": "x"}}, (), "missing required arguments: type found in server"),
-    ("mdm_profile", {"profiles": [{"serial_number": "x"}]}, (), "profiles[1]: missing required arguments: host"),
     ("mdm_profile", {"state": "absent"}, (), "state is absent but all of the following are missing: identifier"),
-    (
-        "mdm_profile",
-        {"server": {"type": "jamf", "client_secret": "x"}},
-        (),
-        "missing parameter(s) required by 'client_secret': client_id found in server",
-    ),
-    (
-        "mdm_profile",
-        {"server": {"type": "jamf", "password": "x"}},
-        (),
-        "missing parameter(s) required by 'password': username found in server",
+    ("mdm_profile_info", {}, ("identifier",), "missing required arguments: identifier"),
+    *(
+        (action, *case)
+        for action in ("mdm_profile", "mdm_profile_info")
+        for case in (
+            ({}, ("server",), "missing required arguments: server"),
+            ({}, ("profiles",), "missing required arguments: profiles"),
+            ({"server": {"url": "x"}}, (), "missing required arguments: type found in server"),
+            ({"profiles": [{"serial_number": "x"}]}, (), "profiles[1]: missing required arguments: host"),
+            (
+                {"server": {"type": "jamf", "client_secret": "x"}},
+                (),
+                "missing parameter(s) required by 'client_secret': client_id found in server",
+            ),
+            (
+                {"server": {"type": "jamf", "password": "x"}},
+                (),
+                "missing parameter(s) required by 'password': username found in server",
+            ),
+        )
     ),
     ("mobileconfig", {}, ("dest",), "missing required arguments: dest"),
     ("mobileconfig", {"state": "absent"}, (), "state is absent but all of the following are missing: certificates"),

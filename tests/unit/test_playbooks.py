@@ -67,6 +67,7 @@ def test_every_module_of_ours_is_found() -> None:
         "mac_connection",
         "mac_evidence",
         "mdm_profile",
+        "mdm_profile_info",
         "ledger_info",
     }
 
@@ -77,7 +78,10 @@ def test_every_play(play: Any) -> None:
     assert play["gather_facts"] is False  # no Mac has Python
     groups = {
         f"group/{MODULE}azure": (AZURE, "{{ user_vpn_azure | default({}) }}"),
-        f"group/{MODULE}mdm": ({"mdm_profile"}, "{{ {'server': user_vpn_mdm} if user_vpn_mdm is defined else {} }}"),
+        f"group/{MODULE}mdm": (
+            {"mdm_profile", "mdm_profile_info"},
+            "{{ {'server': user_vpn_mdm} if user_vpn_mdm is defined else {} }}",
+        ),
     }
     wanted = {name: value for name, (members, value) in groups.items() if used & members}
     assert play.get("module_defaults", {}) | wanted == play.get("module_defaults", {})

@@ -156,6 +156,7 @@ FOR_THE_FLEET = {
     "connections",
     "ledger_info",
     "mdm_profile",
+    "mdm_profile_info",
     "profile_package",
     "profile_package_info",
     "root_certificate",

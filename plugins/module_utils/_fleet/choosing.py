@@ -59,6 +59,7 @@ WAYS: dict[str, Callable[[Run], list[str]]] = {
     "fleet": lambda run: run.hosts,
     "deliver": _to_deliver,
     "mdm": _by_mdm,
+    "in_mdm": lambda run: [h for h in run.hosts if run.is_by_mdm(h)],
     "keychain": _by_keychain,
     "make_key": _without_key,
     "wait": _waiting,

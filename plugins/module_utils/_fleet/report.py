@@ -31,15 +31,17 @@ _CONNECTED = "{:16}  {}"  # in front of the next step, where Azure was asked
 Told = Mapping[str, Any]
 
 
-def report(told: Told, form: str, connected: Told = MappingProxyType({})) -> str:
+def report(told: Told, form: str, connected: Told = MappingProxyType({}), mdm: Told = MappingProxyType({})) -> str:
     """What ledger_info has told, in one of FORMS, whole lines.
 
     connected  what connection_info has told, where Azure was asked for names. Who is connected and must not be, or who
                is twice, comes first.
+    mdm        what mdm_profile_info has told, where an MDM was asked
     """
     if form not in FORMS:
         raise UserVpnError(f"A report is {', '.join(FORMS)}, not {form}.")
     shown = {key: told[key] for key in ("clients", "roots")} | _connections(told["clients"], connected)
+    shown |= _in_mdm(shown["clients"], mdm)
     shown = cleaned(shown, keep="")
     if form == "json":
         return json.dumps(shown, indent=4, sort_keys=True) + "\n"
@@ -64,6 +66,29 @@ def _connections(clients: Told, connected: Told) -> dict[str, Any]:
     return {"clients": shown, "connections": named | {"said": said}}
 
 
+def _in_mdm(clients: Told, mdm: Told) -> dict[str, Any]:
+    """The clients with what the MDM says of their Macs, and that in a line a state; nothing where none was asked."""
+    if "macs" not in mdm:
+        refused = bool(mdm.get("msg")) and not mdm.get("skipped")
+        return {"mdm": {"said": [f"The MDM did not say how far its profiles are: {mdm['msg']}"]}} if refused else {}
+    macs: Mapping[str, Told] = mdm["macs"]
+    by_state: dict[str, list[str]] = {}
+    for host, mac in sorted(macs.items()):
+        seen = f" (last heard of {mac['last_seen'][:16].replace('T', ' ')})" if mac["last_seen"] else ""
+        by_state.setdefault(mac["state"], []).append(host if mac["state"] == "installed" else f"{host}{seen}")
+    said = [
+        f"In the MDM, {state}: {len(hosts) if state == 'installed' else first_of(hosts)}."
+        for state, hosts in sorted(by_state.items())
+    ]
+    shown = {
+        name: client | {"mdm": {key: macs[client["host"]][key] for key in ("state", "last_seen", "error")}}
+        if client["host"] in macs
+        else client
+        for name, client in clients.items()
+    }
+    return {"clients": shown, "mdm": {"said": said}}
+
+
 def _in_order(told: Told) -> list[tuple[str, Told]]:
     """The clients by name; first those whose sessions must not be."""
 
@@ -75,17 +100,20 @@ def _in_order(told: Told) -> list[tuple[str, Told]]:
 
 
 def _rows(told: Told) -> Iterator[list[Any]]:
-    yield ["client", *COLUMNS, "gateway_roots", "sessions", "since", "address", "gateway"]
+    yield ["client", *COLUMNS, "gateway_roots", "sessions", "since", "address", "gateway", "mdm", "mdm_last_seen"]
     for name, client in _in_order(told):
         sessions = client.get("sessions", ())
         of_sessions = (" ".join(each[key] for each in sessions) for key in ("since", "private_address", "gateway"))
         number = len(sessions) if "sessions" in client else ""
-        yield [name, *(client[column] for column in COLUMNS), " ".join(client["gateway_roots"]), number, *of_sessions]
+        of_mdm = (client.get("mdm", {}).get(key, "") for key in ("state", "last_seen"))
+        known = (client[column] for column in COLUMNS)
+        yield [name, *known, " ".join(client["gateway_roots"]), number, *of_sessions, *of_mdm]
 
 
 def _lines(told: Told) -> Iterator[str]:
     asked = "sessions" in next(iter(told["clients"].values()), ())
     yield from told.get("connections", {}).get("said", ())
+    yield from told.get("mdm", {}).get("said", ())
     yield _ROW.format(*_HEAD, _CONNECTED.format("connected", "next step") if asked else "next step")
     for name, client in _in_order(told):
         yield _ROW.format(

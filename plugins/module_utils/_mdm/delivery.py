@@ -133,6 +133,26 @@ def withdraw(server: Server, identifier: str, wishes: Sequence[Wish], means: Mea
     return entries
 
 
+def look(server: Server, identifier: str, wishes: Sequence[Wish], means: Means) -> list[Entry]:
+    """How far the profile of this name has come on each Mac; `absent` where the server holds none for it."""
+    entries, known = _known(server, wishes)
+    own = [_Job(Target(identifier, device.serial_number), None, [(entry, device)]) for _w, entry, device in known]
+    shared = _Job(Target(identifier), None, [(entry, device) for _wish, entry, device in known])
+
+    def find(job: _Job) -> None:
+        job.held = held = server.held(job.target)
+        if held and not job.target.serial_number:
+            job.macs = [
+                mac for mac in job.macs if mac[1].id in held.scope.devices or held.identifier in mac[1].profiles
+            ]
+
+    for _wish, entry, _device in known:
+        entry.state = "absent"
+    _each([*own, shared] if known else [], find)
+    _conclude(server, [job for job in (*own, shared) if job.held], means, "installed")
+    return entries
+
+
 # -- who is meant ---------------------------------------------------------------------------------------------------
 
 

@@ -73,6 +73,7 @@ def test_an_mdm_that_refuses_is_in_the_conclusion(mdm_site: Site, server: JamfLa
     # The store was told what the MDM tells.
     seen = site.play(playbook="vwan.user_vpn.report")
     assert seen.returncode == 0 and "mac-anna current" in seen.said, seen.output
+    assert "In the MDM, installed: 1." in seen.said and "In the MDM, unknown_device: mac-ben." in seen.said
     site.variables["user_vpn_mdm"] = server.server | {"client_secret": "another"}
     run = site.play()
     assert run.returncode != 0 and "2 failed" in run.said and "refuses the login" in run.said, run.said

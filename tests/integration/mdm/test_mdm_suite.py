@@ -120,6 +120,13 @@ def test_one_that_never_checks_in_is_waited_for_and_comes_later(fleet: Fleet) ->
     assert fleet.states(result) == {"mac-01": "pending", "mac-02": "pending", "mac-03": "installed"}
     assert any("1 of 3 Macs are done" in line for line in fleet.said)
     server.awake(server.of(asleep))
+    asked = run_action(
+        "mdm_profile_info",
+        {"server": server.server, "identifier": IDENTIFIER, "profiles": [*fleet.wishes(rendered), {"host": "x"}]},
+    )
+    told = {host: entry["state"] for host, entry in asked["macs"].items()}
+    assert told == {"mac-01": "installed", "mac-02": "pending", "mac-03": "installed", "x": "unknown_device"}
+    assert not asked["changed"] and asked["macs"]["mac-01"]["shown_version"] == rendered["mac-01"]["profile_uuid"]
     again = fleet.deliver(rendered)
     assert not again["changed"]
     assert fleet.states(again) == {"mac-01": "installed", "mac-02": "pending", "mac-03": "installed"}
@@ -164,6 +171,8 @@ def test_a_profile_is_taken_off_its_mac(fleet: Fleet) -> None:
     result = fleet.remove(other)
     assert result["changed"] and fleet.states(result) == {"mac-03": "unknown_device"} and not server.scopes()
     assert not fleet.remove(other)["changed"]
+    gone_now = {"server": server.server, "identifier": IDENTIFIER, "profiles": [fleet.wishes(rendered)[0]]}
+    assert run_action("mdm_profile_info", gone_now)["macs"]["mac-01"]["state"] == "absent"
 
 
 def test_a_key_that_others_could_get_is_called_back(fleet: Fleet) -> None:

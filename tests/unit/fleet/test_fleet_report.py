@@ -108,6 +108,24 @@ def test_no_public_address_is_in_a_report(form: str) -> None:
     assert "203.0.113.7" not in report(told(), form, connected("mac-01", "mac-02", public_address="203.0.113.7"))
 
 
+def in_mdm(**states: str) -> dict[str, Any]:
+    known = {"last_seen": "2026-11-27T08:15:00Z", "error": ""}
+    return {"macs": {host.replace("_", "-"): known | {"state": state} for host, state in states.items()}}
+
+
+def test_how_far_an_mdm_is() -> None:
+    asked = in_mdm(mac_01="pending", mac_02="installed", mac_03="installed")
+    lines = report(told(), "txt", {}, asked).split("\n")
+    assert lines[:2] == ["In the MDM, installed: 2.", "In the MDM, pending: mac-01 (last heard of 2026-11-27 08:15)."]
+    known = json.loads(report(told(), "json", {}, asked))
+    hosts = {client["host"]: client.get("mdm", {}).get("state") for client in known["clients"].values()}
+    assert hosts.get("mac-01", "pending") == "pending"
+    silent = {"msg": "Jamf Pro refuses the login.", "failed": False}
+    said = "The MDM did not say how far its profiles are: Jamf Pro refuses the login.\n"
+    assert report(told(), "txt", {}, silent) == said + report(told(), "txt")
+    assert report(told(), "txt", {}, {"skipped": True, "msg": "x"}) == report(told(), "txt")
+
+
 def test_an_azure_that_does_not_answer_leaves_the_rest() -> None:
     silent = {"failed": False, "msg": "Azure refused\x1b to list."}
     assert report(told(), "txt", silent) == "Azure did not say who is connected: Azure refused? to list.\n" + report(

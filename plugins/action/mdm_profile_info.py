@@ -1,0 +1,52 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask an MDM how far a profile has come. Documented in plugins/modules/mdm_profile_info.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+from ..module_utils._mdm import delivery
+from ..module_utils._mdm.delivery import Means, Wish
+from ..module_utils._mobileconfig.names import check_identifier
+from ..plugin_utils._action import UserVpnAction
+from ..plugin_utils._mdm_action import FURTHER, MDM_ARGUMENTS, server_of
+
+
+class ActionModule(UserVpnAction):
+    """mdm_profile_info."""
+
+    ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
+        **MDM_ARGUMENTS,
+        "identifier": {"type": "str", "required": True},
+        "profiles": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "host": {"type": "str", "required": True},
+                "serial_number": {"type": "str", "default": ""},
+                "profile": {"type": "dict"},
+                "problem": {"type": "str"},
+            },
+        },
+    }
+    HOSTS = "profiles"
+    FURTHER: ClassVar[Mapping[str, str]] = FURTHER
+
+    def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        identifier = check_identifier(arguments["identifier"])
+        wishes = [
+            Wish(mac["host"], (mac.get("serial_number") or "").strip(), problem=mac.get("problem") or "")
+            for mac in arguments["profiles"]
+        ]
+        with (
+            self.task_environment(),
+            server_of(arguments["server"], self.local_path, self.say, self.mask) as server,
+        ):
+            entries = delivery.look(server, identifier, wishes, Means(say=self.say, warn=self.warn))
+        shown = ("host", "state", "failed", "msg", "error", "serial_number", "device", "last_seen", "shown_version")
+        return {"macs": {entry.host: {name: asdict(entry)[name] for name in shown} for entry in entries}}

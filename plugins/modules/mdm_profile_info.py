@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the mdm_profile_info action."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mdm_profile_info
+short_description: Ask an MDM how far a configuration profile has come
+version_added: 1.0.0
+description:
+  - Tells of each Mac how far the profile is that M(vwan.user_vpn.mdm_profile) has handed to its MDM, and when the MDM
+    last heard of the Mac. No Mac is contacted, and nothing is changed.
+author:
+  - The vwan.user_vpn contributors (@vwan-user-vpn)
+extends_documentation_fragment:
+  - vwan.user_vpn.attributes
+  - vwan.user_vpn.attributes.controller
+  - vwan.user_vpn.mdm
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  identifier:
+    description: The identifier of the profile, as it was rendered.
+    type: str
+    required: true
+  profiles:
+    description: The Macs.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      host:
+        description: The inventory name of the Mac.
+        type: str
+        required: true
+      serial_number:
+        description: Its serial number, by which the MDM finds it. Capitals do not matter.
+        type: str
+        default: ''
+      profile:
+        description: Taken as M(vwan.user_vpn.mdm_profile) takes it, and not looked at.
+        type: dict
+      problem:
+        description: A sentence why nobody can tell of this Mac, for whoever finds out earlier. It becomes the C(msg) of
+          its entry.
+        type: str
+seealso:
+  - module: vwan.user_vpn.mdm_profile
+"""
+
+EXAMPLES = r"""
+- name: See how far they are
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Ask Jamf Pro
+      vwan.user_vpn.mdm_profile_info:
+        server:
+          type: jamf
+          url: https://example.jamfcloud.com
+        identifier: com.example.uservpn
+        profiles:
+          - host: mac-042
+            serial_number: C02XK1ABJG5J
+      environment:
+        JAMF_CLIENT_ID: "{{ jamf_client_id }}"
+        JAMF_CLIENT_SECRET: "{{ jamf_client_secret }}"
+"""
+
+RETURN = r"""
+macs:
+  description: For each of O(profiles), by its host, a part of what RV(vwan.user_vpn.mdm_profile#module:macs) has. The
+    C(state) is V(absent) where the MDM holds no such profile for the Mac.
+  returned: success
+  type: dict
+  sample:
+    mac-042:
+      host: mac-042
+      state: pending
+      failed: false
+      msg: ""
+      error: ""
+      serial_number: C02XK1ABJG5J
+      device: Anna's MacBook Pro
+      last_seen: "2026-11-27T08:15:00Z"
+      shown_version: ""
+"""
