@@ -5,21 +5,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
-
-from ansible.errors import AnsibleParserError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-
-from ..module_utils._errors import UserVpnError
-from ..module_utils._fleet.inventory import hosts_of
-from ..module_utils._mdm.interface import Device
-from ..plugin_utils._mdm_action import MDM_ARGUMENTS, server_of
-
 DOCUMENTATION = r"""
 name: mdm
 short_description: The Macs that an MDM knows
@@ -74,6 +59,21 @@ compose:
   user_vpn_client_name: mdm_user ~ '-' ~ user_vpn_serial_number
 cache: true
 """
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+
+from ..module_utils._errors import UserVpnError
+from ..module_utils._fleet.inventory import hosts_of
+from ..module_utils._mdm.interface import Device
+from ..plugin_utils._mdm_action import MDM_ARGUMENTS, server_of
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]
