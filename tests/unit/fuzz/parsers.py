@@ -50,6 +50,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._azure import (
     trust,
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.operations import Wait
+from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.settings import wished
 from ansible_collections.vwan.user_vpn.plugins.module_utils._documents import read_json
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import refusals
@@ -550,6 +551,26 @@ def _configurations() -> dict[bytes, st.SearchStrategy[bytes]]:
     return _answers(configuration)
 
 
+def configuration_settings(**options: Any) -> changes.Settings:
+    """All that may be set, or what is given."""
+    wish = {"protocols": ["IkeV2", "OpenVPN"], "authentication_types": ["Certificate"], "ipsec_policy": "ecp384"}
+    wish |= {"location": "westeurope", "tags": {"a": "b"}, "append_tags": False, "change_in_use": True}
+    return wished(wish | options)
+
+
+def _policies() -> dict[bytes, st.SearchStrategy[bytes]]:
+    return _options({"ipsec_policy": [dict(configurations.GOOD_POLICY)], "tags": {"owner": "net"}})
+
+
+@row(_policies)
+def options_of_server_configuration(content: bytes) -> object:
+    """Those whose values no specification knows."""
+    options = json.loads(content)
+    if not isinstance(options, dict) or not isinstance(options.get("tags") or {}, dict):
+        return None
+    return configuration_settings(ipsec_policy=options.get("ipsec_policy"), tags=options.get("tags"))
+
+
 @row(_configurations)
 def vpn_server_configuration(content: bytes) -> object:
     found = configurations.read(azure(content), "G", "macs")
@@ -560,10 +581,11 @@ def vpn_server_configuration(content: bytes) -> object:
         trust.Wish(roots=(trust.RootWish(root.sha1, root),), revoked=(trust.RevokedWish("CD" * 20),)),
         trust.Wish(purge_roots=True, purge_revoked=True, remove_expired=True, repair_broken=True, unmade=("new",)),
     ):
-        with suppress(UserVpnError):
-            plan = changes.make_plan(found, wish, now())
-            json.dumps(plan.resource)
-            changes.describe(plan.resource, now())
+        for settings in (changes.AS_IT_IS, configuration_settings()):
+            with suppress(UserVpnError):
+                plan = changes.make_plan(found, wish, now(), settings)
+                json.dumps(plan.resource)
+                changes.describe(plan.resource, now())
     with suppress(UserVpnError):
         changes.ensure(azure(content), "G", "macs", trust.Wish(revoked=(trust.RevokedWish("CD" * 20),)))
     return changes.ensure(azure(content), "G", "macs", trust.Wish(revoked=(trust.RevokedWish("AB" * 20),)))
