@@ -202,18 +202,25 @@ def _from_policies(policies: Any) -> Algorithms:
     )
 
 
-def from_ipsec_policy(policy: Any) -> Algorithms:
+def from_ipsec_policy(policy: Any, subject: str = "The gateway's IPsec policy") -> Algorithms:
     """Apple's values for one entry of vpnClientIpsecPolicies; names in camel case (REST) or snake case (SDK).
 
-    ProfileError when no Mac can speak the policy, or none can after macOS 26; it names the policy to set instead.
+    `subject` begins what is said of it. ProfileError when no Mac can speak the policy, or none can after macOS 26; it
+    names the policy to set instead.
     """
     if not isinstance(policy, Mapping):
         raise ProfileError("ipsec_policy must be a dictionary with Azure's names: ikeEncryption, dhGroup and so on.")
     values = _values(policy)
     missing = [name for name, value in values.items() if not value]
     if missing:
-        raise ProfileError(f"ipsec_policy lacks {', '.join(missing)}; Azure always gives all of them.")
-    _refuse_unknown_to_macs(values, "The gateway's IPsec policy")
+        raise ProfileError(f"ipsec_policy lacks {', '.join(missing)}; Azure has all of them in a policy.")
+    refused = _refusals(values)
+    if refused:
+        name = _nearest_pair(values)
+        raise ProfileError(
+            f"{subject} fits no Mac: {'; '.join(refused)}. Set the custom IPsec policy of the User VPN configuration "
+            f"to the pair {name}: {PAIRS[name].side_by_side()}."
+        )
     seconds = _seconds(_plain_names(policy).get("salifetimeseconds"))
     integrity = INTEGRITY[values["ikeIntegrity"]]
     group = IKE_GROUPS[values["dhGroup"]]
@@ -271,12 +278,8 @@ def azure_policy(wish: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
                 f"ipsec_policy.{name} must be a whole number from 1 to {_LARGEST}, not {_shown(policy[name])}."
             )
         policy[name] = number
-    values = _values(policy)
-    missing = [name for name, value in values.items() if not value]
-    if missing:
-        raise ProfileError(f"ipsec_policy lacks {', '.join(missing)}; give it whole, or the name of a pair.")
-    _refuse_unknown_to_macs(values, "The policy in ipsec_policy")
-    return policy, (*from_ipsec_policy(policy).warnings, *_not_listed(values))
+    doubts = from_ipsec_policy(policy, "The policy in ipsec_policy").warnings
+    return policy, (*doubts, *_not_listed(_values(policy)))
 
 
 def same_policy(wanted: Mapping[str, Any], found: Any) -> bool:
@@ -306,16 +309,6 @@ def _not_listed(values: Mapping[str, str]) -> list[str]:
         f"Microsoft's page for Virtual WAN does not list {', '.join(other)} for custom IPsec policies; whether its "
         "gateways take it shows when it is set."
     ]
-
-
-def _refuse_unknown_to_macs(values: Mapping[str, str], subject: str) -> None:
-    refused = _refusals(values)
-    if refused:
-        name = _nearest_pair(values)
-        raise ProfileError(
-            f"{subject} fits no Mac: {'; '.join(refused)}. Set the custom IPsec policy of the User VPN configuration "
-            f"to the pair {name}: {PAIRS[name].side_by_side()}."
-        )
 
 
 def _plain_names(policy: Mapping[str, Any]) -> dict[str, Any]:

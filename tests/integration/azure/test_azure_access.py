@@ -289,6 +289,7 @@ def use_all(azure: AzureLab, run: Run) -> Iterator[dict[str, Any]]:
     yield run("connections", **place, addresses=["172.31.250.4"])
     yield run("server_configuration", vpn_server_configuration="macs", revoked=[{"thumbprint": "A" * 40}])
     yield run("server_configuration", vpn_server_configuration="macs", purge_revoked=True)
+    yield run("server_configuration", vpn_server_configuration="new", location="westeurope")
     yield run(INFO, virtual_wan="wan1")
 
 

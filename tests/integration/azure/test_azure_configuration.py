@@ -344,7 +344,10 @@ REFUSED: list[Any] = [
     ({"ipsec_policy": 5}, "must be the name of a pair"),
     ({"ipsec_policy": {"dhGroup": "DHGroup14"}}, "ipsec_policy lacks ikeEncryption, ikeIntegrity, ipsecEncryption"),
     ({"ipsec_policy": GOOD_POLICY | {"prf": "SHA256"}}, "ipsec_policy takes no 'prf'"),
-    ({"ipsec_policy": GOOD_POLICY | {"dhGroup": "dhgroup24"}}, "no macOS knows Diffie-Hellman group 24"),
+    (
+        {"ipsec_policy": GOOD_POLICY | {"dhGroup": "dhgroup24"}},
+        "The policy in ipsec_policy fits no Mac: dhGroup DHGroup24 (no macOS",
+    ),
     ({"ipsec_policy": GOOD_POLICY | {"pfsGroup": "PFS24"}}, "Set the custom IPsec policy of the User VPN"),
     ({"ipsec_policy": GOOD_POLICY | {"ikeEncryption": "AES192"}}, "no macOS takes AES with 192 bits"),
     ({"ipsec_policy": GOOD_POLICY | {"dhGroup": "DHGroup20"}}, "dhGroup DHGroup20 (Apple has no such value)"),
@@ -423,4 +426,5 @@ def test_a_configuration_that_is_under_way_is_waited_for(state: str, azure: Azur
 
     azure.faults.add(lambda _request: len(azure.arm_requests) == 2, faults.call(finish))
     assert run.ok(MODULE, vpn_server_configuration="macs", tags={"a": "b"})["changed"]
+    assert [record.method for record in azure.arm_requests[:4]] == ["GET", "GET", "GET", "PUT"]
     assert puts(azure) == [200]
