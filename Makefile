@@ -23,7 +23,7 @@ unexport ANSIBLE_CONFIG PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test unit integration lint sanity bench bench-quick soak mutants fragments hooks test-matrix docs build release-check release publish format clean
+.PHONY: help demo lab test unit integration lint sanity bench bench-quick soak mutants browser bench-page pictures fragments hooks test-matrix docs build release-check release publish format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /make \1|/p' Makefile | while IFS='|' read -r name what; do printf '%-20s%s\n' "$$name" "$$what"; done
@@ -64,6 +64,19 @@ bench-quick: $(VENV)/bench.ready ## the same for a few Macs, only printed
 # MUTANTS holds options of the driver, for example --area sh --number 40.
 mutants: $(VENV)/test.ready ## which small faults no test notices
 	@$(BIN)/python tests/tools/mutants.py $(MUTANTS)
+
+# `make test` does it, too, where this was done once.
+browser: $(VENV)/browser.ready ## the report's page in a real browser
+	@$(BIN)/python tests/lab/browser.py install
+	@cd $(TREE) && $(CURDIR)/$(BIN)/python -m pytest -q tests/integration/test_page.py
+
+bench-page: $(VENV)/browser.ready ## how long the page of MACS=5000 takes to open
+	@$(BIN)/python tests/lab/browser.py install
+	@$(BIN)/python tests/lab/browser.py measure $(or $(MACS),5000)
+
+pictures: $(VENV)/browser.ready ## docs/images, of the page as it is now
+	@$(BIN)/python tests/lab/browser.py install
+	@$(BIN)/python tests/lab/browser.py pictures docs/images
 
 docs: $(VENV)/test.ready ## the reference of modules and roles as pages to read, in .docs
 	@rm -rf .docs && mkdir .docs

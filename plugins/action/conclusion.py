@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from ..module_utils import _files
 from ..module_utils._errors import LONGEST, shown
-from ..module_utils._fleet.conclusion import STATUSES, Standing, by_host, data, lines
+from ..module_utils._fleet.conclusion import STATUSES, Standing, by_host, data, document, lines
 from ..module_utils._text import cleaned
 from ..plugin_utils._action import UserVpnAction
 
@@ -52,8 +52,8 @@ class ActionModule(UserVpnAction):
             folder = self.local_path(arguments["dest"])
             _files.make_folder(folder, _files.PARENT_FOLDER)
             text = "".join(f"{line}\n" for line in said)
-            document = json.dumps(found | {"macs": by_host(told)}, indent=2, sort_keys=True) + "\n"
             _files.write_atomic(folder / "conclusion.txt", text.encode(), PUBLIC_FILE)
-            _files.write_atomic(folder / "conclusion.json", document.encode(), PUBLIC_FILE)
+            kept = document(told, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+            _files.write_atomic(folder / "conclusion.json", kept.encode(), PUBLIC_FILE)
         stats = {"data": {"user_vpn": found}, "per_host": False, "aggregate": False}
         return found | {"macs": by_host(told), "lines": said, "ansible_stats": stats}

@@ -12,11 +12,11 @@ from ..module_utils._fleet.report import report
 
 DOCUMENTATION = r"""
 name: report
-short_description: Where each Mac stands, as a table, as CSV, or as JSON
+short_description: Where each Mac stands, as a table, as CSV, as JSON, or as a page
 version_added: 1.0.0
 author: The vwan.user_vpn contributors (@vwan-user-vpn)
 description:
-  - Renders what M(vwan.user_vpn.ledger_info) has told, for people, for a spreadsheet, or for a program.
+  - Renders what M(vwan.user_vpn.ledger_info) has told, for people, for a spreadsheet, for a program, or for a browser.
   - Macs decide what some of the texts are. Whatever moves a terminal's cursor or turns letters round is a question mark
     in all forms, and a text that a spreadsheet would take for a formula has an apostrophe in front in CSV.
 positional: form, connected, mdm
@@ -28,7 +28,7 @@ options:
   form:
     description: Which form.
     type: str
-    choices: [txt, csv, json]
+    choices: [txt, csv, json, html]
     required: true
   connected:
     description:
@@ -41,6 +41,25 @@ options:
     description: What M(vwan.user_vpn.mdm_profile_info) returned, where an MDM was asked.
     type: dict
     default: {}
+  run:
+    description:
+      - The content of the C(conclusion.json) that M(vwan.user_vpn.conclusion) has left of the last run. By it the page
+        tells how that run ended, who was connected as the Mac sees it, and who is in which user group.
+    type: str
+    default: ''
+  fleet:
+    description: What people call the fleet, for the title.
+    type: str
+    default: ''
+  configuration:
+    description: The name of the User VPN configuration, for the page.
+    type: str
+    default: ''
+notes:
+  - A page tells all that has happened to certificates where O(_input) was told with
+    O(vwan.user_vpn.ledger_info#module:history).
+  - A page is one file that holds all that it needs. Its Content Security Policy lets a browser load nothing else, and
+    run nothing but the page's own script.
 seealso:
   - module: vwan.user_vpn.ledger_info
   - module: vwan.user_vpn.connection_info
@@ -52,6 +71,13 @@ EXAMPLES = r"""
   ansible.builtin.copy:
     content: "{{ ledger | vwan.user_vpn.report('csv') }}"
     dest: report.csv
+    mode: "0644"
+  delegate_to: localhost
+
+- name: Write the page
+  ansible.builtin.copy:
+    content: "{{ ledger | vwan.user_vpn.report('html', fleet='Contoso') }}"
+    dest: report.html
     mode: "0644"
   delegate_to: localhost
 """

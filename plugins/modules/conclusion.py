@@ -81,9 +81,8 @@ options:
     default: []
   dest:
     description: >-
-      A folder on the controller, for C(conclusion.txt) and C(conclusion.json). They hold no secret. Without it, no
-      file is
-      written.
+      A folder on the controller, for C(conclusion.txt) and C(conclusion.json). They hold no secret; the latter tells
+      when it was written, too. Without it, no file is written.
     type: path
 seealso:
   - plugin: vwan.user_vpn.standings

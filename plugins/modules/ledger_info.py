@@ -77,6 +77,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+time:
+  description: When this was told, by the clock of the controller, UTC.
+  returned: success
+  type: str
+  sample: "2026-11-22T12:00:00Z"
 clients:
   description: Where each client stands, by name.
   returned: success
@@ -91,7 +96,12 @@ clients:
       type: str
       returned: success
     next_step:
-      description: What to do next, in a sentence; empty when there is nothing to do.
+      description: What to do next, in a sentence that is the same for all that need the same; empty when there is
+        nothing to do.
+      type: str
+      returned: success
+    detail:
+      description: What else there is to know about that, in a sentence; empty when there is nothing.
       type: str
       returned: success
     common_name:
@@ -179,9 +189,8 @@ clients:
   sample:
     mac-01:
       status: behind
-      next_step: >-
-        Have the waiting profile approved on the Mac, and look at it again; until 2026-12-20T12:00:00Z it
-        connects with the certificate that is on it.
+      next_step: Have the waiting profile approved on the Mac, and look at it again.
+      detail: Until 2026-12-20T12:00:00Z it connects with the certificate that is on it.
       common_name: mac-042
       sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
       serial: 08BCA6D1A05886EAAF2738D879B970D3
@@ -218,6 +227,34 @@ roots:
       sha256: CB94AA6760E41ECCEB47BFD6B8181F132AFB3C00968B622302AF4CD045F8D2C7
       not_after: "2036-11-19T12:00:00Z"
       needed_by: [mac-01]
+gateway_roots:
+  description: The gateway roots that Macs are to trust, as the profile packages have brought them that were downloaded
+    with this store.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    subject:
+      description: The subject.
+      type: str
+      returned: success
+    sha1:
+      description: The thumbprint.
+      type: str
+      returned: success
+    sha256:
+      description: The SHA-256 fingerprint.
+      type: str
+      returned: success
+    not_after:
+      description: When it ends, UTC.
+      type: str
+      returned: success
+  sample:
+    - subject: CN=DigiCert Global Root G2,OU=www.digicert.com,O=DigiCert Inc,C=US
+      sha1: DF3C24F9BFD666761B268073FE06D1CC8D4F82A4
+      sha256: CB3CCBB76031E5E0138F8DD39A23F9DE47FFC35E43C1144CEA27D46A5AB1CB5F
+      not_after: "2038-01-15T12:00:00Z"
 revoked:
   description: The certificates that have been revoked and have not ended. Azure has to refuse them by thumbprint.
   returned: success

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,12 @@ def test_the_report(site: AzureSite) -> None:
         assert rows[name]["macos_version"] == site.lab.macs[name].release.version
         assert f"{name} " in (folder / "report.txt").read_text()
         assert rows[name]["days_left"] in ("364", "365")
+    page = (folder / "report.html").read_text()
+    assert page.count(">current</span></td>") == len(NAMES)
+    (root,) = {root["sha1"]: root for root in run.of("ledger_info")["gateway_roots"]}.values()
+    assert f"<code>{root['sha1']}</code></th><td><time>{root['not_after'][:10]}</time>" in page
+    assert f"{len(NAMES)} Macs: {len(NAMES)} current." in page  # as the last run has left it
+    assert stat.S_IMODE((folder / "report.html").stat().st_mode) == stat.S_IMODE((folder / "report.csv").stat().st_mode)
     assert site.play(playbook="vwan.user_vpn.report").changed() == set()
 
 

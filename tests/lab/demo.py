@@ -140,7 +140,7 @@ group, virtual WAN and User VPN configuration. The playbook stays the same:
 
 To try more without real Macs: make lab
 
-The report of this fleet: .demo/report/report.txt"""
+The page of this fleet, for a browser: .demo/report/report.html"""
 
 
 if __name__ == "__main__":

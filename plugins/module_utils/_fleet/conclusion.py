@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .._documents import read_json
 from .._mac.releases import release
 from .connections import address_of, is_to_connect, reason_of
 from .groups import UserGroups
@@ -184,6 +186,27 @@ def data(told: Iterable[Standing]) -> dict[str, Any]:
 
 def by_host(told: Iterable[Standing]) -> dict[str, dict[str, Any]]:
     return {mac.host: {name: value for name, value in asdict(mac).items() if name != "host"} for mac in told}
+
+
+def document(told: Iterable[Standing], time: str) -> str:
+    """What a run leaves for later: `conclusion.json`."""
+    told = list(told)
+    return json.dumps(data(told) | {"macs": by_host(told), "time": time}, indent=2, sort_keys=True) + "\n"
+
+
+def read(content: str) -> tuple[list[Standing], str]:
+    """What `document` was given. ValueError when this is none."""
+    kept = read_json(content)
+    try:
+        told = [Standing(host, **mac) for host, mac in sorted(kept["macs"].items())]
+        time = kept["time"]
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError("no conclusion of a run") from None
+    texts = [text for mac in told for text in (mac.msg, mac.next_step, mac.address, mac.user_group, mac.address_pools)]
+    plain = [each for text in texts for each in (text if isinstance(text, list) else [text])]
+    if not all(isinstance(text, str) for text in (time, *plain)) or any(mac.status not in STATUSES for mac in told):
+        raise ValueError("no conclusion of a run")
+    return told, time
 
 
 def _by_status(told: Iterable[Standing]) -> dict[str, list[Standing]]:

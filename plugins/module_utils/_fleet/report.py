@@ -7,45 +7,75 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
 from .._errors import UserVpnError
+from .._page.page import render
 from .._text import cleaned, csv_text
+from .conclusion import Standing, read
 from .naming import first_of
+from .overview import RENEW, counts, is_for_playbook, page, since, steps, title, words
 from .sessions import by_client, is_unanswered, out_of_place, unanswered
 
-FORMS = ("txt", "csv", "json")
+FORMS = ("txt", "csv", "json", "html")
 COLUMNS = (
     "status", "common_name", "sha1", "not_after", "days_left", "generation", "host", "serial_number", "macos_version",
-    "delivery", "seen", "verified", "profile_uuid", "mac_sha1", "mac_not_after", "mac_days_left", "next_step",
+    "delivery", "seen", "verified", "profile_uuid", "mac_sha1", "mac_not_after", "mac_days_left", "next_step", "detail",
 )  # fmt: skip
 #: Of each session, what does not change while it lasts; no public address, for anybody may read the report.
 OF_A_SESSION = ("gateway", "since", "private_address", "user_groups")
-#: What a playbook sees to; ledger_info itself knows of none.
-BY_PLAYBOOK = ("expired", "expiring", "old_root", "behind", "never_delivered", "removed_from_mac")
-_ROW = "{:28} {:16} {:>6} {:>6} {:>6} {:>8} {:>5} {:10}  {}"
 _HEAD = ("client", "status", "days", "on Mac", "macOS", "profile", "roots", "seen")
-_CONNECTED = "{:16}  {}"  # in front of the next step, where Azure was asked
+_NUMBERS = ("days", "on Mac", "roots")
 
 Told = Mapping[str, Any]
+NOTHING: Told = MappingProxyType({})
 
 
-def report(told: Told, form: str, connected: Told = MappingProxyType({}), mdm: Told = MappingProxyType({})) -> str:
+def report(
+    told: Told,
+    form: str,
+    connected: Told = NOTHING,
+    mdm: Told = NOTHING,
+    *,
+    run: str = "",
+    fleet: str = "",
+    configuration: str = "",
+) -> str:
     """What ledger_info has told, in one of FORMS, whole lines.
 
-    connected  what connection_info has told, where Azure was asked for names. Who is connected and must not be, or who
-               is twice, comes first.
-    mdm        what mdm_profile_info has told, where an MDM was asked
+    connected      what connection_info has told, where Azure was asked for names. Who is connected and must not be, or
+                   who is twice, comes first.
+    mdm            what mdm_profile_info has told, where an MDM was asked
+    run            the content of `conclusion.json`, which the last run has left; the page alone tells it
+    fleet          what people call it
+    configuration  the name of the User VPN configuration
     """
     if form not in FORMS:
         raise UserVpnError(f"A report is {', '.join(FORMS)}, not {form}.")
-    shown = {key: told[key] for key in ("clients", "roots")} | _connections(told["clients"], connected)
+    shown = {"date": told["time"][:10]} | {key: told[key] for key in ("clients", "roots")}
+    shown |= _connections(told["clients"], connected)
     shown |= _in_mdm(shown["clients"], mdm)
+    if form == "html":
+        said = [line for key in ("connections", "mdm") for line in shown.get(key, {}).get("said", ())]
+        whole = {**told, "clients": shown["clients"]}
+        return _page(whole, connected, run, said, fleet=fleet, configuration=configuration)
     shown = cleaned(shown, keep="")
     if form == "json":
         return json.dumps(shown, indent=4, sort_keys=True) + "\n"
-    return "".join(f"{line}\n" for line in _lines(shown)) if form == "txt" else csv_text(_rows(shown))
+    return "".join(f"{line}\n" for line in _lines(shown, fleet)) if form == "txt" else csv_text(_rows(shown))
+
+
+def _page(told: Told, connected: Told, run: str, said: list[str], **names: str) -> str:
+    try:
+        standings, run_at = read(run) if run else ([], "")
+    except ValueError:
+        standings, run_at = [], ""
+        said = [*said, "What the last run has left in conclusion.json cannot be read, so nothing is told of that run."]
+    whole = {"told": told, "connected": connected, "run_at": run_at, "said": said, **names}
+    standings = [Standing(**cleaned(asdict(mac), keep="")) for mac in standings]
+    return render(page(run=standings, **cleaned(whole, keep="")))
 
 
 def _connections(clients: Told, connected: Told) -> dict[str, Any]:
@@ -106,29 +136,31 @@ def _rows(told: Told) -> Iterator[list[Any]]:
         of_sessions = (" ".join(each[key] for each in sessions) for key in ("since", "private_address", "gateway"))
         number = len(sessions) if "sessions" in client else ""
         of_mdm = (client.get("mdm", {}).get(key, "") for key in ("state", "last_seen"))
-        known = (client[column] for column in COLUMNS)
-        yield [name, *known, " ".join(client["gateway_roots"]), number, *of_sessions, *of_mdm]
+        known = {column: client[column] for column in COLUMNS}
+        if not client["mac_sha1"]:
+            known["mac_days_left"] = ""
+        known["generation"] = client["generation"] or ""
+        yield [name, *known.values(), " ".join(client["gateway_roots"]), number, *of_sessions, *of_mdm]
 
 
-def _lines(told: Told) -> Iterator[str]:
-    asked = "sessions" in next(iter(told["clients"].values()), ())
+def _lines(told: Told, fleet: str) -> Iterator[str]:
+    clients = told["clients"]
+    yield cleaned(f"{title(fleet)}, {told['date']}", keep="")
+    by_status = ", ".join(f"{number} {words(status)}" for status, number in counts(clients))
+    yield f"{len(clients)} client{'' if len(clients) == 1 else 's'}: {by_status or 'none'}."
     yield from told.get("connections", {}).get("said", ())
     yield from told.get("mdm", {}).get("said", ())
-    yield _ROW.format(*_HEAD, _CONNECTED.format("connected", "next step") if asked else "next step")
-    for name, client in _in_order(told):
-        yield _ROW.format(
-            name,
-            client["status"],
-            client["days_left"],
-            client["mac_days_left"] if client["mac_sha1"] else "-",
-            client["macos_version"] or "-",
-            client["profile_uuid"][:8] or "-",
-            len(client["gateway_roots"]) if client["profile_uuid"] else "-",
-            client["seen"][:10] or "-",
-            _CONNECTED.format(_since(client["sessions"]), client["next_step"]) if asked else client["next_step"],
-        ).rstrip()
-    if any(client["status"] in BY_PLAYBOOK for client in told["clients"].values()):
-        yield "Run the playbook vwan.user_vpn.renew for what is to be renewed, brought onto a Mac or looked at again."
+    asked = "sessions" in next(iter(clients.values()), ())
+    yield ""
+    yield from _table([
+        (*_HEAD, *(("connected",) if asked else ()), "detail"),
+        *(_cells(name, client, asked) for name, client in _in_order(told)),
+    ])  # fmt: skip
+    yield ""
+    for step in steps(clients):
+        yield f"{words(step['status'])}, {len(step['clients'])}: {first_of(step['clients'])}. {step['next_step']}"
+    if is_for_playbook(clients):
+        yield RENEW
     for root in told["roots"]:
         yield (
             f"root {root['common_name']}, generation {root['generation']} ({root['state']}), until "
@@ -136,8 +168,26 @@ def _lines(told: Told) -> Iterator[str]:
         )
 
 
-def _since(sessions: Sequence[Told]) -> str:
-    """Whether a client is connected as Azure sees it: since when in UTC, or how many times."""
-    if len(sessions) == 1:
-        return str(sessions[0]["since"][:16]).replace("T", " ") or "yes"
-    return f"{len(sessions)} times" if sessions else "-"
+def _cells(name: str, client: Told, asked: bool) -> tuple[str, ...]:
+    sessions = client.get("sessions", ())
+    return (
+        name,
+        words(client["status"]),
+        str(client["days_left"]),
+        str(client["mac_days_left"]) if client["mac_sha1"] else "-",
+        client["macos_version"] or "-",
+        client["profile_uuid"][:8] or "-",
+        str(len(client["gateway_roots"])) if client["profile_uuid"] else "-",
+        client["seen"][:10] or "-",
+        *((since(sessions) if sessions else "-",) if asked else ()),
+        client["detail"],
+    )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows below each other, each column as wide as what is in it; numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = [">" if head in _NUMBERS else "<" for head in rows[0]]
+    for row in rows:
+        cells = (f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
+        yield "  ".join(cells).rstrip()

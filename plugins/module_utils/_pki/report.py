@@ -22,7 +22,7 @@ from .deliveries import OnMac, macs_by_client, on_macs, relied_on, replaced, ser
 from .plan import told_certificates
 from .refusals import still_revoked, to_refuse
 from .roots import current_root, describe_roots
-from .store import REFUSED, Certificate, Event, Store, by_client, current_of, reading
+from .store import REFUSED, Certificate, Event, GatewayRoot, Store, by_client, current_of, reading
 
 FORMATS = (".json", ".csv")
 CSV_COLUMNS = (
@@ -30,6 +30,8 @@ CSV_COLUMNS = (
     "serial", "subject", "root_sha1", "not_before", "not_after",
 )  # fmt: skip
 
+RENEW = "Renew it."
+TWO_MACS = "Give one of the Macs a client of its own, or, if it is no more, let the module ledger forget it."
 NEVER_DELIVERED = (
     "Bring the profile onto the Mac, and have it approved; a Mac with its certificates in a keychain has no profile "
     "and needs nothing."
@@ -55,6 +57,7 @@ def tell(
         certificates = store.certificates()
         events, deliveries, refusals = store.events(), store.deliveries(), store.refusals()
         roots = describe_roots(store, certificates, now)
+        trusted = {root.sha256: root for package in store.packages() for root in store.gateway_roots(package.place)}
     last = {(event.sha1, event.what): event for event in events}
     macs = on_macs(deliveries, certificates)
     asked = {*(clients or ()), *map(bare, clients or ())}
@@ -70,9 +73,11 @@ def tell(
     sha1s = {c.sha1 for c in shown}
     told = [event for event in events if clients is None or event.client in names or event.sha1 in sha1s]
     return {
+        "time": utc_text(now),
         "clients": {name: standing.of(name) for name in sorted(names)},
         "certificates": [_stable(c, last) | {"days_left": _days(c.not_after, now)} for c in shown],
         "roots": [root | {"needed_by": needed.get(root["sha1"], [])} for root in roots],
+        "gateway_roots": [_gateway_root(root) for _sha256, root in sorted(trusted.items())],
         "revoked": told_certificates(still_revoked(certificates, now)),
         "to_refuse": to_refuse(certificates, now),
         "revocable": told_certificates(c for c in replaced(certificates, macs, now) if c.name in names),
@@ -97,6 +102,11 @@ def _stable(certificate: Certificate, last: Events) -> dict[str, Any]:
     told = {column: getattr(certificate, column, "") for column in CSV_COLUMNS}
     told |= {"not_before": utc_text(certificate.not_before), "not_after": utc_text(certificate.not_after)}
     return told | ({"since": event.time, "why": event.reason, "who": event.who} if event else {})
+
+
+def _gateway_root(root: GatewayRoot) -> dict[str, Any]:
+    told = {"subject": root.subject, "sha1": root.sha1, "sha256": root.sha256}
+    return told | {"not_after": utc_text(root.not_after)}
 
 
 def _days(end: datetime, now: datetime) -> int:
@@ -128,13 +138,14 @@ class _Standing:
         mac = macs[-1] if macs else None
         current = current_of(history)
         held = next((c for c in history if mac and not mac.bare and c.sha1 == mac.holds), None)
-        status, next_step = self._status(name, current, mac, held)
+        status, next_step, detail = self._status(name, current, mac, held)
         last, verified = (mac.last, mac.verified) if mac else (None, None)
         shown = current or history[-1]
         root = self.roots.get(shown.root_sha1)
         return {
             "status": status,
             "next_step": next_step,
+            "detail": detail,
             "common_name": shown.common_name,
             "sha1": shown.sha1,
             "serial": shown.serial,
@@ -159,77 +170,71 @@ class _Standing:
 
     def _status(
         self, name: str, current: Certificate | None, mac: OnMac | None, held: Certificate | None
-    ) -> tuple[str, str]:
+    ) -> tuple[str, str, str]:
+        """The status, what to do next, which is the same for all that need the same, and what is this client's own."""
         serials = self.serials.get(name, {})
         if current is None:
             return self._ended(self.history[name], held)
         if len(serials) > 1:
             macs = " and ".join(f"{host} ({serial})" for serial, host in serials.items())
-            return "two_macs", (
-                f"{macs} have its identity, which is for one Mac: give one of them a client of its own, or, if it is "
-                "no more, let the module ledger forget it."
-            )
+            return "two_macs", TWO_MACS, f"{macs} have its identity, which is for one Mac."
         if not current.begun(self.now):
-            return "not_yet_valid", f"Renew it: its certificate begins at {utc_text(current.not_before)} only."
+            return "not_yet_valid", RENEW, f"Its certificate begins at {utc_text(current.not_before)} only."
         if current.not_after <= self.now:
-            return "expired", f"Renew it: its certificate ended at {utc_text(current.not_after)}."
+            return "expired", RENEW, f"Its certificate ended at {utc_text(current.not_after)}."
         return self._on_mac(current, mac, held)
 
-    def _on_mac(self, current: Certificate, mac: OnMac | None, held: Certificate | None) -> tuple[str, str]:
+    def _on_mac(self, current: Certificate, mac: OnMac | None, held: Certificate | None) -> tuple[str, str, str]:
         if mac is None or (mac.verified is None and not mac.last.shown_uuid):
             # Certificates in a keychain are never delivered, yet used.
-            return self._to_renew(current) or ("never_delivered", NEVER_DELIVERED)
+            return self._to_renew(current) or ("never_delivered", NEVER_DELIVERED, "")
         if held is not current or mac.last.status != "installed":
             return self._behind(mac, held)
-        return self._to_renew(current) or ("current", "")
+        return self._to_renew(current) or ("current", "", "")
 
     def _withdrawn(self, certificate: Certificate) -> bool:
         root = self.roots.get(certificate.root_sha1)
         return root is not None and root.state == "retired"
 
-    def _to_renew(self, current: Certificate) -> tuple[str, str] | None:
+    def _to_renew(self, current: Certificate) -> tuple[str, str, str] | None:
         if self._withdrawn(current):
-            return "old_root", "Renew it: its root has been withdrawn, so it cannot connect."
+            return "old_root", RENEW, "Its root has been withdrawn, so it cannot connect."
         if self.root and current.root_sha1 != self.root.sha1:
-            return "old_root", f"Renew it: its root is no longer the current one, {self.root.name}."
+            return "old_root", RENEW, f"Its root is no longer the current one, {self.root.name}."
         if self.now >= current.not_after - self.renew_before:
-            return "expiring", f"Renew it before {utc_text(current.not_after)}."
+            return "expiring", RENEW, f"Its certificate ends at {utc_text(current.not_after)}."
         return None
 
-    def _ended(self, history: Sequence[Certificate], held: Certificate | None) -> tuple[str, str]:
+    def _ended(self, history: Sequence[Certificate], held: Certificate | None) -> tuple[str, str, str]:
         revoked = [c for c in history if c.state == "revoked"]
         if not revoked:
-            return "removed", "Nothing; revoke it if nobody is to connect with its certificate any more."
+            return "removed", "", "Revoke it if nobody is to connect with its certificate any more."
         seen = [self.events.get((c.sha1, REFUSED)) for c in revoked if c.not_after > self.now]
         if not all(seen):
-            return "revoked", f"See that Azure refuses it{', and take the profile off the Mac' if held else ''}."
-        if held:
-            return "revoked", "Take the profile off the Mac."
+            return "revoked", f"See that Azure refuses it{', and take the profile off the Mac' if held else ''}.", ""
         times = [event.time for event in seen if event]
-        since = f"Azure refuses it, as was seen at {max(times)}" if times else "its certificates have ended"
-        return "revoked", f"Nothing; {since}."
+        since = f"Azure refuses it, as was seen at {max(times)}." if times else "Its certificates have ended."
+        return "revoked", "Take the profile off the Mac." if held else "", since
 
-    def _behind(self, mac: OnMac, held: Certificate | None) -> tuple[str, str]:
+    def _behind(self, mac: OnMac, held: Certificate | None) -> tuple[str, str, str]:
         if mac.last.status == "removed":
-            return "removed_from_mac", "Bring the profile back onto the Mac, or end the client."
+            return "removed_from_mac", "Bring the profile back onto the Mac, or end the client.", ""
         status = "removed_from_mac" if mac.bare else "behind"
         wait = {
-            "incomplete": "Remove the profile from the Mac and bring it back, for not all that it holds is there",
-            "pending_approval": "Have the waiting profile approved on the Mac, and look at it again",
-            "no_console_user": "Offer the profile again when somebody is at the screen of the Mac",
-            "mdm_required": "Let the MDM deliver the exported profile, and look at the Mac again",
-        }.get(mac.last.status, "Bring the profile onto the Mac when it can be reached")
+            "incomplete": "Remove the profile from the Mac and bring it back, for not all that it holds is there.",
+            "pending_approval": "Have the waiting profile approved on the Mac, and look at it again.",
+            "no_console_user": "Offer the profile again when somebody is at the screen of the Mac.",
+            "mdm_required": "Let the MDM deliver the exported profile, and look at the Mac again.",
+        }.get(mac.last.status, "Bring the profile onto the Mac when it can be reached.")
         if held is None or not mac.last.shown_uuid or mac.last.status == "incomplete":
-            return status, f"{wait}."
+            return status, wait, ""
         if held.state == "revoked":
-            rest = "the certificate on it has been revoked"
-        elif self._withdrawn(held):
-            rest = "the root of the certificate on it has been withdrawn, so it cannot connect"
-        elif held.not_after <= self.now:
-            rest = f"the certificate on it ended at {utc_text(held.not_after)}, so it cannot connect"
-        else:
-            rest = f"until {utc_text(held.not_after)} it connects with the certificate that is on it"
-        return status, f"{wait}; {rest}."
+            return status, wait, "The certificate on it has been revoked."
+        if self._withdrawn(held):
+            return status, wait, "The root of the certificate on it has been withdrawn, so it cannot connect."
+        if held.not_after <= self.now:
+            return status, wait, f"The certificate on it ended at {utc_text(held.not_after)}, so it cannot connect."
+        return status, wait, f"Until {utc_text(held.not_after)} it connects with the certificate that is on it."
 
 
 # -- export

@@ -53,8 +53,9 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.operations im
 from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.settings import wished
 from ansible_collections.vwan.user_vpn.plugins.module_utils._documents import read_json
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
-from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import refusals
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import conclusion, refusals
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import sessions as whose
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.report import report as fleet_report
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import (
     answer,
     disconnects,
@@ -75,6 +76,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import _faults,
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import refusals as store_refusals
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.packages import last_package, remember_package
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import certificates, checks, csr, keys, pkcs12
+from ansible_collections.vwan.user_vpn.tests.lab import sample_fleet
 from ansible_collections.vwan.user_vpn.tests.lab.packages import (
     OLDEST_LACKS,
     gateway_root,
@@ -852,6 +854,20 @@ def _consequences(known: dict[str, Any]) -> object:
         counted, _others = tunnel.counted(known, asked, tunnel.pools(["172.31.250.0/24"]))
         told += [tunnel.unchanged(asked, counted), tunnel.impossible(asked, counted, tunnel.plan(asked, counted))]
     return told
+
+
+def _left() -> dict[bytes, st.SearchStrategy[bytes]]:
+    told = [conclusion.Standing("mac-01", "current", "", connected=True, address="172.31.250.4", address_pools=["a"])]
+    sample = conclusion.document(told, "2026-11-28T02:41:00Z").encode()
+    return {sample: json_of(sample)}
+
+
+@row(_left)
+def what_the_last_run_has_left(content: bytes) -> object:
+    with suppress(ValueError):
+        told, _time = conclusion.read(text(content))
+        return [conclusion.lines(told), fleet_report(sample_fleet.told(3), "html", run=text(content))]
+    return None
 
 
 def _pools() -> dict[bytes, st.SearchStrategy[bytes]]:

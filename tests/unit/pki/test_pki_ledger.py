@@ -17,6 +17,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._pki import deliveri
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki._base import PkiError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.database import SqliteFile
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.deliveries import forget
+from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.packages import remember_package
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.refusals import note_refused
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.report import export_text, tell
 from ansible_collections.vwan.user_vpn.plugins.module_utils._pki.store import REFUSED
@@ -78,6 +79,26 @@ def test_the_removal_of_what_never_was_there_is_no_news(rooted: Pki) -> None:
 # -- where a client stands
 
 
+def test_it_says_when_and_which_gateway_roots_there_are_until_when(rooted: Pki) -> None:
+    """Of all packages together, each once."""
+    first, second = (
+        {
+            "sha1": sha * 20,
+            "sha256": sha * 32,
+            "subject": f"CN={sha}",
+            "not_after": f"20{sha}-01-15T12:00:00Z",
+            "pem": "",
+        }
+        for sha in ("38", "42")
+    )
+    assert told(rooted)["gateway_roots"] == []
+    for name, roots in (("wan", [second]), ("hub", [first, second])):
+        remember_package(rooted.place, name, {"digest": "", "gateway_roots": roots}, rooted.now, "anna")
+    here = told(rooted)
+    assert here["time"] == "2026-11-22T12:00:00Z"
+    assert here["gateway_roots"] == [{k: v for k, v in root.items() if k != "pem"} for root in (first, second)]
+
+
 def test_from_never_delivered_to_current_and_round_again(rooted: Pki) -> None:
     first = issued(rooted)
     assert status(rooted) == "never_delivered"
@@ -97,9 +118,9 @@ def test_from_never_delivered_to_current_and_round_again(rooted: Pki) -> None:
     here = client(rooted)
     assert (here["status"], here["mac_sha1"], here["mac_days_left"], here["days_left"]) == ("behind", first, 25, 365)
     assert here["next_step"].startswith("Have the waiting profile approved on the Mac")
-    assert "until 2027-11-22T12:00:00Z it connects" in here["next_step"]
+    assert here["detail"].startswith("Until 2027-11-22T12:00:00Z it connects")
     rooted.now += 30 * DAY
-    assert "so it cannot connect" in client(rooted)["next_step"]
+    assert "so it cannot connect" in client(rooted)["detail"]
     rooted.seen("mac-01", second)
     assert status(rooted) == "current"
     rooted.now += 400 * DAY
@@ -141,7 +162,7 @@ def test_ended_clients(rooted: Pki) -> None:
     assert rooted.issue("mac-01").entries["mac-01"].failed
     assert rooted.issue("mac-01", readmit=frozenset({"mac-01"})).entries["mac-01"].changed
     assert status(rooted) == "behind"
-    assert "the certificate on it has been revoked" in client(rooted)["next_step"]
+    assert client(rooted)["detail"] == "The certificate on it has been revoked."
     assert [entry["sha1"] for entry in told(rooted)["revoked"]] == [sha1]
 
 
@@ -154,7 +175,7 @@ def test_a_client_that_was_revoked_and_has_lost_its_profile(rooted: Pki) -> None
     assert (here["status"], here["next_step"]) == ("revoked", "See that Azure refuses it.")
     assert (here["mac_sha1"], here["mac_not_after"], here["mac_days_left"]) == ("", "", 0)
     rooted.now += 400 * DAY
-    assert client(rooted)["next_step"].startswith("Nothing")
+    assert (client(rooted)["next_step"], client(rooted)["detail"]) == ("", "Its certificates have ended.")
 
 
 @pytest.mark.parametrize("seen_as", ["pending_approval", "no_console_user", "mdm_required"])
@@ -165,7 +186,7 @@ def test_a_profile_that_somebody_took_off_is_not_on_the_mac(rooted: Pki, seen_as
     here = client(rooted)
     assert (here["status"], here["mac_sha1"], here["mac_days_left"]) == ("removed_from_mac", "", 0)
     assert " again" in here["next_step"] and "playbook" not in here["next_step"]
-    assert "connects" not in here["next_step"]
+    assert here["detail"] == ""
     rooted.seen("mac-01", first)
     assert status(rooted) == "current"
 
@@ -178,11 +199,11 @@ def test_a_root_that_was_withdrawn_by_force_connects_nobody(rooted: Pki) -> None
     new = issued(rooted)
     shown = f"UUID-{old['mac-01'].sha1[:8]}"
     rooted.seen("mac-01", new, "pending_approval", shown_uuid=shown)
-    assert "it connects" in client(rooted)["next_step"]
+    assert "it connects" in client(rooted)["detail"]
     rooted.retire(1, force=True)
     all_of_it = told(rooted)["clients"]
     assert [all_of_it[name]["status"] for name in ("mac-01", "mac-02")] == ["behind", "old_root"]
-    assert all(all_of_it[name]["next_step"].endswith("withdrawn, so it cannot connect.") for name in all_of_it)
+    assert all(all_of_it[name]["detail"].endswith("withdrawn, so it cannot connect.") for name in all_of_it)
 
 
 def test_certificates_in_a_keychain_are_never_delivered_and_yet_renewed(rooted: Pki) -> None:
@@ -397,10 +418,11 @@ def test_nothing_is_left_to_do_in_azure_once_it_was_seen_to_refuse(rooted: Pki) 
     assert rooted.content() == written
     assert client(rooted)["next_step"] == "Take the profile off the Mac."
     rooted.seen("mac-01", status="removed")
-    assert client(rooted)["next_step"] == "Nothing; Azure refuses it, as was seen at 2026-11-24T12:00:00Z."
+    here = client(rooted)
+    assert (here["next_step"], here["detail"]) == ("", "Azure refuses it, as was seen at 2026-11-24T12:00:00Z.")
     assert [e["sha1"] for e in told(rooted, history=True)["events"] if e["what"] == REFUSED] == [first, second]
     rooted.now += 400 * DAY
-    assert client(rooted)["next_step"] == "Nothing; its certificates have ended."
+    assert (client(rooted)["next_step"], client(rooted)["detail"]) == ("", "Its certificates have ended.")
 
 
 def test_the_report_keeps_who_when_and_why(rooted: Pki) -> None:
@@ -454,7 +476,7 @@ def test_what_any_mac_was_last_seen_with_is_needed(rooted: Pki) -> None:
     here = client(rooted)
     assert (here["status"], here["serial_numbers"]) == ("two_macs", ["C02mac-01", "SECOND"])
     assert here["serial_number"] == "SECOND"  # the one that was seen last
-    assert "mac-01 (C02mac-01) and mac-01 (SECOND) have its identity" in here["next_step"]
+    assert "mac-01 (C02mac-01) and mac-01 (SECOND) have its identity" in here["detail"]
     assert told(rooted)["revocable"] == []  # the first Mac would be locked out
     rooted.now += 2 * DAY
     assert rooted.issue("mac-01", renew_before_days=364).entries["mac-01"].failed
