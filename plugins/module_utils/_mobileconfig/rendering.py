@@ -437,6 +437,15 @@ class _Rendering:
         profile = each.draft.profile(identity)
         content = before.content if before and each.sealed and not private else profile.content
         self._write(each, profile, content, before)
+        if each.entry.shared:
+            self._drop_own(folders.file_of(self.means.folder, each.entry.host), each.path)
+
+    def _drop_own(self, own: Path, shared: Path) -> None:
+        """The file with a private key that a Mac had for itself before: no manifest knows it any more."""
+        if own != shared and own.is_file():
+            self.changed = True
+            if not self.means.check:
+                _files.delete(own)
 
     def _write(self, each: _Ready, profile: Profile, content: bytes, before: Stored | None) -> None:
         entry, means, certificate = each.entry, self.means, each.identity.certificate

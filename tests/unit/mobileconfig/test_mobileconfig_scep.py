@@ -311,6 +311,16 @@ def test_who_would_have_another_version_needs_another_name(task: Task) -> None:
     assert Path(taken["mac-9"]["path"]).name == "com.example.full.mobileconfig"
 
 
+def test_the_key_that_a_mac_had_before_does_not_stay(task: Task, pki: Pki) -> None:
+    Path("own.pem").write_bytes(pem(pki.client()))
+    task([{"host": "mac-0", "identity": {"certificate_path": "own.pem"}}], delivery="approve")
+    own = Path("profiles/mac-0.mobileconfig")
+    assert own.exists()
+    assert task(FLEET, check=True)["changed"] and own.exists()
+    assert task(FLEET)["changed"] and not own.exists()
+    assert not task(FLEET)["changed"]
+
+
 def test_a_host_that_is_called_like_the_profile_of_others(task: Task, pki: Pki) -> None:
     Path("own.pem").write_bytes(pem(pki.client()))
     mine = {"host": SHARED.stem, "identity": {"certificate_path": "own.pem"}}
