@@ -394,9 +394,9 @@ options:
               - Where the Mac gets its certificate by itself, from a SCEP server. It makes the key, which nobody else
                 ever has.
               - With variables of an MDM in O(macs[].identity.scep.subject), one profile serves all Macs that have the
-                same O(identifier), in a file that is named after it; O(delivery) is then V(mdm) or V(export), and these
-                Macs have all options in common. A file that a Mac had for itself before is deleted. Without variables the
-                profile is that of one Mac.
+                same O(identifier), in a file that is named after it. These Macs have all options in common, and their
+                O(delivery) is not V(approve). A file that a Mac had for itself before is deleted.
+              - Without variables the profile is that of one Mac.
               - The names of this payload move with these options only, other than the challenge. So a Mac that gets
                 another connection, or another challenge, keeps its certificate.
               - Azure has to trust the root of that server's CA, and lets in RSA certificates. The CAs between go into
