@@ -6,28 +6,34 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Which MDM, and how to sign in there: SERVER alone, and what modules say beside it."""
+    """Which MDM, and how to sign in there: SERVER, and what modules say beside it."""
 
     SERVER = r"""
 options:
   server:
     description:
-      - The MDM's server. What is not given here is looked for in the environment, under the type and the option as in
-        E(JAMF_URL) and E(JAMF_CLIENT_SECRET).
+      - The MDM's server. For Jamf Pro, what is not given here is looked for in the environment, as E(JAMF_URL),
+        E(JAMF_CLIENT_SECRET) and so on.
+      - For Intune, the sign-in is that of the modules for Azure, with all that these find in the environment, as
+        E(AZURE_TENANT_ID), E(AZURE_CLIENT_ID) and E(AZURE_CLIENT_SECRET); or else it is that of the Azure CLI.
     type: dict
     required: true
     suboptions:
       type:
-        description: What kind of MDM it is, V(jamf) for Jamf Pro.
+        description: What kind of MDM it is, V(intune) for Microsoft Intune, V(jamf) for Jamf Pro.
         type: str
         required: true
-        choices: [jamf]
+        choices: [intune, jamf]
       url:
-        description: Its https URL, as in V(https://example.jamfcloud.com).
+        description:
+          - Its https URL, as in V(https://example.jamfcloud.com).
+          - For Intune that is Microsoft Graph's, which is known by O(server.cloud_environment), or else E(INTUNE_URL).
         type: str
       client_id:
         description: >-
-          The id of an API client, in Jamf Pro from Settings > API roles and clients. Wants O(server.client_secret).
+          The id of an API client, in Jamf Pro from Settings > API roles and clients, where it wants
+          O(server.client_secret). For Intune it is the application id of the service principal, or the client id of a
+          managed identity.
         type: str
       client_secret:
         description: Its secret.
@@ -38,6 +44,34 @@ options:
       password:
         description: Its password.
         type: str
+      tenant:
+        description: For Intune, the directory that the service principal belongs to.
+        type: str
+      x509_certificate_path:
+        description: For Intune, a file with certificate and key of the service principal, instead of a secret.
+        type: path
+      auth_source:
+        description: For Intune, where the sign-in comes from, as in the modules for Azure.
+        type: str
+        choices:
+          - auto
+          - cli
+          - credential_file
+          - env
+          - msi
+          - service_principal
+          - workload_identity
+      cloud_environment:
+        description: For Intune, the cloud, as in the modules for Azure. By it Microsoft Graph is found.
+        type: str
+      groups:
+        description:
+          - For Intune, the object ids of the groups of Entra ID that profiles may be assigned to. Nobody is ever put
+            into one.
+          - A shared profile reaches those that its Macs are in, and so whoever else is in them. A profile with a
+            private key wants a group whose only member is its Mac.
+        type: list
+        elements: str
       ca_file:
         description:
           - A file with CA certificates in PEM form that the server is trusted by.
@@ -46,45 +80,12 @@ options:
 """
 
     DOCUMENTATION = r"""
-options:
-  server:
-    description:
-      - The MDM's server. What is not given here is looked for in the environment, under the type and the option as in
-        E(JAMF_URL) and E(JAMF_CLIENT_SECRET).
-    type: dict
-    required: true
-    suboptions:
-      type:
-        description: What kind of MDM it is, V(jamf) for Jamf Pro.
-        type: str
-        required: true
-        choices: [jamf]
-      url:
-        description: Its https URL, as in V(https://example.jamfcloud.com).
-        type: str
-      client_id:
-        description: >-
-          The id of an API client, in Jamf Pro from Settings > API roles and clients. Wants O(server.client_secret).
-        type: str
-      client_secret:
-        description: Its secret.
-        type: str
-      username:
-        description: An account for Jamf Pro, instead of an API client. Wants O(server.password).
-        type: str
-      password:
-        description: Its password.
-        type: str
-      ca_file:
-        description:
-          - A file with CA certificates in PEM form that the server is trusted by.
-          - Without it, E(REQUESTS_CA_BUNDLE) or the public CAs count.
-        type: path
 requirements:
   - requests, which the Azure SDK brings
+  - for Intune, azure-identity
 notes:
   - E(HTTPS_PROXY) and E(NO_PROXY) are honoured, also from the C(environment) of a task.
-  - A token that was got for the task is ended with it. No redirect is followed.
+  - Where a server can end a token, that of the task is ended with it. No redirect is followed.
 seealso:
   - name: Delivery by an MDM
     description: What each MDM can do, the rights that the account needs, and what stays in its database.

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - vwan.user_vpn.attributes
   - vwan.user_vpn.attributes.controller
   - vwan.user_vpn.mdm
+  - vwan.user_vpn.mdm.server
 attributes:
   check_mode:
     support: full

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from ..module_utils._azure.credentials import AUTH_SOURCES
 from ..module_utils._mdm.interface import Server
 from ..module_utils._mdm.servers import TYPES, connected
 
@@ -27,6 +28,11 @@ MDM_ARGUMENTS: dict[str, Any] = {
             "username": {"type": "str"},
             "password": {"type": "str", "no_log": True},
             "ca_file": {"type": "path"},
+            "tenant": {"type": "str"},
+            "x509_certificate_path": {"type": "path"},
+            "auth_source": {"type": "str", "choices": list(AUTH_SOURCES)},
+            "cloud_environment": {"type": "str"},
+            "groups": {"type": "list", "elements": "str"},
         },
         "required_by": {"client_secret": "client_id", "password": "username"},
     }
@@ -44,5 +50,6 @@ def server_of(
     mask: Callable[[str], None],
 ) -> AbstractContextManager[Server]:
     """The server that the option describes, for as long as it takes."""
-    found = {**given, "ca_file": str(find(given["ca_file"])) if given.get("ca_file") else ""}
+    files = ("ca_file", "x509_certificate_path")
+    found = {**given, **{option: str(find(given[option])) for option in files if given.get(option)}}
     return connected(found, os.environ, say, mask)

@@ -155,12 +155,12 @@ class Azure:
 
     def blob(self, url: str = "", account: str = "", container: str = "") -> AbstractContextManager[blob.Blob]:
         """The blob of a SAS URL, or a new one in a container of a storage account, which goes again."""
-        transport = _transport(self.wait, self.clock, blob.FILE_LIMIT, blob.FILE_LIMIT)
+        mine = transport(self.wait, self.clock, blob.FILE_LIMIT, blob.FILE_LIMIT)
         if url:
-            return nullcontext(blob.given(url, transport))
+            return nullcontext(blob.given(url, mine))
         if self._login is None:
             raise AssertionError("a blob is made after the sign-in")
-        return blob.made(account, container, *self._login, transport)
+        return blob.made(account, container, *self._login, mine)
 
     def _call(self, what: str, call: Callable[[], Answer], *, once: bool = False) -> Answer:
         self.wait.begin(what)
@@ -195,6 +195,19 @@ def connect(
 
     `mask` is told each secret with which somebody signs in.
     """
+    found, cloud, login = sign_in(options, environment, mask)
+    subscription = credentials.subscription(found, environment)
+    wait = Wait(float(options.get("wait_timeout") or WAIT_TIMEOUT), say)
+    credential = credentials.credential(login, cloud, transport(wait, Clock()))
+    clock = Clock()
+    network = _network_client(credential, subscription, cloud, transport(wait, clock))
+    return Azure(network, subscription, wait, clock, (credential, cloud))
+
+
+def sign_in(
+    options: Mapping[str, Any], environment: Mapping[str, str], mask: Say
+) -> tuple[dict[str, Any], clouds.Cloud, credentials.Login]:
+    """What options and environment say of the sign-in: all that counts, the cloud, and who it is. Nothing is sent."""
     for secret in filter(None, map(environment.get, credentials.SECRET_VARIABLES)):
         mask(secret)
     proxies.check(environment)
@@ -203,16 +216,10 @@ def connect(
     if found["secret"]:  # of a profile, perhaps
         mask(found["secret"])
     cloud = clouds.find(found["cloud_environment"] or "AzureCloud", environment)
-    login = credentials.choose(found)
-    subscription = credentials.subscription(found, environment)
-    wait = Wait(float(options.get("wait_timeout") or WAIT_TIMEOUT), say)
-    credential = credentials.credential(login, cloud, _transport(wait, Clock()))
-    clock = Clock()
-    network = _network_client(credential, subscription, cloud, _transport(wait, clock))
-    return Azure(network, subscription, wait, clock, (credential, cloud))
+    return found, cloud, credentials.choose(found)
 
 
-def _transport(wait: Wait, clock: Clock, limit: int = ANSWER_LIMIT, values: int = VALUES_LIMIT) -> Any:
+def transport(wait: Wait, clock: Clock, limit: int = ANSWER_LIMIT, values: int = VALUES_LIMIT) -> Any:
     """How requests go out. The SDK sleeps through it before it repeats one: those waits are limited and shown, too.
 
     So is the wait for an answer: no request is sent, and no answer waited for, when the limit is over. And so is its

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Private to this collection: where the management API of each Azure cloud lives, and who signs in to it."""
+"""Private to this collection: where the APIs of each Azure cloud live, and who signs in to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Cloud:
     resource_manager: str
     scope: str
     authority: str
-    storage_suffix: str = ""  # of the hosts of blobs, behind `.blob.`; unknown for a cloud that is given by its URL
+    # Both are unknown for a cloud that is given by its URL.
+    storage_suffix: str = ""  # of the hosts of blobs, behind `.blob.`
+    graph: str = ""  # the URL of Microsoft Graph: Microsoft Learn, "Microsoft Graph national cloud deployments"
     known: bool = True
 
 
@@ -36,6 +38,7 @@ CLOUDS = {
             "https://management.azure.com/.default",
             PUBLIC_AUTHORITY,
             "core.windows.net",
+            "https://graph.microsoft.com",
         ),
         Cloud(
             "AzureUSGovernment",
@@ -43,6 +46,7 @@ CLOUDS = {
             "https://management.core.usgovcloudapi.net/.default",
             "https://login.microsoftonline.us",
             "core.usgovcloudapi.net",
+            "https://graph.microsoft.us",
         ),
         Cloud(
             "AzureChinaCloud",
@@ -50,6 +54,7 @@ CLOUDS = {
             "https://management.chinacloudapi.cn/.default",
             "https://login.chinacloudapi.cn",
             "core.chinacloudapi.cn",
+            "https://microsoftgraph.chinacloudapi.cn",
         ),
     )
 }

@@ -106,6 +106,9 @@ def deliver(server: Server, wishes: Sequence[Wish], means: Means) -> list[Entry]
         if (profile := wish.profile) is None:
             raise ValueError("nothing to deliver")
         target = Target(profile.identifier, "" if wish.shared else device.serial_number)
+        if flaw := server.obstacle(device, target):
+            _fail(entry, flaw)
+            continue
         job = jobs.setdefault(target, _Job(target, profile))
         if job.profile is profile or job.profile == profile:
             job.macs.append((entry, device))
@@ -143,7 +146,7 @@ def look(server: Server, identifier: str, wishes: Sequence[Wish], means: Means) 
         job.held = held = server.held(job.target)
         if held and not job.target.serial_number:
             job.macs = [
-                mac for mac in job.macs if mac[1].id in held.scope.devices or held.identifier in mac[1].profiles
+                mac for mac in job.macs if mac[1].id in held.scope.devices or held.identifier in (mac[1].profiles or ())
             ]
 
     for _wish, entry, _device in known:
@@ -276,7 +279,7 @@ def _absent(server: Server, job: _Job, means: Means) -> None:
         return
     job.before = held.version
     if not job.target.serial_number:
-        job.macs = [mac for mac in job.macs if mac[1].id in held.scope.devices or held.identifier in mac[1].profiles]
+        job.macs = [mac for mac in job.macs if mac[1].id in held.scope.devices or _may_have(mac[1], held)]
         if held.scope.others:
             whom = ", ".join(held.scope.others)
             for entry, _device in job.macs:
@@ -288,6 +291,10 @@ def _absent(server: Server, job: _Job, means: Means) -> None:
         entry.previous_version = job.before
     if held.scope != Scope(left) and not means.check:
         job.held = server.assign(held, left)
+
+
+def _may_have(device: Device, held: Held) -> bool:
+    return device.profiles is None or held.identifier in device.profiles
 
 
 def _forget(server: Server, job: _Job, means: Means) -> None:
@@ -370,7 +377,7 @@ def _show_version(entry: Entry, job: _Job, device: Device) -> None:
     """Which version is there, as far as it is known."""
     if entry.state == "installed":
         entry.shown_version = job.held.version if job.held else ""
-    elif job.held and job.held.identifier in device.profiles and entry.state != "removed":
+    elif job.held and job.held.identifier in (device.profiles or ()) and entry.state != "removed":
         entry.shown_version = job.before
     else:
         entry.shown_version = ""

@@ -226,12 +226,23 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _said(answer: Answer) -> str:
-    """A few plain words of an error: `errors[].description` of JSON, or `Error: ...` of a page."""
+def _plain(text: str) -> str:
+    """A message of Intune's has JSON inside, and in that the ids of a trace behind what is said."""
     try:
-        error = answer.json().get("errors")
-        first = error[0] if isinstance(error, list) and error else {}
-        text = str(first.get("description") or first.get("code") or "") if isinstance(first, dict) else ""
+        inner = read_json(text.encode()).get("Message")
+    except (ValueError, AttributeError):
+        return text
+    return str(inner or "").partition(" - Operation ID")[0]
+
+
+def _said(answer: Answer) -> str:
+    """A few plain words of an error: `errors[].description` or `error.message` of JSON, or `Error: ...` of a page."""
+    try:
+        content = answer.json()
+        error = content.get("errors") or content.get("error")
+        first = error[0] if isinstance(error, list) and error else error
+        words = [first.get(name) for name in ("description", "message", "code")] if isinstance(first, dict) else []
+        text = _plain(str(next(filter(None, words), "")))
     except ValueError:
         found = re.search(r"<p>(Error: [^<]{1,200})</p>", answer.content[:4096].decode("utf-8", "replace"))
         text = found[1] if found else ""

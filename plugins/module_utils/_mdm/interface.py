@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -36,7 +36,7 @@ class Device:
     user: str = ""
     groups: tuple[str, ...] = ()
     managed: bool = True
-    profiles: frozenset[str] = frozenset()  # identifiers of what its last inventory shows
+    profiles: frozenset[str] | None = None  # identifiers of what its last inventory shows; None where there is none
     reference: str = ""  # by which the MDM's commands name it
 
 
@@ -94,11 +94,27 @@ class Server(Protocol):
     NAME: str
     CAPABILITIES: Capabilities
 
+    @classmethod
+    def connect(
+        cls,
+        given: Mapping[str, Any],
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+        mask: Callable[[str], None],
+    ) -> Server:
+        """The server that the option `server` describes; UserVpnError when something is missing. No call is made yet.
+
+        `say` shows a line while somebody waits, and `mask` is told each secret.
+        """
+
     def devices(self, serial_numbers: Sequence[str]) -> list[Device]:
         """The Macs with these serial numbers."""
 
     def all_devices(self) -> list[Device]:
         """All Macs."""
+
+    def obstacle(self, device: Device, target: Target) -> str:
+        """Why this profile cannot reach that Mac, in a sentence; empty when it can."""
 
     def held(self, target: Target) -> Held | None:
         """What it holds for this target, as it stands now."""

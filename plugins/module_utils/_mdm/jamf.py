@@ -27,6 +27,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from .._documents import read_property_list, read_xml
 from .._errors import UserVpnError, shown
+from .._secrets import names_secret
 from . import comparing
 from .errors import LostAnswerError, MdmError, RefusedError
 from .http import Answer, Bearer, Http
@@ -36,6 +37,7 @@ PROFILES = "/JSSResource/osxconfigurationprofiles"
 # Newest first: v4 came with Jamf Pro 11.30, and older ones go some time after they are deprecated (its changelog).
 INVENTORIES = ("/api/v4/computers-inventory", "/api/v3/computers-inventory", "/api/v1/computers-inventory")
 TOKENS = ("/api/v1/oauth/token", "/api/oauth/token")  # the second in older releases
+WAYS = (("client_id", "client_secret"), ("username", "password"))  # to log in
 SECTIONS = ("GENERAL", "HARDWARE", "CONFIGURATION_PROFILES")
 ALL_SECTIONS = (*SECTIONS, "OPERATING_SYSTEM", "USER_AND_LOCATION", "GROUP_MEMBERSHIPS")
 BATCH = 100  # Macs in one question
@@ -74,6 +76,33 @@ class Jamf:
         self._clock = datetime.min.replace(tzinfo=UTC)  # the server's, at its last answer
         self._replaced: dict[str, datetime] = {}  # after when, by that clock
 
+    @classmethod
+    def connect(
+        cls,
+        given: Mapping[str, Any],
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+        mask: Callable[[str], None],
+    ) -> Jamf:
+        """What is not given is looked for in the environment, as JAMF_<OPTION>."""
+
+        def value(option: str) -> str:
+            return str(given.get(option) or environment.get(f"JAMF_{option.upper()}") or "")
+
+        # A way that is given in the task wins over one of the environment.
+        named = [way for way in WAYS if any(given.get(option) for option in way)] or WAYS
+        login = next(({o: value(o) for o in way} for way in named if all(map(value, way))), None)
+        missing = [option for option in ("url",) if not value(option)]
+        if login is None:
+            missing += [option for option in named[0] if not value(option)]
+        if login is None or missing:
+            names = " and ".join(f"server.{option} (or JAMF_{option.upper()})" for option in missing)
+            raise UserVpnError(f"{cls.NAME} cannot be asked: set {names}.")
+        for option in filter(names_secret, login):
+            mask(value(option))
+        http = Http(cls.NAME, value("url"), ca_file=value("ca_file"), say=say, environment=environment)
+        return cls(http, login, mask)
+
     # -- Macs -------------------------------------------------------------------------------------------------------
 
     def devices(self, serial_numbers: Sequence[str]) -> list[Device]:
@@ -94,6 +123,9 @@ class Jamf:
             except RefusedError as error:
                 if error.status != 404 or path == INVENTORIES[-1]:
                     raise
+
+    def obstacle(self, device: Device, target: Target) -> str:
+        return ""
 
     # -- profiles ---------------------------------------------------------------------------------------------------
 
@@ -208,7 +240,7 @@ class Jamf:
             if command and (replaced is None or _time(command.get("dateSent")) >= replaced):
                 found[device.id] = _report(command)
             else:
-                there = replaced is None and held.identifier in device.profiles
+                there = replaced is None and held.identifier in (device.profiles or ())
                 found[device.id] = Report("installed" if there else "queued")
         return found
 

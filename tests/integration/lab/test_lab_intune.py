@@ -130,7 +130,7 @@ def test_every_write_delivers_again_and_reports_come_when_a_mac_checks_in(
     assert (changed["version"], changed["description"]) == (2, "theirs")
     (status,) = call("GET", f"{place}/deviceStatuses")["value"]
     assert status["lastReportedDateTime"] < changed["lastModifiedDateTime"]
-    device.refuses = True
+    device.reaches = "refuses"
     azure.intune.check_in()
     (status,) = call("GET", f"{place}/deviceStatuses")["value"]
     assert status["status"] == "error" and status["lastReportedDateTime"] > changed["lastModifiedDateTime"]

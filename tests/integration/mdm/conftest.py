@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm import delivery, http, jamf
 from ansible_collections.vwan.user_vpn.tests.integration.mdm.fleets import SERVERS, Fleet
 from ansible_collections.vwan.user_vpn.tests.lab import Lab
-from ansible_collections.vwan.user_vpn.tests.lab.mdm import JamfLab
+from ansible_collections.vwan.user_vpn.tests.lab.mdm import Server
 from ansible_collections.vwan.user_vpn.tests.unit.keys import remembered_keys
 from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import Pki
 
@@ -37,18 +37,40 @@ def pki() -> Pki:
     return Pki()
 
 
+# One server goes through the suite whole in `make test`; of the others that is the sample.
+WHOLE = "jamf"
+SAMPLE = (
+    "test_a_change_goes_to_all_and_a_new_certificate_to_its_mac",
+    "test_a_profile_is_taken_off_its_mac",
+    "test_one_profile_serves_all_and_a_key_is_never_shared",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        kind = callspec.params.get("server", WHOLE) if callspec else WHOLE
+        if kind != WHOLE and item.originalname not in SAMPLE:
+            item.add_marker(pytest.mark.soak)
+
+
 @pytest.fixture(params=list(SERVERS))
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JamfLab]:
+def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    if request.param == "intune":
+        pytest.importorskip("azure.identity", reason="the Azure SDK is not installed in this environment")
     with SERVERS[request.param](tmp_path / "server") as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
         yield server
     assert not server.refusals
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, lab: Lab, server: JamfLab, pki: Pki) -> Fleet:
+def fleet(tmp_path: Path, lab: Lab, server: Server, pki: Pki) -> Fleet:
     return Fleet(tmp_path, lab, server, pki, 3)
 
 
 @pytest.fixture
-def single(tmp_path: Path, lab: Lab, server: JamfLab, pki: Pki) -> Fleet:
+def single(tmp_path: Path, lab: Lab, server: Server, pki: Pki) -> Fleet:
     return Fleet(tmp_path, lab, server, pki, 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vwan.user_vpn.tests.lab import Lab
-from ansible_collections.vwan.user_vpn.tests.lab.mdm import JamfLab
+from ansible_collections.vwan.user_vpn.tests.lab.mdm import IntuneLab, JamfLab, Server
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import PASSWORD, Pki, root_entry
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from ansible_collections.vwan.user_vpn.tests.lab.mac import Mac
 
 IDENTIFIER = "com.example.user-vpn"
-SERVERS = {"jamf": JamfLab}
+SERVERS: dict[str, type[Server]] = {"intune": IntuneLab, "jamf": JamfLab}
 
 
 class Fleet:
     """Macs of the lab, their identities, and the server that they are enrolled in."""
 
-    def __init__(self, folder: Path, lab: Lab, server: JamfLab, pki: Pki, size: int) -> None:
+    def __init__(self, folder: Path, lab: Lab, server: Server, pki: Pki, size: int) -> None:
         self.folder, self.lab, self.server, self.pki = folder, lab, server, pki
         self.macs = [lab.add_mac(f"mac-{number:02d}") for number in range(1, size + 1)]
         for mac in self.macs:

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from ansible_collections.vwan.user_vpn.tests.lab.mdm import JamfLab
 
 FILE = """
@@ -60,6 +62,7 @@ def enrol(server: JamfLab, serial_number: str, *groups: str) -> Any:
     return record
 
 
+@pytest.mark.parametrize("server", ["jamf"], indirect=True)
 def test_the_fleet_is_what_the_mdm_knows(tmp_path: Path, server: JamfLab) -> None:
     for number in range(120):  # more than a page
         enrol(server, f"C{number:03d}", *(["VPN users"] if number < 3 else []))

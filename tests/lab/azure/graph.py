@@ -168,6 +168,7 @@ class Graph:
         self.directory = Directory()
         self.roles = set(DEFAULT_ROLES)
         self.page_size = 1000
+        self.refusals: list[str] = []  # what a client asked that has no place here
         self.routes: list[Route] = self._directory_routes()
         self._pages: dict[str, tuple[str, list[Json]]] = {}
 
@@ -176,6 +177,8 @@ class Graph:
             self._check_token(request)
             return self._serve(request)
         except GraphError as error:
+            if error.status in (400, 405):
+                self.refusals.append(f"{request.method} {request.path}: {error.message}")
             return error.response()
 
     def collection(self, call: Call, items: list[Json]) -> Response:

@@ -51,7 +51,11 @@ _TARGETS = {
 
 @dataclass
 class ManagedDevice:
-    """A device as Intune knows it. `checks_in`: whether it is ever on the network; `refuses`: what it says no with."""
+    """A device as Intune knows it.
+
+    `reaches` is what it does when it is told to come: "at once", "never" (it is switched off), "not now" (it is
+    locked), "refuses" (it installs nothing).
+    """
 
     id: str
     name: str
@@ -63,12 +67,19 @@ class ManagedDevice:
     system_version: str = "15.5"
     agent: str = "mdm"
     mac: Mac | None = None
-    checks_in: bool = True
-    refuses: bool = False
+    reaches: str = "at once"
     seen: datetime = field(default_factory=lambda: datetime.now(UTC))
     delivered: dict[str, tuple[int, str]] = field(default_factory=dict)  # configuration -> version, PayloadIdentifier
     statuses: dict[str, tuple[str, datetime]] = field(default_factory=dict)  # configuration -> status, when reported
     commands: list[str] = field(default_factory=list)  # `InstallProfile X`, `RemoveProfile X`
+
+    @property
+    def managed(self) -> bool:
+        return self.agent == "mdm"
+
+    @managed.setter
+    def managed(self, value: bool) -> None:
+        self.agent = "mdm" if value else "unknown"
 
 
 @dataclass
@@ -85,6 +96,16 @@ class Configuration:
     @property
     def payload(self) -> bytes:
         return base64.b64decode(str(self.content["payload"]))
+
+    @property
+    def document(self) -> Json:
+        """The profile in it; somebody may put another one into its place."""
+        content: Json = plistlib.loads(self.payload)
+        return content
+
+    @document.setter
+    def document(self, value: Json) -> None:
+        self.content["payload"] = base64.b64encode(plistlib.dumps(value)).decode()
 
     def shown(self, version: str) -> Json:
         hidden = () if version == "beta" else _ONLY_BETA
@@ -131,9 +152,10 @@ class Intune:
 
     def check_in(self) -> None:
         """Every device that is on the network asks what it is to do, and does it."""
+        reached = {key: self._reached(each) for key, each in self.configurations.items()}
         for device in self.devices:
-            if device.checks_in:
-                self._check_in(device)
+            if device.reaches in ("at once", "refuses"):
+                self._check_in(device, {key for key, devices in reached.items() if device.id in devices})
 
     def named(self, display_name: str) -> Configuration:
         """The only configuration of that name."""
@@ -141,26 +163,29 @@ class Intune:
         return found
 
     def reaches(self, configuration: Configuration, device: ManagedDevice) -> bool:
-        """Exclusion wins over inclusion (memdocs, device-profile-assign)."""
-        included = excluded = False
+        return device.id in self._reached(configuration)
+
+    def _reached(self, configuration: Configuration) -> set[str]:
+        """The devices in its scope. Exclusion wins over inclusion (memdocs, device-profile-assign)."""
+        included: set[str] = set()
+        excluded: set[str] = set()
         for assignment in configuration.assignments:
             target = assignment["target"]
             kind = target["@odata.type"]
             if kind.endswith("allDevicesAssignmentTarget"):
-                included = True
+                included |= {device.id for device in self.devices}
             elif "groupId" in target:
-                members = self.graph.directory.members_of(target["groupId"])
-                there = device.directory_id in {item["id"] for item in members}
-                excluded = excluded or (there and "exclusion" in kind)
-                included = included or (there and "exclusion" not in kind)
-        return included and not excluded
+                members = {item["id"] for item in self.graph.directory.members_of(target["groupId"])}
+                found = {device.id for device in self.devices if device.directory_id in members}
+                included |= set() if "exclusion" in kind else found
+                excluded |= found if "exclusion" in kind else set()
+        return included - excluded
 
     # --- what macOS does
 
-    def _check_in(self, device: ManagedDevice) -> None:
+    def _check_in(self, device: ManagedDevice, meant: set[str]) -> None:
         device.seen = datetime.now(UTC)
-        meant = {key: each for key, each in self.configurations.items() if self.reaches(each, device)}
-        for key in device.delivered.keys() - meant.keys():
+        for key in device.delivered.keys() - meant:
             _version, identifier = device.delivered.pop(key)
             device.statuses.pop(key, None)
             # What another configuration has put into its place stays.
@@ -168,7 +193,8 @@ class Intune:
                 device.commands.append(f"RemoveProfile {identifier}")
                 if device.mac:
                     device.mac.remove_profile(identifier)
-        for key, configuration in meant.items():
+        for key in meant:
+            configuration = self.configurations[key]
             if device.delivered.get(key, (0, ""))[0] != configuration.version:
                 self._deliver(device, configuration)
             status, _when = device.statuses[key]
@@ -179,7 +205,7 @@ class Intune:
         raw = _filled_in(configuration.payload, device)
         identifier = _identifier(raw)
         device.commands.append(f"InstallProfile {identifier}")
-        problem = "refused" if device.refuses else ""
+        problem = "refused" if device.reaches == "refuses" else ""
         if device.mac and not problem:
             problem = self._install(device.mac, raw, str(configuration.content.get("deploymentChannel")))
         device.delivered[configuration.id] = (configuration.version, "" if problem else identifier)

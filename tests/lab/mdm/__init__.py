@@ -10,7 +10,8 @@ What a server delivers is ingested by the Mac as macOS does with an MDM's profil
 documentation does not have is an error, and a test can look at `refusals`.
 """
 
-from .base import Faults, MdmLab
+from .base import Faults, MdmLab, Server
+from .intune import IntuneLab
 from .jamf import JamfLab
 
-__all__ = ["Faults", "JamfLab", "MdmLab"]
+__all__ = ["Faults", "IntuneLab", "JamfLab", "MdmLab", "Server"]

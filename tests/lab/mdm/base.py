@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from ..azure import certificates
 from ..azure.messages import Request, Response
@@ -82,8 +82,71 @@ class Faults:
         return None
 
 
+class Server(Protocol):
+    """What the suite uses of a server, whichever it is.
+
+    `PLACES` are matches for `faults`: the token, the list of Macs, profiles, a new one, a changed one. `REFUSED` is
+    what it tells of a Mac that refuses, `NOTHING` what a message calls an answer that is none of its own, `NO_LOGIN`
+    what it says of a wrong login.
+    """
+
+    TYPE: str
+    NOTHING: str
+    NO_LOGIN: str
+    REFUSED: str
+    LISTS_PROFILES: bool
+    PLACES: ClassVar[dict[str, str]]
+    faults: Any
+    requests: list[Any]
+    refusals: list[str]
+    profiles: Any
+    commands: Any
+    environment: Any
+    secrets: Any
+    client_secret: str
+
+    def __init__(self, folder: Path) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: Any) -> None: ...
+
+    @property
+    def server(self) -> dict[str, Any]:
+        """The option `server`."""
+
+    def enrol(self, mac: Mac, *, reaches: str = "at once", serial_number: str = "", name: str = "") -> Any:
+        """Put a Mac into the inventory: see `MdmLab.enrol`."""
+
+    def of(self, mac: Mac) -> Any:
+        """What it knows of a Mac: `serial_number`, `managed`, `reaches`."""
+
+    def awake(self, record: Any) -> None:
+        """The Mac is switched on, and does what waits for it."""
+
+    def answer(self, request: Request) -> Response:
+        """Serve a request."""
+
+    def scopes(self) -> dict[str, set[str]]:
+        """Name of each profile -> the names of the Macs that it reaches; "everybody" for more than Macs."""
+
+    def calls(self, macs: int) -> int:
+        """How many a run makes that finds nothing to change for Macs with a profile of their own."""
+
+    def give_to_all(self, stored: Any) -> str:
+        """Somebody lets a profile reach everybody; what a warning calls that."""
+
+    def give_to_sales(self, stored: Any) -> str:
+        """Somebody lets a profile reach a group of others; what a warning calls that."""
+
+    def take_back(self, stored: Any) -> None:
+        """Both are over."""
+
+
 class MdmLab:
     """A running server; a context manager. `folder` gets its CA."""
+
+    environment: ClassVar[dict[str, str]] = {}  # what a client needs beside the option `server`
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

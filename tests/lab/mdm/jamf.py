@@ -28,7 +28,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, parse_qsl
 
 from ..azure.messages import Request, Response
@@ -89,6 +89,17 @@ class JamfLab(MdmLab):
     """`token_seconds` is how long tokens last; `release` which inventories there are."""
 
     TYPE = "jamf"
+    NOTHING = "none of Jamf Pro"
+    NO_LOGIN = "refuses the login"
+    REFUSED = "The profile could not be installed."
+    LISTS_PROFILES = True
+    PLACES: ClassVar[dict[str, str]] = {
+        "token": "POST /api/*/token",
+        "macs": "GET /api/*/computers-inventory",
+        "profiles": "GET /JSSResource/*",
+        "new": "POST /JSSResource/*",
+        "change": "PUT /JSSResource/*",
+    }
 
     def __init__(self, folder: Path, *, release: tuple[int, int] = (11, 30)) -> None:
         super().__init__(folder)
@@ -127,6 +138,21 @@ class JamfLab(MdmLab):
             else {self.enrolled[number].mac.name for number in stored.computers}
             for stored in self.profiles.values()
         }
+
+    def calls(self, macs: int) -> int:
+        """Of a run that changes nothing: one question for each Mac's profile, and a handful for all."""
+        return macs + 5
+
+    def give_to_all(self, stored: Stored) -> str:
+        stored.all_computers = True
+        return "all computers"
+
+    def give_to_sales(self, stored: Stored) -> str:
+        stored.groups.append("Everybody in Sales")
+        return "Everybody in Sales"
+
+    def take_back(self, stored: Stored) -> None:
+        stored.all_computers, stored.groups = False, []
 
     # -- requests ---------------------------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import (
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import certificate as keychain
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import profile as installing
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm import comparing, http, jamf
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm import comparing, http, intune, jamf
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm.interface import Target
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import identity, manifest, signing, view
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profile import Draft, Request
@@ -1084,4 +1084,58 @@ def answer_of_jamf_pro(content: bytes) -> object:
             told += [dataclasses.asdict(report) for report in pro.reports([(d, held) for d in devices]).values()]
         told += [device.name for device in devices]
         pro.close()
+    return json.dumps(told)
+
+
+# What Microsoft Graph answers, by a piece of the path.
+GRAPH = {
+    "/managedDevices": b'{"value": [{"id": "M", "serialNumber": "C02", "azureADDeviceId": "E", "deviceName": "mac", '
+    b'"osVersion": "15.5", "lastSyncDateTime": "2026-11-28T14:00:00.1234567Z", "operatingSystem": "macOS", '
+    b'"managementAgent": "mdm"}], "@odata.nextLink": "https://graph.microsoft.com/v1.0/last"}',
+    "/last": b'{"value": []}',
+    "/groups/02bd9fd6-8f93-4758-87c3-1fb73740a315?": b'{"displayName": "VPN"}',
+    "/transitiveMembers": b'{"value": [{"@odata.type": "#microsoft.graph.device", "id": "D", "deviceId": "E"}]}',
+    "/deviceStatuses": b'{"value": [{"id": "U_P_M", "status": "error", "lastReportedDateTime": '
+    b'"2026-11-28T15:00:00.1234567Z"}]}',
+    "/assignments": b'{"value": [{"id": "A", "target": {"@odata.type": "#microsoft.graph.groupAssignmentTarget", '
+    b'"groupId": "02bd9fd6-8f93-4758-87c3-1fb73740a315"}}]}',
+    "/deviceConfigurations/": b'{"id": "P", "displayName": "VPN [com.example.uservpn C02]", "deploymentChannel": '
+    b'"deviceChannel", "lastModifiedDateTime": "2026-11-28T14:00:00Z", "payload": "PHBsaXN0IHZlcnNpb249JzEuMCc+PGRpY3Q+'
+    b'PGtleT5QYXlsb2FkVVVJRDwva2V5PjxzdHJpbmc+Qjwvc3RyaW5nPjwvZGljdD48L3BsaXN0Pg=="}',
+    "/deviceConfigurations": b'{"value": [{"@odata.type": "#microsoft.graph.macOSCustomConfiguration", "id": "P", '
+    b'"displayName": "VPN [com.example.uservpn C02]"}]}',
+    "error": b'{"error": {"code": "BadRequest", "message": "{\\"Message\\": \\"no - Operation ID\\"}"}}',
+}
+
+
+def _graph() -> dict[bytes, st.SearchStrategy[bytes]]:
+    found = {}
+    for place, sample in GRAPH.items():
+        start = place.encode() + b"\0"
+        altered = json_of(sample) | bytes_of(sample)
+        found[start + sample] = altered.map(lambda new, start=start: start + new)
+    return found
+
+
+@row(_graph)
+def answer_of_microsoft_graph(content: bytes) -> object:
+    place, _zero, altered = content.partition(b"\0")
+    answers = GRAPH | {place.decode(): altered}
+
+    def call(_what: str, _method: str, path: str, **_content: object) -> http.Answer:
+        return http.Answer(200, {}, next(body for piece, body in answers.items() if piece in f"{path}?"))
+
+    server = http.Http("Intune", "https://graph.microsoft.com", ca_file="", say=str, environment={})
+    server._refusal(http.Answer(400, {}, answers["error"]))
+    server.call = call  # type: ignore[method-assign, assignment]
+    sign_in = SimpleNamespace(token=lambda _url, anew=False: "eyJ")
+    group = "02bd9fd6-8f93-4758-87c3-1fb73740a315"
+    graph, target = intune.Intune(server, sign_in, [group], lambda _secret: None), Target("com.example.uservpn", "C02")  # type: ignore[arg-type]
+    devices = [*graph.devices(["C02"]), *graph.all_devices()]
+    told = [(device.name, graph.obstacle(device, target)) for device in devices]
+    held = graph.held(target)
+    if held:
+        comparing.holds(held.document, held.document)
+        reports = graph.reports([(device, held) for device in devices])
+        return json.dumps([told, [dataclasses.asdict(report) for report in reports.values()]])
     return json.dumps(told)

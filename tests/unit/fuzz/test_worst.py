@@ -217,6 +217,10 @@ WORST: dict[str, Callable[[], Mapping[str, bytes]]] = {
         "a long text": b"profiles/id/\0" + MDM_PROFILE.replace(b"A-1", b"Version A" * 500_000),
         "a page": b"page\0" + b"<p>Error: " * 400_000,
     },
+    "answer of microsoft graph": lambda: {
+        "values": b'/deviceStatuses\0{"value": [' + b"{}," * (MOST_VALUES // 2 - 10) + b"{}]}",
+        "a long text": b'error\0{"error": {"message": "%s"}}' % (b"x" * (8 * MEGABYTE)),
+    },
 }
 
 

@@ -18,7 +18,7 @@ GUIDE = (Path(__file__).parents[3] / "docs/mdm.md").read_text("utf-8")
 def test_the_guide_says_what_each_server_can_do() -> None:
     head = [field.name.replace("_", " ").replace("per mac", "per-Mac") for field in dataclasses.fields(Capabilities)]
     assert f"| server | {' | '.join(head)} |" in GUIDE
-    for server, _ways in TYPES.values():
+    for server in TYPES.values():
         can = ("yes" if able else "no" for able in dataclasses.astuple(server.CAPABILITIES))
         assert f"| {server.NAME} | {' | '.join(can)} |" in GUIDE
 
@@ -28,3 +28,10 @@ def test_the_guide_names_the_privileges_that_the_lab_grants() -> None:
 
     (block,) = re.findall(r"```\n((?:\w+ .*\n)*Create macOS.*?)```", GUIDE, re.DOTALL)
     assert set(block.splitlines()) == PRIVILEGES
+
+
+def test_the_guide_names_the_permissions_that_the_lab_grants() -> None:
+    from ansible_collections.vwan.user_vpn.tests.lab.azure.graph import DEFAULT_ROLES
+
+    (block,) = re.findall(r"```\n((?:[\w.]+\n)*DeviceManagementConfiguration.*?)```", GUIDE, re.DOTALL)
+    assert block.splitlines() == list(DEFAULT_ROLES)
