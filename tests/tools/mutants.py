@@ -77,7 +77,10 @@ AREAS: dict[str, dict[str, tuple[str, ...]]] = {
     "mobileconfig": {"plugins/module_utils/_mobileconfig/*.py": ("tests/unit/mobileconfig", UNIT, SITE)},
     "x509": {"plugins/module_utils/_x509/*.py": (f"tests/unit/x509 {ISSUING}", UNIT, PKI)},
     "pki": {"plugins/module_utils/_pki/*.py": ("tests/unit/pki tests/unit/store", UNIT, PKI, FLEET)},
-    "fleet": {"plugins/module_utils/_fleet/*.py": ("tests/unit/fleet", UNIT, FLEET, CONNECTION)},
+    "fleet": {
+        "plugins/module_utils/_fleet/*.py": ("tests/unit/fleet", UNIT, FLEET, CONNECTION),
+        "plugins/module_utils/_page/*.py": ("tests/unit/fleet/test_fleet_page.py", UNIT, FLEET),
+    },
     "mac": {"plugins/module_utils/_mac/*.py": ("tests/unit/mac", UNIT, f"{ON_MAC} {CONNECTION} {KEYCHAIN} {SITE}")},
     "actions": {
         "plugins/action/mac_certificate.py": (f"tests/unit/mac {ACTION}", UNIT, KEYCHAIN),
