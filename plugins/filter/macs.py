@@ -36,6 +36,7 @@ options:
       - V(fleet), all of them.
       - V(deliver), those whose profile was rendered, and that are to be asked for it.
       - V(mdm), those whose profile was rendered for their MDM, which is to be asked instead of them.
+      - V(undelivered), those of V(mdm) that the MDM could not bring their profile, or that must have it and do not.
       - V(in_mdm), those whose MDM delivers.
       - V(keychain), those that have their certificates in a keychain.
       - V(make_key), those that have to make a private key first.
@@ -52,8 +53,8 @@ options:
       - V(uncut), the one that tells for all that sessions of whoever was revoked may go on.
     type: str
     choices:
-      [fleet, deliver, mdm, in_mdm, keychain, make_key, wait, connect, refused, connected, due, revoked, revoked_in_mdm,
-      fail, stop, uncut]
+      [fleet, deliver, mdm, undelivered, in_mdm, keychain, make_key, wait, connect, refused, connected, due, revoked,
+      revoked_in_mdm, fail, stop, uncut]
     required: true
   hosts:
     description: Of which Macs to choose, where it is not those of C(user_vpn_fleet).

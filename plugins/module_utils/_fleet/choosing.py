@@ -31,6 +31,16 @@ def _by_mdm(run: Run) -> list[str]:
     return [h for h in run.hosts if run.entry(h).get("delivery") == BY_API and not run.entry(h).get("failed")]
 
 
+def _undelivered(run: Run) -> list[str]:
+    found = []
+    for host in _by_mdm(run):
+        told = run.in_mdm(host, "configure_client_in_mdm")
+        missing = told.get("status") != "installed" and run.switch(host, "require_installed") and not run.check
+        if told.get("failed") or missing:
+            found.append(host)
+    return found
+
+
 def _by_keychain(run: Run) -> list[str]:
     return [h for h in run.hosts if run.setting(h, "certificates_by") == KEYCHAIN]
 
@@ -59,6 +69,7 @@ WAYS: dict[str, Callable[[Run], list[str]]] = {
     "fleet": lambda run: run.hosts,
     "deliver": _to_deliver,
     "mdm": _by_mdm,
+    "undelivered": _undelivered,
     "in_mdm": lambda run: [h for h in run.hosts if run.is_by_mdm(h)],
     "keychain": _by_keychain,
     "make_key": _without_key,

@@ -108,7 +108,8 @@ class Run:
 
     def in_mdm(self, host: str, name: str) -> Result:
         """What the MDM said of one Mac, as mac_profile would; empty where it was not asked."""
-        whole = self.of_fleet(name) or {}
+        alone = self.of(host, f"{name}_alone") if host in self._hostvars else NOTHING
+        whole = alone or self.of_fleet(name) or {}
         if "macs" not in whole and not whole.get("skipped") and whole.get("msg"):
             return {"failed": True, "msg": whole["msg"]} if self.is_by_mdm(host) else NOTHING
         told = (whole.get("macs") or {}).get(host)

@@ -63,6 +63,27 @@ def test_one_profile_for_certificates_by_scep(mdm_site: Site, server: Server) ->
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("strategy", ["linear", "free"])
+def test_the_role_by_itself(mdm_site: Site, server: Server, strategy: str) -> None:
+    site, (anna, ben) = mdm_site, mdm_site.lab.macs.values()
+    roles = ("certificates", "profile_package", "configure_client")
+    tasks = [{"ansible.builtin.import_role": {"name": f"vwan.user_vpn.{role}"}} for role in roles]
+    defaults = {"group/vwan.user_vpn.mdm": {"server": "{{ user_vpn_mdm }}"}}
+    play = {
+        "hosts": "user_vpn",
+        "gather_facts": False,
+        "strategy": strategy,
+        "tasks": tasks,
+        "module_defaults": defaults,
+    }
+    site.host_variables["mac-ben"]["user_vpn_serial_number"] = "NOBODY"
+    run = site.play(playbook=site.playbook("alone.yml", [play]))
+    assert run.count("failed") == {"mac-anna": 0, "mac-ben": 1}, run.output
+    assert "knows no Mac with the serial number NOBODY" in run.said and len(anna.installed_profiles()) == 1
+    assert anna.execs == ben.execs == [] and list(server.scopes().values()) == [{"mac-anna"}]
+
+
+@pytest.mark.soak
 def test_an_mdm_that_refuses_is_in_the_conclusion(mdm_site: Site, server: Server) -> None:
     site, (anna, _ben) = mdm_site, mdm_site.lab.macs.values()
     predicted = site.play("--check")

@@ -121,3 +121,21 @@ def test_who_has_failed() -> None:
     told["macs"]["ben"]["failed"] = False
     assert chosen(run(**macs), "stop") == []
     assert chosen(run({"user_vpn_max_fail_percentage": 0}, **macs), "fail") == []
+
+
+def test_whom_an_mdm_has_not_brought_its_profile() -> None:
+    def by_mdm(state: str, **more: Any) -> dict[str, Any]:
+        told = {"macs": {"x": {}, "anna": {"state": state, "failed": False} | more}}
+        return {"user_vpn_delivery": "mdm", "entry": {"delivery": "mdm_api"}, "configure_client_in_mdm": told}
+
+    strict = {"user_vpn_require_installed": True}
+    for told, expected in (
+        (by_mdm("installed") | strict, []),
+        (by_mdm("pending"), []),
+        (by_mdm("pending") | strict, ["anna"]),
+        (by_mdm("unknown_device", failed=True), ["anna"]),
+        (by_mdm("x") | {"configure_client_in_mdm": {"failed": False, "msg": "no login"}}, ["anna"]),
+    ):
+        assert chosen(run(anna=dict(told)), "undelivered") == expected
+    assert chosen(run(anna=by_mdm("pending")), "mdm") == chosen(run(anna=by_mdm("pending")), "in_mdm") == ["anna"]
+    assert chosen(run(anna=by_mdm("pending")), "deliver") == chosen(run(anna=by_mdm("pending")), "connect") == []

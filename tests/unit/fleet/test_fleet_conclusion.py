@@ -71,6 +71,47 @@ def test_where_a_mac_stands(told: dict[str, Any], status: str, failed: bool, msg
     assert msg in (None, standing.msg)
 
 
+def by_mdm(**told: Any) -> dict[str, Any]:
+    return {"user_vpn_delivery": "mdm", "entry": {"delivery": "mdm_api"}, "configure_client_in_mdm": told}
+
+
+def of_mdm(state: str, **more: Any) -> dict[str, Any]:
+    told = {"state": state, "failed": False, "msg": "", "last_seen": "2026-11-28T08:00:00Z", "serial_number": "C02A"}
+    return {"anna": told | {"wanted_version": "U", "shown_version": "U" if state == "installed" else ""} | more}
+
+
+@pytest.mark.parametrize(
+    ("told", "status", "failed", "msg"),
+    [
+        (by_mdm(macs=of_mdm("installed")), "current", False, "The MDM says installed; it last heard of the Mac: 2026"),
+        (by_mdm(macs=of_mdm("pending", last_seen="")), "behind", False, "it last heard of the Mac: never."),
+        (by_mdm(macs=of_mdm("failed", failed=True, msg="It refuses.")), "failed", True, "It refuses."),
+        (by_mdm(failed=False, msg="Jamf Pro refuses the login."), "failed", True, "Jamf Pro refuses the login."),
+        (by_mdm(skipped=True, msg="x"), "exported", False, "was exported"),
+        (
+            by_mdm(macs=of_mdm("installed")) | {"user_vpn_require_connected": True},
+            "failed",
+            True,
+            "No run contacts this",
+        ),
+    ],
+)
+def test_what_an_mdm_says_of_a_mac(told: dict[str, Any], status: str, failed: bool, msg: str) -> None:
+    (standing,) = standings(run(anna=told))
+    assert (standing.status, standing.failed) == (status, failed)
+    assert msg in standing.msg
+
+
+def test_what_an_mdm_says_is_noted_as_what_a_mac_was_seen_with() -> None:
+    (told,) = seen(run(anna=by_mdm(macs=of_mdm("installed")) | {"user_vpn_identifier": "com.example.vpn"}))
+    assert (told["status"], told["shown_uuid"], told["identifier"]) == ("installed", "U", "com.example.vpn")
+    assert seen(run(anna=by_mdm(macs=of_mdm("failed", failed=True)))) == []
+    # Where each Mac asks for itself, its own answer counts.
+    alone = {"configure_client_in_mdm_alone": {"macs": {"ben": of_mdm("pending")["anna"]}}}
+    two = {"anna": by_mdm(macs=of_mdm("installed")), "ben": by_mdm(skipped=True) | alone}
+    assert [standing.status for standing in standings(run(**two))] == ["current", "behind"]
+
+
 def test_check_mode_makes_nobody_fail_for_what_a_real_run_would_do() -> None:
     strict = {"user_vpn_require_installed": True}
     assert [s.failed for s in standings(run(check=True, anna=of(mac("pending_approval"), **strict)))] == [False]
