@@ -105,8 +105,8 @@ def test_every_action_is_pinned_by_commit_and_names_its_version(path: Path) -> N
 
 
 def test_an_action_has_one_pin() -> None:
-    pins = {tuple(step["uses"].split("@")) for _, step in STEPS if "uses" in step}
-    assert len(pins) == len({name for name, _ in pins})
+    pins = {tuple(step["uses"].split("@")) for _name, step in STEPS if "uses" in step}
+    assert len(pins) == len({name for name, _commit in pins})
 
 
 @pytest.mark.parametrize("step", RUNS)
@@ -136,7 +136,7 @@ def test_what_no_job_asks_for_is_not_granted(path: Path) -> None:
 
 
 def test_the_secret_reaches_the_one_step_that_needs_it() -> None:
-    holders = [step["run"] for _, step in STEPS if "secrets." in str(step)]
+    holders = [step["run"] for _name, step in STEPS if "secrets." in str(step)]
     assert holders == ["make publish"]
     assert sum(path.read_text().count("secrets.") for path in WORKFLOWS) == 1
 
@@ -151,7 +151,7 @@ def combinations() -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("combination", combinations(), ids="-".join)
 def test_a_combination_is_possible(combination: tuple[str, str, str]) -> None:
-    python, core, _ = combination
+    python, core, _cryptography = combination
     first, last = CONTROL_NODE[".".join(core.split(".")[:2])]
     assert first <= int(python.removeprefix("3.")) <= last
 

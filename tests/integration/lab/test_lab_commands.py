@@ -69,7 +69,7 @@ def test_the_demo_concludes_with_what_it_showed_and_ends_with_the_report(missing
     said = demo.conclusion(12.3, {"mac-anna": 4}, missing)
     assert said.strip().startswith("Done in 12 s. Shown: ")
     assert ("Not shown: tunnels" in said, missing in said) == (bool(missing), True)
-    assert said.splitlines()[-1].endswith(".demo/report/report.txt")
+    assert said.splitlines()[-1].endswith(".demo/report/report.html")
     [title] = re.findall(r'README\.md, "([^"]+)"', said)
     assert f"\n## {title}\n" in (ROOT / "README.md").read_text()
 
