@@ -310,6 +310,7 @@ def test_a_new_profile_whose_answer_is_lost_is_found_again(single: Fleet) -> Non
 
 
 DEAD: dict[str, tuple[Response, str]] = {
+    "429 for a day": (Response(429, headers={"Retry-After": "86400"}), "asks to wait 86400 s"),
     "500 for ever": (Response(500), "HTTP status 500"),
     "a redirect": (Response(302, headers={"Location": "https://evil.example.com/?x"}), "leads to evil.example.com"),
     "a page": (Response(200, b"<html><p>Welcome to the airport</p></html>"), "{nothing}"),
@@ -341,6 +342,14 @@ def test_a_server_that_is_none_is_one_sentence(single: Fleet, case: str, place: 
     assert not single.server.profiles
     for secret in (single.server.client_secret, *single.server.secrets):
         assert secret not in str(result)
+
+
+def test_a_netrc_of_whoever_runs_it_changes_nothing(single: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`requests` prefers what it finds there to a token."""
+    netrc = single.folder / "netrc"
+    netrc.write_text("machine localhost login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert all_installed(single.deliver(single.render()))
 
 
 @of_jamf
