@@ -414,6 +414,16 @@ def test_azure_names_whom_it_sees(site: Site, azure: Any) -> None:
     assert not any(secret in run.output for secret in azure.secrets)
     assert "203.0.113.7" not in run.output
 
+    # What only Azure can settle, without a name in it.
+    told = site.play(playbook="vwan.user_vpn.evidence", env=azure.environment())
+    assert told.returncode == 0, told.output
+    path = site.folder / "user_vpn/evidence-azure.txt"
+    text = path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "| 3 x IKE_<GUID>" in text
+    assert "| 3 x common name and name of the client" in text
+    assert not [word for word in ("mac-anna", "mac-ben", "172.31.250", "203.0.113.7") if word in text]
+
     # One of them is lost, and nobody could end its session.
     site.variables["user_vpn_storage_account"] = ""
     revoked = site.play("-e", "user_vpn_revoke=mac-ben", playbook="vwan.user_vpn.revoke", env=azure.environment())

@@ -18,6 +18,7 @@ VARIABLES = {
     "user_vpn/profiles": "user_vpn_profiles_dir",
     "user_vpn/report": "user_vpn_report_dir",
     "user_vpn/evidence.txt": "user_vpn_evidence",
+    "user_vpn/evidence-azure.txt": "user_vpn_evidence_azure",
 }
 #: Folders in which Ansible looks for something of its own, so that nothing is made there.
 OF_ANSIBLE = ("group_vars", "host_vars", "roles", "collections", "library", "module_utils", "*_plugins")

@@ -126,7 +126,7 @@ class Clients:
         times = Counter(_bare_address(session.private_address) for session in sessions)
 
         def owner(session: _Session) -> str:
-            address, begun = _bare_address(session.private_address), _moment(session.since)
+            address, begun = _bare_address(session.private_address), moment_of(session.since)
             if not address or not begun or times[address] > 1:
                 return ""
             begun += timedelta(seconds=skew) + MARGIN
@@ -175,7 +175,8 @@ def _thumbprint_of(certificate: Issued) -> str:
     return certificate.sha1
 
 
-def _moment(text: str) -> datetime | None:
+def moment_of(text: str) -> datetime | None:
+    """A time as this collection tells it; None for anything else."""
     try:
         return utc_moment(text)
     except ValueError:
