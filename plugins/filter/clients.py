@@ -22,16 +22,8 @@ description:
   - Of each Mac count inventory, facts and extra variables. What a play or a role sets counts for all of its Macs; it
     is known by being another value than inventory and default give for the host O(first).
 positional: hostvars, first, settings
+extends_documentation_fragment: [vwan.user_vpn.hosts]
 options:
-  _input:
-    description: Names of hosts.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: The variable C(hostvars).
-    type: dict
-    required: true
   first:
     description: The host that the task runs for, C(inventory_hostname). It goes with O(settings).
     type: str

@@ -20,16 +20,7 @@ description:
     takes it. The role C(configure_client) has registered it as C(configure_client_key); it is empty as long as that
     is not known.
 positional: hostvars
-options:
-  _input:
-    description: Names of hosts.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: The variable C(hostvars).
-    type: dict
-    required: true
+extends_documentation_fragment: [vwan.user_vpn.hosts]
 seealso:
   - module: vwan.user_vpn.client_certificates
   - module: vwan.user_vpn.mac_key

@@ -19,16 +19,8 @@ description:
   - The hosts whose identity ends soon, the most urgent first, and then those that have not got the profile that waits
     for them.
 positional: hostvars, ledger, batch
+extends_documentation_fragment: [vwan.user_vpn.hosts]
 options:
-  _input:
-    description: Names of hosts.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: The variable C(hostvars).
-    type: dict
-    required: true
   ledger:
     description: What M(vwan.user_vpn.ledger_info) returned.
     type: dict

@@ -23,16 +23,8 @@ description:
     fails where the inventory gives two Macs different ones.
   - It warns of variables whose names begin with C(user_vpn_) and that nothing reads.
 positional: hostvars, settings
+extends_documentation_fragment: [vwan.user_vpn.hosts]
 options:
-  _input:
-    description: Names of hosts.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: The variable C(hostvars).
-    type: dict
-    required: true
   settings:
     description: >-
       Settings of the play that are needed at its end, by their names without C(user_vpn_), so that what is wrong with

@@ -21,16 +21,8 @@ description:
     is known by being another value than inventory and default give for the host O(first).
   - A Mac whose C(user_vpn_certificates_by) is V(keychain) has no profile, and no entry.
 positional: hostvars, first, settings, issued
+extends_documentation_fragment: [vwan.user_vpn.hosts]
 options:
-  _input:
-    description: Names of hosts.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: The variable C(hostvars).
-    type: dict
-    required: true
   first:
     description: The host that the task runs for, C(inventory_hostname).
     type: str
