@@ -63,7 +63,8 @@ options:
   cut_wait:
     description:
       - For how many seconds to look again, and to end the sessions with which the same names come back, until they
-        stay away. A gateway takes some minutes to take up that a certificate is refused.
+        stay away, which two looks in a row have to show. A gateway takes some minutes to take up that a certificate is
+        refused.
       - With V(0) it is looked once, to say who has come back.
     type: int
     default: 0

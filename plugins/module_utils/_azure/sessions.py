@@ -20,7 +20,7 @@ from typing import Any
 
 from .._documents import MOST_VALUES, most_values, read_json_values
 from .._x509.text import utc_text
-from . import configurations, names
+from . import configurations, health, names
 from .blob import Blob, too_many
 from .client import Azure
 from .configurations import Json
@@ -59,7 +59,7 @@ def of_gateway(azure: Azure, gateway: Json, blob: Blob, user_names: Sequence[str
     azure.run(
         what, "p2_svpn_gateways.begin_get_p2_s_vpn_connection_health_detailed", where.group, where.name, body=body
     )
-    return sorted(_whole_file(azure, blob, where.name, what), key=lambda each: (each.user_name, each.connection_id))
+    return sorted(_whole_file(azure, blob, gateway, what), key=lambda each: (each.user_name, each.connection_id))
 
 
 def disconnect(azure: Azure, gateway_id: str, connection_ids: Iterable[str]) -> None:
@@ -81,7 +81,7 @@ class Cut:
     ended    those that were ended first
     users    the names by which it shows who comes back
     back     those that are there at the end: of these users, or one that Azure has not ended
-    seconds  until nobody was there any more; None when somebody is
+    seconds  until nobody was there any more, for two looks at least where there was time; None when somebody is
     """
 
     ended: list[Session]
@@ -117,7 +117,7 @@ def cut(
     spared = {session.user_name for _gateway, session in there if not is_meant(session)}
     users = sorted(filter(is_name, named - spared - {""}))
     wait = azure.wait.anew("keep them away")
-    began, now = time.monotonic(), meant
+    began, now, gone = time.monotonic(), meant, None
     while True:
         problem = None
         for gateway_id in sorted({str(gateway["id"]) for gateway, _session in now}):
@@ -132,20 +132,28 @@ def cut(
         if problem and any(each.connection_id in ids for _gateway, each in back):
             raise problem
         passed = time.monotonic() - began
-        if not back or passed + AGAIN > limit:
-            return Cut(ended, users, [each for _gateway, each in back], None if back else round(passed))
+        stays_away, gone = gone is not None and not back, None if back else passed if gone is None else gone
+        if stays_away or passed + AGAIN > limit:
+            return Cut(ended, users, [each for _gateway, each in back], None if gone is None else round(gone))
         wait.pause(AGAIN)
         now = back
 
 
-def _whole_file(azure: Azure, blob: Blob, gateway: str, what: str) -> list[Session]:
-    """The sessions in the blob, as soon as it is whole: Azure may still be writing."""
+def _whole_file(azure: Azure, blob: Blob, gateway: Json, what: str) -> list[Session]:
+    """The sessions in the blob, as soon as it is whole: Azure may still be writing.
+
+    Nobody has documented what it writes where nobody is connected. So one that stays empty is asked about once more.
+    """
     wait = azure.wait.anew(f"{what} (the file is not whole yet)")
     waited = 0.0
     while True:
+        content = b""
         try:
-            return parse(blob.read(), gateway)
+            content = blob.read()
+            return parse(content, names.parse(gateway.get("id")).name)
         except ValueError as error:
+            if waited >= READ_SECONDS and not content and health.read(azure, gateway)["connections"] == 0:
+                return []
             if waited >= READ_SECONDS:
                 raise AzureError(
                     f"The file in which Azure was to {what} is not what it should be: {error}. Run again.",

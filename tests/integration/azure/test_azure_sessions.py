@@ -109,9 +109,19 @@ def test_a_blob_of_ones_own(
 def test_a_file_that_is_not_whole(
     *, content: bytes, words: str, azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run
 ) -> None:
+    azure.connect_client(gateway, "172.31.250.4", "mac-01")
     azure.arm.write_sessions = lambda _entries: content
     assert words in run.fails(INFO, **place)
     assert azure.storage.containers["sessions"] == {}
+
+
+def test_a_file_that_stays_empty_since_nobody_is_connected(
+    azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run
+) -> None:
+    azure.arm.write_sessions = lambda _entries: b""
+    assert run.ok(INFO, **place)["sessions"] == []
+    azure.faults.add("health", faults.forbidden("Microsoft.Network/p2sVpnGateways/getp2svpnconnectionhealth/action"))
+    assert "getp2svpnconnectionhealth/action" in run.fails(INFO, **place)
 
 
 def test_a_file_that_becomes_whole(azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run) -> None:
@@ -198,6 +208,25 @@ def test_who_comes_back_until_its_certificate_is_refused(
     assert (done["seconds"] is None) == bool(back)
     assert ("came back" in done["said"]) == bool(back)
     assert len(times) == (1 if wait == 0 else 3)
+
+
+@pytest.mark.parametrize(("wait", "looks"), [(0, 2), (60, 5)])
+def test_who_is_away_for_a_moment_is_not_away(
+    *, wait: int, looks: int, azure: AzureLab, gateway: Resource, place: dict[str, str], run: Run, pki: str
+) -> None:
+    """A Mac takes some seconds until it dials again: one look at which it is not there shows nothing."""
+    there = [azure.connect_client(gateway, "172.31.250.5", "mac-02")]
+    looked = []
+
+    def count() -> list[Client]:
+        looked.append(1)
+        if len(looked) == 3:
+            there.append(Client("172.31.250.9", "IKE_2", user_name="mac-02"))
+        return there
+
+    gateway.count_clients, gateway.end_client = count, lambda _connection_id: there.clear()
+    done = run.ok("connections", **place, pki=pki, clients=["mac-02"], cut_wait=wait)
+    assert (done["back"], len(looked)) == ([], looks)
 
 
 @pytest.mark.parametrize(

@@ -346,7 +346,7 @@ def test_a_mac_that_is_revoked_while_connected_is_cut_off(
     assert "The sessions of mac-stolen were ended, and nobody of them was back after" in run.said, run.output
     assert answered >= sent - 1 > 100  # the last one is still on its way
     assert [client.identity for client in gateway.list_clients()] == ["mac-anna"]
-    assert settled(anna) == "Connected"
+    assert (settled(stolen), settled(anna)) == ("Disconnected", "Connected")
 
     mark = gateway.log_size()
     stolen.connect(NAME)
@@ -354,3 +354,12 @@ def test_a_mac_that_is_revoked_while_connected_is_cut_off(
     refusal = gateway.refusal_since(mark)
     assert refusal
     assert refusal.cause == "revoked"
+
+    # Another one whose session is ended comes back: nobody refuses its certificate.
+    where = {"storage_account": azure.storage.url, "container": "sessions", "pki": str(site.pki)}
+    play(site, azure, azure_task(site, "connections", clients=["mac-anna"], **where))
+    assert gateway.list_clients() == []
+    assert settled(anna) == "Disconnected"
+    start(anna)
+    assert settled(anna) == "Connected"
+    assert [client.identity for client in gateway.list_clients()] == ["mac-anna"]
