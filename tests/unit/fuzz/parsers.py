@@ -54,6 +54,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.settings impo
 from ansible_collections.vwan.user_vpn.plugins.module_utils._documents import read_json
 from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserVpnError
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import conclusion, refusals
+from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import evidence as of_azure
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet import sessions as whose
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.report import report as fleet_report
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import (
@@ -654,7 +655,10 @@ def sessions_of_a_gateway(content: bytes) -> object:
     is_meant = whose.wanted_sessions(
         whose.NOBODY, clients=[text], thumbprints=[], connection_ids=[text], addresses=addresses
     )
-    return json.dumps([dataclasses.asdict(each) for each in found if is_meant(each, text)])
+    known = {"client": "mac-01", "revoked": True, "address_pools": ["172.16.0.0/24"]}
+    told = {"sessions": [dataclasses.asdict(each) | known for each in found], "addresses": []}
+    shown = of_azure.evidence(told, {}, datetime(2026, 11, 22, tzinfo=UTC))
+    return json.dumps([shown, *(dataclasses.asdict(each) for each in found if is_meant(each, text))])
 
 
 def _operations() -> dict[bytes, st.SearchStrategy[bytes]]:
