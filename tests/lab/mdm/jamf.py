@@ -429,6 +429,8 @@ class JamfLab(MdmLab):
             if any(other.name == name and other is not stored for other in self.profiles.values()):
                 return _html(409, "Error: Duplicate name")
             document = self._payloads(general)
+            if document["PayloadUUID"] != stored.uuid:  # another profile, for the server and for the Macs
+                document["PayloadIdentifier"] = document["PayloadUUID"]
             stored.name, stored.description = name, general.findtext("description") or ""
             stored.document = _rewritten(document, name)
             stored.uuid = str(document["PayloadUUID"])
