@@ -90,16 +90,10 @@
 
   // -- in which order
 
-  const compare = (column, sign) => (one, other) => {
+  const by = (column, compare, sign) => (one, other) => {
     const [a, b] = [one.cells[column], other.cells[column]];
     if (a === "" || b === "") return (a === "") - (b === ""); // what has nothing there comes last, either way
-    return sign * collator.compare(a, b);
-  };
-
-  const number = (column, sign) => (one, other) => {
-    const [a, b] = [one.cells[column], other.cells[column]];
-    if (a === "" || b === "") return (a === "") - (b === "");
-    return sign * (Number(a) - Number(b));
+    return sign * compare(a, b);
   };
 
   heads.forEach((head, column) => {
@@ -108,7 +102,7 @@
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", sign === 1 ? "ascending" : "descending");
       readRows();
-      rows.sort((head.classList.contains("number") ? number : compare)(column, sign));
+      rows.sort(by(column, head.classList.contains("number") ? (a, b) => a - b : collator.compare, sign));
       body.append(...rows.flatMap((each) => (each.opened ? [each.row, each.opened] : [each.row])));
       layOut();
     });
