@@ -23,7 +23,7 @@ import plistlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from .._azure.errors import AzureError
@@ -32,6 +32,7 @@ from .._documents import read_property_list
 from .._errors import UserVpnError, shown
 from . import comparing
 from .errors import LostAnswerError, MdmError, RefusedError
+from .forms import BEGINNING, ending, moment, word
 from .http import Answer, Bearer, Http
 from .interface import Capabilities, Device, Held, Profile, Report, Scope, Target
 
@@ -182,7 +183,7 @@ class Intune:
     def _called(self, group: str) -> str:
         what, query = "read the name of a group", {"$select": "id,displayName"}
         answer = self._call(what, "GET", f"{GROUPS}/{group}", "GroupMember.Read.All", params=query)
-        return _word(self._json(what, answer).get("displayName"))
+        return word(self._json(what, answer).get("displayName"))
 
     def _members(self, group: str) -> _Members | None:
         """Who is in a group now; None where there is no such group any more."""
@@ -207,10 +208,10 @@ class Intune:
     # -- profiles ---------------------------------------------------------------------------------------------------
 
     def held(self, target: Target) -> Held | None:
-        found = [number for number, name in self._all_names().items() if name.endswith(_ending(target))]
+        found = [number for number, name in self._all_names().items() if name.endswith(ending(target))]
         if len(found) > 1:
             raise RefusedError(
-                f"{self.NAME} holds {len(found)} custom profiles for macOS whose names end in {_ending(target)[1:]}: "
+                f"{self.NAME} holds {len(found)} custom profiles for macOS whose names end in {ending(target)[1:]}: "
                 "delete all but one of them there."
             )
         return self._read(found[0], target) if found else None
@@ -314,7 +315,7 @@ class Intune:
                 f"{self.NAME} holds profile {number} for another channel than the device's, which cannot be changed: "
                 "delete it there."
             )
-        self._modified[number] = _time(content.get("lastModifiedDateTime"))
+        self._modified[number] = moment(content.get("lastModifiedDateTime"))
         document = _document(content.get("payload"))
         return Held(
             number,
@@ -388,7 +389,7 @@ class Intune:
 
     def _report(self, number: str, status: Mapping[str, Any]) -> Report:
         # What a Mac has said of an older version says nothing of this one.
-        if _time(status.get("lastReportedDateTime")) < self._modified.get(number, _BEGINNING):
+        if moment(status.get("lastReportedDateTime")) < self._modified.get(number, BEGINNING):
             return Report("pending")
         state = str(status.get("status"))
         if state in ("compliant", "remediated"):
@@ -458,17 +459,13 @@ def _in_our_names(text: str) -> str:
 # -- what goes out --------------------------------------------------------------------------------------------------
 
 
-def _ending(target: Target) -> str:
-    return f" [{' '.join(part for part in (target.identifier, target.serial_number) if part)}]"
-
-
 def _content(target: Target, profile: Profile) -> dict[str, str]:
     payload = plistlib.dumps(profile.document)
     if len(payload) > LARGEST:
         raise RefusedError(f"The profile has {len(payload)} bytes, and Intune takes {LARGEST} at most.")
     return {
         "@odata.type": TYPE,
-        "displayName": f"{profile.display_name}{_ending(target)}",
+        "displayName": f"{profile.display_name}{ending(target)}",
         "description": "Kept by vwan.user_vpn.",
         "payloadName": profile.display_name,
         "payloadFileName": f"{profile.identifier}.mobileconfig",
@@ -490,15 +487,15 @@ def _lacks(what: str, leave: str) -> str:
 
 def _device(record: Mapping[str, Any]) -> Device:
     """Its id is that of Entra ID, by which groups know it, or else Intune's own, by which statuses do."""
-    number, registered = _word(record.get("id")), _word(record.get("azureADDeviceId")).lower()
+    number, registered = word(record.get("id")), word(record.get("azureADDeviceId")).lower()
     return Device(
         id=registered if registered not in ("", _UNREGISTERED) else number,
-        serial_number=_word(record.get("serialNumber")),
-        name=_word(record.get("deviceName")),
-        macos=_word(record.get("osVersion")),
-        last_seen=_word(record.get("lastSyncDateTime")),
-        user=_word(record.get("userPrincipalName")),
-        managed="mdm" in _word(record.get("managementAgent")).lower(),  # not so: jamf, which Intune only hears of
+        serial_number=word(record.get("serialNumber")),
+        name=word(record.get("deviceName")),
+        macos=word(record.get("osVersion")),
+        last_seen=word(record.get("lastSyncDateTime")),
+        user=word(record.get("userPrincipalName")),
+        managed="mdm" in word(record.get("managementAgent")).lower(),  # not so: jamf, which Intune only hears of
         reference=number,
     )
 
@@ -515,19 +512,3 @@ def _words(kind: str) -> str:
     """`#microsoft.graph.allDevicesAssignmentTarget` -> `all devices`."""
     name = kind.rpartition(".")[2].removesuffix("AssignmentTarget")
     return shown(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
-
-
-def _word(value: Any) -> str:
-    return shown(str(value), 200) if value is not None and not isinstance(value, dict | list) else ""
-
-
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
-
-
-def _time(value: Any) -> datetime:
-    """An ISO time; the beginning of time for what is none."""
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        return _BEGINNING
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -30,6 +30,7 @@ from .._errors import UserVpnError, shown
 from .._secrets import names_secret
 from . import comparing
 from .errors import LostAnswerError, MdmError, RefusedError
+from .forms import ending, moment, word
 from .http import Answer, Bearer, Http
 from .interface import Capabilities, Device, Held, Profile, Report, Scope, Target
 
@@ -130,10 +131,10 @@ class Jamf:
     # -- profiles ---------------------------------------------------------------------------------------------------
 
     def held(self, target: Target) -> Held | None:
-        found = [number for number, name in self._all_names().items() if name.endswith(_ending(target))]
+        found = [number for number, name in self._all_names().items() if name.endswith(ending(target))]
         if len(found) > 1:
             raise RefusedError(
-                f"{self.NAME} holds {len(found)} profiles whose names end in {_ending(target).strip()!r}: delete all "
+                f"{self.NAME} holds {len(found)} profiles whose names end in {ending(target).strip()!r}: delete all "
                 "but one of them there."
             )
         return self._read(found[0], target) if found else None
@@ -237,7 +238,7 @@ class Jamf:
         found = {}
         for device, held in delivered:
             command, replaced = latest.get(device.reference), self._replaced.get(held.id)
-            if command and (replaced is None or _time(command.get("dateSent")) >= replaced):
+            if command and (replaced is None or moment(command.get("dateSent")) >= replaced):
                 found[device.id] = _report(command)
             else:
                 there = replaced is None and held.identifier in (device.profiles or ())
@@ -369,7 +370,7 @@ class Jamf:
         )
         try:
             content = answer.json()
-            lasts = _time(content["expires"]) - _date(answer)
+            lasts = moment(content["expires"]) - _date(answer)
             return _token(content["token"]), min(max(lasts, timedelta(0)), timedelta(days=1))
         except (ValueError, KeyError, TypeError):
             raise self._garbage("log in") from None
@@ -384,12 +385,8 @@ class Jamf:
 # -- what goes out --------------------------------------------------------------------------------------------------
 
 
-def _ending(target: Target) -> str:
-    return f" [{' '.join(part for part in (target.identifier, target.serial_number) if part)}]"
-
-
 def _name(target: Target, profile: Profile) -> str:
-    return f"{profile.display_name}{_ending(target)}"
+    return f"{profile.display_name}{ending(target)}"
 
 
 def _general(target: Target, profile: Profile, kept: Mapping[str, Any] | None = None) -> Element:
@@ -430,17 +427,17 @@ def _device(record: Mapping[str, Any]) -> Device:
     held = record.get("configurationProfiles")
     groups = record.get("groupMemberships")
     return Device(
-        id=_word(record.get("id")),
-        serial_number=_word(hardware.get("serialNumber")),
-        name=_word(general.get("name")),
-        udid=_word(record.get("udid")),
-        macos=_word(_part(record, "operatingSystem").get("version")),
-        last_seen=_word(general.get("lastCheckIn") or general.get("lastContactTime")),
-        user=_word(_part(record, "userAndLocation").get("username")),
-        groups=tuple(sorted(_word(each.get("groupName")) for each in _dictionaries(groups))),
+        id=word(record.get("id")),
+        serial_number=word(hardware.get("serialNumber")),
+        name=word(general.get("name")),
+        udid=word(record.get("udid")),
+        macos=word(_part(record, "operatingSystem").get("version")),
+        last_seen=word(general.get("lastCheckIn") or general.get("lastContactTime")),
+        user=word(_part(record, "userAndLocation").get("username")),
+        groups=tuple(sorted(word(each.get("groupName")) for each in _dictionaries(groups))),
         managed=_part(general, "remoteManagement").get("managed") is not False,
-        profiles=frozenset(_word(each.get("profileIdentifier")) for each in _dictionaries(held)),
-        reference=_word(general.get("managementId")),
+        profiles=frozenset(word(each.get("profileIdentifier")) for each in _dictionaries(held)),
+        reference=word(general.get("managementId")),
     )
 
 
@@ -473,10 +470,6 @@ def _dictionaries(value: Any) -> list[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
-def _word(value: Any) -> str:
-    return shown(str(value), 200) if value is not None and not isinstance(value, dict | list) else ""
-
-
 def _text(element: Element, name: str) -> str:
     return (element.findtext(name) or "").strip()
 
@@ -486,15 +479,6 @@ def _token(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]{1,8192}", value):
         raise ValueError("no token")
     return value
-
-
-def _time(value: Any) -> datetime:
-    """An ISO time; the beginning of time for what is none."""
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        found = datetime.min.replace(tzinfo=UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _date(answer: Answer) -> datetime:

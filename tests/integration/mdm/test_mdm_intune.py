@@ -308,3 +308,21 @@ def test_the_inventory_has_its_macs_and_their_groups(tmp_path: Path, server: Int
     variables = found["_meta"]["hostvars"]["C1"]
     assert variables["mdm_id"] == devices[1].entra_device_id and variables["mdm_user"] == devices[1].user
     assert not [secret for secret in server.secrets if secret in done.stdout + done.stderr]
+
+
+def test_each_mac_asks_by_scep_with_its_own_serial_number(fleet: Fleet) -> None:
+    server = fleet.server
+    everybody = group(server, "Everybody", *map(server.of, fleet.macs))
+    scep = {"url": "https://pki.example.com/scep", "subject": "/CN={{serialnumber}}/O=Example"}
+    macs = [{"host": mac.name, "identity": {"scep": scep}, "serial_number": mac.serial} for mac in fleet.macs]
+    rendered = fleet.render(macs=macs)
+    options = {"server": server.server | {"groups": [everybody]}}
+    assert all_installed(fleet.deliver(rendered, options=options)) and len(server.profiles) == 1
+    for mac in fleet.macs:
+        (profile,) = mac.installed_profiles()
+        payloads = {each["PayloadType"]: each for each in profile["content"]["PayloadContent"]}
+        subject = payloads["com.apple.security.scep"]["PayloadContent"]["Subject"]
+        assert [["CN", mac.serial]] in subject
+        assert payloads["com.apple.vpn.managed"]["IKEv2"]["LocalIdentifier"] == mac.serial
+    sent = len(server.commands)
+    assert not fleet.deliver(rendered, options=options)["changed"] and len(server.commands) == sent

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, The vwan.user_vpn contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Private to this collection: names that MDMs are given, and values that they give."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from .._errors import shown
+from .interface import Target
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+def ending(target: Target) -> str:
+    """What the name of a profile of ours ends in, by which it is found again."""
+    return f" [{' '.join(part for part in (target.identifier, target.serial_number) if part)}]"
+
+
+def word(value: Any) -> str:
+    """A value of JSON on one line of bearable length; empty for what is none."""
+    return shown(str(value), 200) if value is not None and not isinstance(value, dict | list) else ""
+
+
+def moment(value: Any) -> datetime:
+    """An ISO time, of UTC where it says nothing; the beginning of time for what is none."""
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        return BEGINNING
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
