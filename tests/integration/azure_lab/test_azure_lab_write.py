@@ -264,6 +264,26 @@ def test_bodies_that_are_none(world: SimpleNamespace, document: dict[str, Any], 
     assert raw("PUT", path(azure).replace("vpnServerConfigurations", "virtualWans"), document)[0] == 501
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "code"),
+    [
+        ("new", {"location": "mars"}, "LocationNotAvailableForResourceType"),
+        ("new", {"location": "West Europe"}, ""),
+        ("x" * 80, {"location": "westeurope"}, ""),
+        ("x" * 81, {"location": "westeurope"}, "InvalidResourceName"),
+        ("new-", {"location": "westeurope"}, "InvalidResourceName"),
+        ("new", {"location": "westeurope", "tags": {"a/b": "c"}}, "InvalidTagNameCharacters"),
+        ("new", {"location": "westeurope", "tags": {"a": "1", "A": "2"}}, "InvalidRequestContent"),
+        ("new", {"location": "westeurope", "tags": {"a": 1}}, "InvalidRequestFormat"),
+    ],
+)
+def test_what_a_new_one_may_be(azure: AzureLab, raw: Any, name: str, body: dict[str, Any], code: str) -> None:
+    azure.add_resource_group("rg-vpn")
+    status, content, _headers = raw("PUT", path(azure, name), body)
+    assert (status, content.get("error", {}).get("code", "")) == (400 if code else 201, code)
+    assert bool(azure.subscription.of_kind("vpnServerConfigurations")) is not bool(code)
+
+
 def test_patch_changes_tags_only(world: SimpleNamespace, raw: Any) -> None:
     status, content, _headers = raw("PATCH", path(world.azure), {"tags": {"a": "b"}})
     assert (status, content["tags"]) == (200, {"a": "b"})
