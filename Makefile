@@ -23,7 +23,7 @@ unexport ANSIBLE_CONFIG PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test unit integration lint sanity bench bench-quick soak mutants browser bench-page pictures fragments hooks test-matrix docs build release-check release publish format clean
+.PHONY: help demo lab test unit integration lint sanity bench bench-quick soak mutants browser bench-page pictures fragments hooks test-matrix docs build release-check release publish format clean conformance
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /make \1|/p' Makefile | while IFS='|' read -r name what; do printf '%-20s%s\n' "$$name" "$$what"; done
@@ -60,6 +60,12 @@ bench: $(VENV)/bench.ready $(VENV)/peer.ready ## what fleets cost, into docs/per
 
 bench-quick: $(VENV)/bench.ready ## the same for a few Macs, only printed
 	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.bench --quick
+
+# MAC=user@host, or MAC=localhost on a Mac; GUIDED=no asks nobody for anything; SSH is the command in place of ssh, with
+# options (SSH="ssh -p 2222"); ONLY="security: " runs a part. See docs/conformance.md.
+conformance: $(VENV)/test.ready ## the lab's doubles of macOS against a real Mac, into .conformance
+	@test -n "$$MAC" || { echo "Which Mac? make conformance MAC=user@host, or MAC=localhost on a Mac"; exit 2; }
+	@$(BIN)/python -m ansible_collections.vwan.user_vpn.tests.conformance "$$MAC" --guided "$${GUIDED:-yes}" --only "$$ONLY"
 
 # MUTANTS holds options of the driver, for example --area sh --number 40.
 mutants: $(VENV)/test.ready ## which small faults no test notices
@@ -114,7 +120,7 @@ format: $(VENV)/test.ready ## format all Python
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format --quiet .
 
 clean: ## remove what the others made
-	rm -rf $(VENV) .demo .lab .docs .mutants.txt
+	rm -rf $(VENV) .conformance .demo .lab .docs .mutants.txt
 
 $(VENV)/%.ready: requirements/%.txt requirements/demo.txt requirements/constraints.txt $(MADE)
 	@echo "Installing the Python packages of requirements/$*.txt in $(VENV) (once) ..."

@@ -212,6 +212,8 @@ class Mac:
         self.profiles: list[Profile] = []
         self.pending: Pending | None = None
         self.keychains: dict[str, list[Item]] = {"system": []}
+        # Of keychains that are neither the System's nor a login keychain, by their paths.
+        self.keychain_passwords: dict[str, str] = {}
         # (user, exec) for login keychains unlocked in that exec.
         self.unlocked: set[tuple[str, str]] = set()
         # SHA-256 of certificates trusted in the admin domain, and per user.

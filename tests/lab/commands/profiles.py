@@ -21,7 +21,7 @@ from ..mac import Profile
 USAGE = "profiles: for help use `profiles help` or `man profiles`\n"
 VERBS = ("help", "status", "list", "show", "remove", "sync", "renew", "validate", "version", "install")
 TYPES = ("configuration", "provisioning", "enrollment", "startup")
-VALUES = ("-type", "-user", "-identifier", "-path", "-uuid", "-password", "-output")
+VALUES = ("-type", "-user", "-identifier", "-path", "-output")
 FLAGS = ("-all", "-forced", "-verbose", "-quiet", "-cached")
 NONE = "There are no configuration profiles installed"
 

@@ -6,7 +6,9 @@
 Sources: man security; apple-oss-distributions/Security, SecurityTool/macOS (security.c for options, usage and `-i`,
 keychain_find, keychain_import, trusted_cert_add, verify_cert, identity_find); authd for who may change trust
 (authorization.plist of tag 59754 for macOS 11, TrustSettings.cpp from 60157, server.m of 61439 for 15);
-actions/runner-images 4734 and 12438 for the way round it up to 14. Usage errors end with 2, an unknown command with 1;
+actions/runner-images 4734 and 12438 for the way round it up to 14. For keychains of one's own: keychain_create.c,
+keychain_delete.c, keychain_list.c; as GitHub documents them, "Installing an Apple certificate on macOS runners". Usage
+errors end with 2, an unknown command with 1;
 an OSStatus passed through is cut to eight bits. Over ssh nobody can be asked, and a login keychain is locked.
 
 Not documented, so assumed: on which stream `verify-cert` reports failure (standard error here), and the exit code of
@@ -27,6 +29,7 @@ from ..keychain import Item
 USAGE = 2
 NOT_FOUND = 44  # errSecItemNotFound, -25300
 NO_INTERACTION = 36  # errSecInteractionNotAllowed, -25308
+DUPLICATE_KEYCHAIN = 48  # errSecDuplicateKeychain, -25296
 NO_KEYCHAIN = 50  # errSecNoSuchKeychain, -25294
 AUTH_FAILED = 51  # errSecAuthFailed, -25293
 MAX_LINE, MAX_WORDS = 4096, 32
@@ -156,9 +159,8 @@ def _usage(call: Call, name: str, reason: str) -> int:
 
 
 def _store(call: Call, path: str) -> str:
-    """Name of the store behind a keychain's path ('system', a user, or '' for the system roots)."""
-    path = call.mac.mac_path(call.path(path)) if "/" in path else f"{call.user.home}/Library/Keychains/{path}"
-    path = path.removeprefix("/private")
+    """Name of the store behind a keychain's path: 'system', a user, '' for the system roots, the path of any other."""
+    path = _full(call, path)
     if path == SYSTEM_PATH:
         return "system"
     if path == ROOTS_PATH:
@@ -168,7 +170,15 @@ def _store(call: Call, path: str) -> str:
             if user != call.user and not call.is_root:
                 break
             return user.name
+    if path in call.mac.keychain_passwords:
+        return path
     raise _Failed("SecKeychainOpen: The specified keychain could not be found.", NO_KEYCHAIN)
+
+
+def _full(call: Call, path: str) -> str:
+    """A keychain's path on the Mac: a bare name is one of the user's own."""
+    path = call.mac.mac_path(call.path(path)) if "/" in path else f"{call.user.home}/Library/Keychains/{path}"
+    return path.removeprefix("/private")
 
 
 def _stores(call: Call, paths: list[str]) -> list[str]:
@@ -184,6 +194,8 @@ def _items(call: Call, paths: list[str]) -> list[tuple[str, Item]]:
 def _path(call: Call, store: str) -> str:
     if store == "system":
         return SYSTEM_PATH
+    if store in call.mac.keychain_passwords:
+        return store
     return f"{call.mac.accounts[store].home}/Library/Keychains/login.keychain-db"
 
 
@@ -281,6 +293,43 @@ def _numbered(lines: Iterable[str]) -> str:
     return "".join(f"  {number}) {line}\n" for number, line in enumerate(lines, 1))
 
 
+async def _create_keychain(call: Call, args: list[str]) -> int:
+    options, paths = getopt.getopt(args, "p:")
+    if len(paths) != 1 or not options:
+        return _usage(call, "create-keychain", "-p PASSWORD KEYCHAIN")
+    name, place = _full(call, paths[0]), call.path(paths[0])
+    if name in call.mac.keychain_passwords or place.exists():
+        text = "A keychain with the same name already exists."
+        raise _Failed(f"SecKeychainCreate {paths[0]}: {text}", DUPLICATE_KEYCHAIN)
+    place.write_bytes(b"kych")
+    place.chmod(0o644)
+    call.mac.own(place, call.user.name)
+    call.mac.keychains[name] = []
+    call.mac.keychain_passwords[name] = dict(options)["-p"]
+    call.mac.unlocked.add((name, call.env["LAB_EXEC"]))
+    return 0
+
+
+async def _delete_keychain(call: Call, args: list[str]) -> int:
+    _options, paths = getopt.getopt(args, "")
+    if len(paths) != 1:
+        return _usage(call, "delete-keychain", "one KEYCHAIN")
+    name = _full(call, paths[0])
+    if name not in call.mac.keychain_passwords:
+        raise _Failed("SecKeychainDelete: The specified keychain could not be found.", NO_KEYCHAIN)
+    del call.mac.keychain_passwords[name], call.mac.keychains[name]
+    call.path(paths[0]).unlink(missing_ok=True)
+    return 0
+
+
+async def _default_keychain(call: Call, args: list[str]) -> int:
+    options, words = getopt.getopt(args, "d:")
+    if words or dict(options).get("-d", "user") not in {"user", "system", "common", "dynamic"}:
+        return _usage(call, "default-keychain", "the lab tells it only")
+    call.out(f'    "{_path(call, _stores(call, [])[0])}"\n')
+    return 0
+
+
 async def _list_keychains(call: Call, args: list[str]) -> int:
     options, words = getopt.getopt(args, "d:")
     if words or dict(options).get("-d", "user") not in {"user", "system", "common", "dynamic"}:
@@ -297,7 +346,7 @@ async def _import(call: Call, args: list[str]) -> int:
     if not args or args[0].startswith("-"):
         return _usage(call, "import", "the file comes first")
     given, *rest = args
-    options, extra = getopt.getopt(rest, "k:t:f:wP:xa:AT:")
+    options, extra = getopt.getopt(rest, "k:t:f:wP:xAT:")
     if extra:
         return _usage(call, "import", f"one file only, not {extra[0]} as well")
     found = dict(options)
@@ -374,10 +423,10 @@ def _add(call: Call, store: str, items: list[Item], what: str) -> None:
 
 
 async def _add_trusted_cert(call: Call, args: list[str]) -> int:
-    options, files = getopt.getopt(args, "dr:p:a:s:e:u:k:i:o:")
+    options, files = getopt.getopt(args, "dr:p:k:")
     found = dict(options)
     policies = [value for name, value in options if name == "-p"]
-    if len(files) != 1 or set(found) & {"-a", "-s", "-e", "-u", "-i", "-o"}:
+    if len(files) != 1:
         return _usage(call, "add-trusted-cert", "[-d] [-r result] [-p policy] [-k keychain] FILE")
     if found.get("-r", "trustRoot") not in RESULTS or any(policy not in TRUST_POLICIES for policy in policies):
         return _usage(call, "add-trusted-cert", "unknown result or policy")
@@ -418,7 +467,7 @@ async def _authorizationdb(call: Call, args: list[str]) -> int:
 
 
 async def _verify_cert(call: Call, args: list[str]) -> int:
-    options, words = getopt.getopt(args, "c:r:k:p:n:NLlqCR:Pv")
+    options, words = getopt.getopt(args, "c:r:p:n:LlqC")
     found = dict(options)
     if words or "-c" not in found or found.get("-p", "basic") not in TRUST_POLICIES:
         return _usage(call, "verify-cert", "-c FILE with a known policy")
@@ -472,9 +521,9 @@ async def _dump_trust_settings(call: Call, args: list[str]) -> int:
 
 
 async def _cms(call: Call, args: list[str]) -> int:
-    options, words = getopt.getopt(args, "CDESi:o:h:nc:u:")
+    options, words = getopt.getopt(args, "Di:o:")
     found = dict(options)
-    if words or set(found) - {"-D", "-i", "-o", "-h", "-n"} or "-D" not in found:
+    if words or "-D" not in found:
         return _usage(call, "cms", "the lab knows -D [-i FILE] [-o FILE] only")
     raw = _read(call, found["-i"]) if "-i" in found else await call.read_all()
     try:
@@ -528,9 +577,14 @@ def _delete(kind: str) -> Callable[[Call, list[str]], Awaitable[int]]:
     return delete
 
 
+def _password(call: Call, store: str) -> str:
+    accounts, others = call.mac.accounts, call.mac.keychain_passwords
+    return others[store] if store in others else accounts[store].password
+
+
 async def _unlock_keychain(call: Call, args: list[str]) -> int:
-    options, paths = getopt.getopt(args, "up:")
-    if len(paths) > 1 or ("-u", "") in options:
+    options, paths = getopt.getopt(args, "p:")
+    if len(paths) > 1:
         return _usage(call, "unlock-keychain", "[-p password] [keychain]")
     store = _stores(call, paths)[0]
     found = dict(options)
@@ -539,7 +593,7 @@ async def _unlock_keychain(call: Call, args: list[str]) -> int:
         found["-p"] = line.rstrip(b"\n").decode("utf-8", "surrogateescape")
     if store in {"", "system"}:
         return 0
-    if found["-p"] != call.mac.accounts[store].password:
+    if found["-p"] != _password(call, store):
         text = "The user name or passphrase you entered is not correct."
         raise _Failed(f"SecKeychainUnlock {_path(call, store)}: {text}", AUTH_FAILED)
     # A keychain is unlocked for the session, and over ssh each exec of a new connection is one.
@@ -548,12 +602,12 @@ async def _unlock_keychain(call: Call, args: list[str]) -> int:
 
 
 async def _set_key_partition_list(call: Call, args: list[str]) -> int:
-    options, paths = getopt.getopt(args, "a:c:dD:ej:l:rst:uvwS:k:")
+    options, paths = getopt.getopt(args, "l:sS:k:")
     found = dict(options)
     if len(paths) > 1 or "-S" not in found:
         return _usage(call, "set-key-partition-list", "-S LIST [-s] [-k password] [keychain]")
     store = _stores(call, paths)[0]
-    if store not in {"", "system"} and found.get("-k") != call.mac.accounts[store].password:
+    if store not in {"", "system"} and found.get("-k") != _password(call, store):
         text = "The user name or passphrase you entered is not correct."
         raise _Failed(f"SecKeychainItemSetAccessWithPassword: {text}", AUTH_FAILED)
     return 0
@@ -563,6 +617,9 @@ COMMANDS: dict[str, Callable[[Call, list[str]], Awaitable[int]]] = {
     "find-certificate": _find_certificate,
     "find-identity": _find_identity,
     "list-keychains": _list_keychains,
+    "default-keychain": _default_keychain,
+    "create-keychain": _create_keychain,
+    "delete-keychain": _delete_keychain,
     "import": _import,
     "add-trusted-cert": _add_trusted_cert,
     "authorizationdb": _authorizationdb,
