@@ -224,7 +224,7 @@ def test_a_mac_without_its_profile_is_passed_over_with_a_word(site: Site) -> Non
     alone = connection(site)
     assert "The profile is not installed on this Mac" in result(alone, mac)["msg"]
     mac.offline()
-    assert site.play("-e", "user_vpn_verify=false").returncode == 0
+    assert site.play("-e", "user_vpn_verify=none").returncode == 0
 
 
 CAUSES = [

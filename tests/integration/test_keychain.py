@@ -506,7 +506,7 @@ def test_what_was_not_looked_at_is_not_called_verified(site: Site) -> None:
     predicted = site.play("--check")
     assert "The profile is not rendered yet" in predicted.of("mac_profile")["msg"]
     assert "current" not in predicted.stdout
-    run = site.play("-e", "user_vpn_verify=false")
+    run = site.play("-e", "user_vpn_verify=none")
     assert_ended_well(run)
     assert "exported: mac-anna. Bring the profiles onto these Macs: they were not asked." in run.said
     assert "current" not in run.stdout

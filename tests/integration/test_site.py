@@ -206,7 +206,7 @@ def test_export_without_contact_to_any_mac(site: Site) -> None:
     site.variables |= {"user_vpn_pki": str(site.pki), "user_vpn_profiles_dir": str(site.profiles)}
     umask = os.umask(0)
     try:
-        assert_ended_well(site.play("-e", "user_vpn_verify=false"))  # text, as it comes from a command line
+        assert_ended_well(site.play("-e", "user_vpn_verify=none"))
     finally:
         os.umask(umask)
     made = {path: path.stat().st_mode & 0o777 for path in (site.folder / "new").rglob("*")}
@@ -221,7 +221,7 @@ def test_export_without_contact_to_any_mac(site: Site) -> None:
     # somebody opens what they should not: it is closed again, and said
     for path in made:
         path.chmod(0o777)
-    again = site.play("-e", "user_vpn_verify=false")
+    again = site.play("-e", "user_vpn_verify=none")
     assert again.returncode == 0
     assert {task for _host, task in again.changed()} == {
         "vwan.user_vpn.certificates : Make the root certificate",

@@ -133,7 +133,7 @@ def test_from_no_configuration_at_all(site: AzureSite) -> None:
     """It is created with what the Macs need; what is left to a person is to give it to a gateway."""
     azure = site.azure
     site.variables["user_vpn_server_configuration"] = "new"
-    silent = ("-e", "user_vpn_verify=false")
+    silent = ("-e", "user_vpn_verify=none")
     missing = site.play(*silent)
     assert missing.returncode != 0 and "ResourceNotFound" in missing.output
     assert azure.writes == [] and not site.pki.exists()
@@ -171,7 +171,7 @@ def test_what_azure_and_macs_do_not_agree_upon_is_said_once(site: AzureSite) -> 
     site.configuration.properties["vpnAuthenticationTypes"] = ["Certificate", "AAD"]
 
     def said(*options: str) -> str:
-        run = site.play("-e", "user_vpn_verify=false", *options)
+        run = site.play("-e", "user_vpn_verify=none", *options)
         ended_well(run)
         return "".join(run.output.split())
 
@@ -223,7 +223,7 @@ def test_who_sets_up_the_vpn_by_hand_is_told_whether_the_policy_fits(site: Azure
 @pytest.mark.soak("dns", "gateway", "route")
 def test_what_changes_in_azure_reaches_the_macs_only_if_they_need_it(site: AzureSite, change: str, moves: bool) -> None:
     site.variables["user_vpn_dns"] = {"match_domains": ["corp.example.com"]}
-    ended_well(site.play("-e", "user_vpn_verify=false"))
+    ended_well(site.play("-e", "user_vpn_verify=none"))
     before = site.profile()
     if change == "route":
         site.gateway.routes.append("10.99.0.0/16")
@@ -233,7 +233,7 @@ def test_what_changes_in_azure_reaches_the_macs_only_if_they_need_it(site: Azure
         site.gateway.roots.append(certificates.authority("Next Gateway Root", rsa_key=True).certificate)
     else:
         site.wan.vpn_server = "hub1.moved.vpn.azure.com"
-    run = site.play("-e", "user_vpn_verify=false", "--diff")
+    run = site.play("-e", "user_vpn_verify=none", "--diff")
     ended_well(run)
     downloaded = run.of("profile_package")
     assert downloaded["changed"]
@@ -247,7 +247,7 @@ def test_the_policy_of_azure_is_the_profiles(site: AzureSite) -> None:
     site.configuration.properties["vpnClientIpsecPolicies"] = [
         {**GOOD_POLICY, "dhGroup": "ECP384", "pfsGroup": "ECP384", "ikeIntegrity": "SHA384"}
     ]
-    silent = ("-e", "user_vpn_verify=false")
+    silent = ("-e", "user_vpn_verify=none")
     ended_well(site.play(*silent))
     assert algorithms(site.profile())["DiffieHellmanGroup"] == 20
 
@@ -295,29 +295,29 @@ def test_a_gateway_alone_names_everything(site: AzureSite) -> None:
     """Hub-level: the configuration to trust the root is the gateway's."""
     del site.variables["user_vpn_virtual_wan"], site.variables["user_vpn_server_configuration"]
     site.variables["user_vpn_p2s_vpn_gateway"] = "gw1"
-    first = site.play("-e", "user_vpn_verify=false")
+    first = site.play("-e", "user_vpn_verify=none")
     ended_well(first)
     assert len(site.trusted) == 1
     assert first.of("profile_package")["settings"]["kind"] == "hub"
-    assert site.play("-e", "user_vpn_verify=false").changed() == set()
+    assert site.play("-e", "user_vpn_verify=none").changed() == set()
 
 
 @pytest.mark.soak
 def test_a_virtual_wan_alone_is_enough_until_there_are_two_configurations(site: AzureSite) -> None:
     del site.variables["user_vpn_server_configuration"]
-    ended_well(site.play("-e", "user_vpn_verify=false"))
+    ended_well(site.play("-e", "user_vpn_verify=none"))
     assert len(site.trusted) == 1
     site.azure.add_hub("hub2", "wan1")
     site.azure.add_server_configuration("windows", ipsec_policy=dict(GOOD_POLICY))
     site.azure.add_p2s_gateway("gw2", "hub2", "windows")
-    run = site.play("-e", "user_vpn_verify=false")
+    run = site.play("-e", "user_vpn_verify=none")
     assert run.returncode != 0
     assert "2 User VPN configurations in use" in run.output and "macs, windows" in run.output
 
 
 @pytest.mark.soak
 def test_azure_refuses_what_was_revoked(site: AzureSite) -> None:
-    ended_well(site.play("-e", "user_vpn_verify=false"))
+    ended_well(site.play("-e", "user_vpn_verify=none"))
     revoke = site.playbook(
         "revoke.yml",
         [
@@ -337,10 +337,10 @@ def test_azure_refuses_what_was_revoked(site: AzureSite) -> None:
         ],
     )
     lost = site.play(playbook=revoke).of("client_certificates")["revoked"][0]["sha1"]
-    told = site.play("-e", "user_vpn_verify=false")
+    told = site.play("-e", "user_vpn_verify=none")
     assert (told.count("failed"), site.refused) == ({"mac1": 1, "mac2": 0}, {lost}), told.output
     site.azure.forget_requests()
-    assert site.play("-e", "user_vpn_verify=false").changed() == set()
+    assert site.play("-e", "user_vpn_verify=none").changed() == set()
     assert site.azure.writes == []
 
 
@@ -354,7 +354,7 @@ def test_login_options_in_a_variable(site: AzureSite) -> None:
     }
     kept = ("AZURE_CLOUD_ENVIRONMENT", "AZURE_AUTHORITY_HOST")
     site.secrets = {name: value for name, value in site.secrets.items() if name[:6] != "AZURE_" or name in kept}
-    ended_well(site.play("-e", "user_vpn_verify=false"))
+    ended_well(site.play("-e", "user_vpn_verify=none"))
     assert len(site.trusted) == 1
 
 
@@ -392,7 +392,7 @@ def test_killed_at_a_request(site: AzureSite) -> None:
         record = site.folder / "killed.jsonl"
         record.touch()
         with subprocess.Popen(
-            site.command("-e", "user_vpn_verify=false"),
+            site.command("-e", "user_vpn_verify=none"),
             cwd=site.folder,
             env=site.environment({}, record),
             stdin=subprocess.DEVNULL,
@@ -407,8 +407,8 @@ def test_killed_at_a_request(site: AzureSite) -> None:
             listed = subprocess.run(["unzip", "-tqq", str(site.package)], check=False, capture_output=True)
             assert listed.returncode in (0, 1), listed.stderr  # 1: a warning about backslashes
         assert len(site.trusted) <= 1
-        ended_well(site.play("-e", "user_vpn_verify=false"))
-        again = site.play("-e", "user_vpn_verify=false")
+        ended_well(site.play("-e", "user_vpn_verify=none"))
+        again = site.play("-e", "user_vpn_verify=none")
         assert again.changed() == set()
         assert len(site.trusted) == 1
         assert f"10.{100 + kill}.0.0/16" in again.of("profile_package")["settings"]["routes"]

@@ -192,7 +192,7 @@ def test_any_option_of_a_profile_reaches_it_from_the_inventory(site: Site) -> No
     for mac, (options, _said) in zip(macs[1:], FAULTS, strict=True):
         site.host_variables[mac.name] = {"user_vpn_profile": options, "user_vpn_verify": "none"}
     site.host_variables[macs[5].name]["user_vpn_routing"] = "full"
-    run = site.play("-e", "user_vpn_verify=false")
+    run = site.play("-e", "user_vpn_verify=none")
     for mac, (_options, said) in zip(macs[1:], FAULTS, strict=True):
         assert said in run.rendered(mac.name)["msg"]
         assert run.rendered(mac.name)["msg"].count(" Here ") <= 1

@@ -137,7 +137,7 @@ def test_the_store_is_lost(fleet: Fleet, store: AnyStore, tmp_path: Path) -> Non
     assert fleet.accepted() == {"mac1", "mac2"}
 
     # another fleet's root is none of ours, in the same configuration of Azure
-    other = fleet.play(user_vpn_hosts="mac3", user_vpn_identifier="com.example.another", user_vpn_verify=False)
+    other = fleet.play(user_vpn_hosts="mac3", user_vpn_identifier="com.example.another", user_vpn_verify="none")
     assert other.returncode == 0, other.output
     store.lose()
 
