@@ -65,12 +65,12 @@ def fleet(folder: Path, macs: Mapping[str, Mapping[str, Any]], *, with_tunnels: 
         sys.exit(f"{folder} is there and cannot be removed, as after a run by root: remove it, and run this again.")
     folder.mkdir(mode=0o700, parents=True)
     root = gateway_root("Demo Gateway Root")
-    real_tunnels = tunnels(SERVER, Identity(root.certificate, root.key), IPSEC_POLICY)
-    with (
-        real_tunnels if with_tunnels else contextlib.nullcontext() as real,
-        AzureLab(folder / "azure") as azure,
-        Lab(folder / "lab", tunnel=real.lab if real else None) as lab,
-    ):
+    with contextlib.ExitStack() as stack:
+        real = None
+        if with_tunnels:
+            real = stack.enter_context(tunnels(SERVER, Identity(root.certificate, root.key), IPSEC_POLICY))
+        azure = stack.enter_context(AzureLab(folder / "azure"))
+        lab = stack.enter_context(Lab(folder / "lab", tunnel=real.lab if real else None))
         azure.add_virtual_wan("demo-wan", vpn_server=SERVER)
         azure.add_hub("hub-westeurope", "demo-wan")
         configuration = azure.add_server_configuration("macs", ipsec_policy=IPSEC_POLICY)

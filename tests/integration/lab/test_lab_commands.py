@@ -47,7 +47,8 @@ def test_make_lab(tmp_path: Path, number: signal.Signals) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert re.search(r"5 Macs: 3 current, 1 .*, 1 ", done.stdout), done.stdout
+        # How many have approved by then is a matter of how busy this machine is.
+        assert re.search(r"^5 Macs: .*1 nobody at the screen\. 0 connected\.", done.stdout, re.MULTILINE), done.stdout
         os.killpg(lab.pid, number)
         assert lab.wait(60) == 0
         assert not folder.exists()
