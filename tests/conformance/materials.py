@@ -94,11 +94,11 @@ def make() -> Materials:
     return Materials(files, {"password": password, "keychain_password": keychain_password}, symbols)
 
 
-def verb(name: str, sent: str = "", /, **arguments: str | int) -> str:
-    """The command that runs a verb of ours, whose script lies there as NAME.sh; `sent` is a file for its stdin."""
+def verb(called: str, sent: str = "", /, **arguments: str | int) -> str:
+    """The command that runs a verb of ours, whose script lies there as CALLED.sh; `sent` is a file for its stdin."""
     words = " ".join(f"{key}={value}" for key, value in arguments.items())
-    length = f'"$(($(wc -c < {sent})))"' if sent else str(len(Exec(name, {}).sent))
-    return f'/bin/sh -c "$(cat {name}.sh)" mac mark=m length={length} {words}' + (f" < {sent}" if sent else "")
+    length = f'"$(($(wc -c < {sent})))"' if sent else str(len(Exec(called, {}).sent))
+    return f'/bin/sh -c "$(cat {called}.sh)" mac mark=m length={length} {words}' + (f" < {sent}" if sent else "")
 
 
 def _certificate(name: str, issuer: str, key: rsa.RSAPrivateKey, issuer_key: rsa.RSAPrivateKey) -> x509.Certificate:

@@ -127,6 +127,7 @@ def test_macs_with_and_without_python_in_one_play(foreign: Foreign) -> None:
     assert {e["host"] for e in run.results if e["action"].endswith("setup") and e["outcome"] == "ok"} == {"mac1"}
 
 
+@pytest.mark.soak
 def test_each_role_alone_in_every_way(foreign: Foreign) -> None:
     """`roles:` by short names, include_role in a loop under strategy free, import_role in a block with serial."""
     ways = {"by_keyword": ["mac1"], "by_include": ["mac2"], "by_import": ["mac3"]}

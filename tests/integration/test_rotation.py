@@ -139,6 +139,7 @@ def test_two_macs_are_away(site: AzureSite) -> None:
         assert site.azure.writes == []
 
 
+@pytest.mark.soak
 def test_one_at_a_time(site: AzureSite) -> None:
     """renew_batch staggers it in both playbooks: the others go on with the old root, and are named, until all moved."""
     site.variables["user_vpn_renew_batch"] = 1

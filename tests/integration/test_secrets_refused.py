@@ -182,6 +182,7 @@ def test_secrets_that_are_no_text(controller: Controller) -> None:
     assert "passphrase must be a string: put it in quotes" in refusals(controller, tried)
 
 
+@pytest.mark.soak
 def test_variables_of_which_a_text_is_made(controller: Controller) -> None:
     tried = [(role, entry, name, [{"no": "text"}]) for role, entry, name, option in variables() if not wrong(option)]
     refusals(controller, tried)

@@ -90,6 +90,7 @@ def test_each_mac_gets_the_group_of_its_domain(fleet: AzureSite) -> None:
         assert groups(again) == expected
 
 
+@pytest.mark.soak
 def test_a_changed_domain_is_a_renewal(fleet: AzureSite) -> None:
     """Nobody has a domain at first. Then they get one, two Macs in one run; in the keychain nothing old stays."""
     fleet.host_variables = {"mac3": KEYCHAIN}
