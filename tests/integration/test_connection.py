@@ -267,6 +267,7 @@ def test_a_failure_is_explained_from_the_log_of_the_mac(site: Site) -> None:
     assert "secret-name" not in json.dumps(run.results)
 
 
+@pytest.mark.soak
 def test_another_vpn_of_the_mac_is_not_ours(site: Site) -> None:
     site.variables |= {"user_vpn_address_pools": ["172.16.0.0/24"]}
     mac = installed(site, vpnutil=True)
@@ -434,6 +435,7 @@ def test_azure_names_whom_it_sees(site: Site, azure: Any) -> None:
     assert "Revoked, and connected all the same: mac-ben." in run.said
 
 
+@pytest.mark.soak
 def test_an_azure_that_does_not_answer_fails_nobody(site: Site, azure: Any) -> None:
     from ansible_collections.vwan.user_vpn.tests.lab.azure import faults
 

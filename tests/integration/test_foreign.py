@@ -115,6 +115,7 @@ def test_a_workstation_play(foreign: Foreign) -> None:
     assert "This workstation is provisioned." in again.stdout
 
 
+@pytest.mark.soak
 def test_macs_with_and_without_python_in_one_play(foreign: Foreign) -> None:
     """The example that users get: facts where there is a Python, and ours everywhere."""
     foreign.add_mac("mac1", python=True)

@@ -101,6 +101,7 @@ def test_a_renewal_as_it_reaches_the_macs(site: Site) -> None:
     assert [path.read_bytes() for path in sorted(site.profiles.glob("*.mobileconfig"))] == renders
 
 
+@pytest.mark.soak
 def test_a_profile_that_is_taken_off_is_written_down(site: Site) -> None:
     site.lab.add_mac("mac-anna")
     assert site.play().returncode == 0

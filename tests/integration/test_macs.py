@@ -30,6 +30,7 @@ def assert_clean(mac: Mac) -> None:
     assert mac.python_calls == []
 
 
+@pytest.mark.soak
 def test_nobody_is_logged_in_until_somebody_is(site: Site) -> None:
     mac = site.lab.add_mac("mac-anna", console_user=None)
     empty = site.play()

@@ -91,6 +91,7 @@ def issued(site: Site, name: str) -> list[str]:
     return [row[0] for row in ledger(site, "SELECT sha1 FROM certificates WHERE name = ? ORDER BY id", name)]
 
 
+@pytest.mark.soak
 def test_from_check_mode_to_a_second_run(site: Site) -> None:
     """The first and the last macOS, and one Mac whose key the controller makes, in one play."""
     old = site.lab.add_mac("mac-old", macos="11.7")

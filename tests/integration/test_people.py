@@ -46,6 +46,7 @@ def status(run: Run, mac: Mac) -> tuple[str, str]:
     return result["status"], result["offered_to"]
 
 
+@pytest.mark.soak
 def test_nobody_approves_and_nobody_is_waited_for_alone(site: Site) -> None:
     """One fork, and the wait is not multiplied. Who is at the screen by then does not matter."""
     macs = [site.lab.add_mac(f"mac-{number}", person="ignores") for number in range(4)]

@@ -139,6 +139,7 @@ def test_one_bad_client_name_stops_only_its_mac(site: Site) -> None:
     assert not site.lab.macs["mac-ben"].execs
 
 
+@pytest.mark.soak
 def test_limit_serial_free_and_a_mac_that_is_away(site: Site) -> None:
     for name in ("mac-anna", "mac-ben", "mac-chris"):
         site.lab.add_mac(name)

@@ -144,6 +144,7 @@ def test_a_domain_that_no_certificate_takes_is_the_problem_of_its_mac(fleet: Azu
     assert "user_vpn_certificate_san_type" in told["mac2"]["msg"]
 
 
+@pytest.mark.soak("Contoso VPN")
 @pytest.mark.parametrize("identifier", ["com.contoso.user_vpn", "Contoso VPN"])
 def test_identifiers_that_apple_takes(site: Site, identifier: str) -> None:
     """A Mac called by its address is in it, and one that makes its own key, which lies under that name for a while."""

@@ -50,6 +50,7 @@ def renew(site: AzureSite, *options: str, **variables: Any) -> Any:
     return site.play(*options, "-e", json.dumps(given), playbook="vwan.user_vpn.renew")
 
 
+@pytest.mark.soak
 def test_a_lost_mac(site: AzureSite) -> None:
     """Gone for ever: Azure refuses it, the ledger remembers, and the run ends well."""
     issued = ledger(site, "issued")

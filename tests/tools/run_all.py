@@ -178,7 +178,7 @@ def integration() -> Counts:
     scep_server()
     postgresql()
     # Four on two cores: most tests wait, for tunnels, for Azure and for people.
-    return pytest("tests/integration", "--dist", "worksteal", "--durations", "60", workers=4)
+    return pytest("tests/integration", "--dist", "worksteal", "--durations", "20", workers=4)
 
 
 def azure28() -> Counts:

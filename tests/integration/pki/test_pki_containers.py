@@ -132,6 +132,7 @@ def check_issued_once(store: PostgresStore, site: AzureSite, names: list[str]) -
     assert subprocess.run(verify, capture_output=True, text=True, check=True).stdout.count(": OK\n") == len(names)
 
 
+@pytest.mark.soak
 def test_containers_that_forget(tmp_path: Path, store: PostgresStore) -> None:
     """With Macs: nothing is lost from one job to the next, not even a gateway root that Azure names no longer."""
     slices = [["mac1", "mac2"], ["mac3", "mac4"]]

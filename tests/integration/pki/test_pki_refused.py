@@ -120,7 +120,7 @@ def test_a_clock_that_is_not_azures(fleet: Fleet, minutes: int) -> None:
     assert fleet.accepted() == set(MACS)
 
 
-@pytest.mark.soak("400")
+@pytest.mark.soak
 @pytest.mark.parametrize("days", [400, 200])
 def test_a_clock_far_ahead_heals(fleet: Fleet, days: int) -> None:
     """Azure cannot be asked, or its clock is believed: what was issued then is not valid yet when it is back."""

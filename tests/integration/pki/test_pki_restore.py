@@ -44,7 +44,7 @@ def renew(fleet: Fleet, days: int, *names: str) -> None:
     fleet.run(user_vpn_hosts=hosts, certificates_client_valid_days=days, user_vpn_renew_before_days=days - 1)
 
 
-@pytest.mark.soak("postgresql")
+@pytest.mark.soak
 def test_an_old_backup_is_restored(fleet: Fleet, store: AnyStore, tmp_path: Path) -> None:
     site = fleet.site
     fleet.run(user_vpn_hosts="mac1,mac2,mac4")

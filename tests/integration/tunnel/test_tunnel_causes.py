@@ -64,6 +64,7 @@ def stranger() -> str:
     return base64.b64encode(authority.new_root("P2SRootCert").der).decode()  # same name, another key
 
 
+@pytest.mark.soak
 def test_the_playbook_names_the_cause(site: Site, azure: AzureLab, macs: Lab, gateway: Gateway) -> None:
     expired = an_expired_identity(site)
     mac = macs.add_mac(NAME, vpnutil=True)
