@@ -397,7 +397,9 @@ def test_azure_is_asked_once_whether_it_sees_the_macs(site: Site, azure: Any) ->
 @pytest.mark.soak
 def test_azure_names_whom_it_sees(site: Site, azure: Any) -> None:
     """With a storage account: by the names of clients, whatever the addresses; and first who must not be there."""
-    pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed in this environment")
+    pytest.importorskip(
+        "azure.storage.blob", reason="azure-storage-blob is missing: make installs it, with requirements/test.txt"
+    )
     azure.storage.add_container("sessions")
     site.variables |= {"user_vpn_storage_account": azure.storage.url, "user_vpn_storage_container": "sessions"}
     gateway = azure.subscription.get("p2sVpnGateways", "rg-vpn", "gw1")

@@ -109,7 +109,9 @@ def test_who_is_lost_is_refused_and_nobody_else(site: AzureSite) -> None:
 
 def test_who_is_revoked_is_cut_off(site: AzureSite) -> None:
     """Azure refuses first, then the session ends; whoever else is connected keeps theirs."""
-    pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed in this environment")
+    pytest.importorskip(
+        "azure.storage.blob", reason="azure-storage-blob is missing: make installs it, with requirements/test.txt"
+    )
     assert site.play().returncode == 0
     storage = site.azure.storage
     storage.add_container("sessions")
@@ -169,7 +171,9 @@ def test_who_is_revoked_is_cut_off(site: AzureSite) -> None:
 @pytest.mark.soak
 def test_who_is_revoked_is_told_by_address_where_no_name_is_known(site: AzureSite) -> None:
     """With which the last run saw the Mac, in the very session that is on now. Whoever has another is not cut."""
-    pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed in this environment")
+    pytest.importorskip(
+        "azure.storage.blob", reason="azure-storage-blob is missing: make installs it, with requirements/test.txt"
+    )
     site.azure.storage.add_container("sessions")
     site.variables |= {
         "user_vpn_storage_account": site.azure.storage.url,

@@ -23,7 +23,9 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._azure.configuration
 from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import Run
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, certificates
 
-pytest.importorskip("azure.mgmt.network", reason="the Azure SDK is not installed in this environment")
+pytest.importorskip(
+    "azure.mgmt.network", reason="the Azure SDK is missing: make installs it, with requirements/test.txt"
+)
 pytest.importorskip("azure.identity", reason="azure-identity is not installed in this environment")
 
 

@@ -15,7 +15,9 @@ from ansible_collections.vwan.user_vpn.tests.integration.azure.runs import Run
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, azurite
 from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Client, Resource
 
-pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed in this environment")
+pytest.importorskip(
+    "azure.storage.blob", reason="azure-storage-blob is missing: make installs it, with requirements/test.txt"
+)
 pytestmark = pytest.mark.skipif(not azurite.is_there(), reason=azurite.WHY)
 
 

@@ -20,7 +20,9 @@ from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, arm, fau
 from ansible_collections.vwan.user_vpn.tests.lab.azure.state import Client, Resource
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 
-pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed in this environment")
+pytest.importorskip(
+    "azure.storage.blob", reason="azure-storage-blob is missing: make installs it, with requirements/test.txt"
+)
 
 INFO = "connection_info"
 PASSPHRASE = "passphrase of the test, 7Qm"

@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, certificates
 
-SDK = "the Azure SDK is not installed in this environment"
+SDK = "the Azure SDK is missing: make installs it, with requirements/test.txt"
 
 
 @pytest.fixture

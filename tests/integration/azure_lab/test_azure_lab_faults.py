@@ -18,7 +18,9 @@ from ansible_collections.vwan.user_vpn.tests.lab.azure import faults
 
 @pytest.fixture
 def core() -> Any:
-    return pytest.importorskip("azure.core.exceptions", reason="the Azure SDK is not installed in this environment")
+    return pytest.importorskip(
+        "azure.core.exceptions", reason="the Azure SDK is missing: make installs it, with requirements/test.txt"
+    )
 
 
 def read(sdk: Any, **options: Any) -> Any:

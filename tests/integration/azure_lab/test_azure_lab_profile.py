@@ -21,7 +21,9 @@ from ansible_collections.vwan.user_vpn.tests.lab.azure import certificates, faul
 
 @pytest.fixture
 def core() -> Any:
-    return pytest.importorskip("azure.core.exceptions", reason="the Azure SDK is not installed in this environment")
+    return pytest.importorskip(
+        "azure.core.exceptions", reason="the Azure SDK is missing: make installs it, with requirements/test.txt"
+    )
 
 
 def wan_profile(world: SimpleNamespace, sdk: Any, **options: Any) -> Any:

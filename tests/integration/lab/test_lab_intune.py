@@ -18,7 +18,9 @@ from ansible_collections.vwan.user_vpn.tests.lab import Mac
 from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab, faults, graph
 from ansible_collections.vwan.user_vpn.tests.lab.azure.intune import CUSTOM, ManagedDevice
 
-requests = pytest.importorskip("requests", reason="the Python package requests is not installed in this environment")
+requests = pytest.importorskip(
+    "requests", reason="the Python package requests is missing: make installs it, with requirements/test.txt"
+)
 
 NewMac = Callable[..., Mac]
 PLACE = "/beta/deviceManagement/deviceConfigurations"
@@ -306,7 +308,9 @@ def test_a_bad_day(azure: AzureLab, call: Client) -> None:
 
 
 def test_a_token_for_graph_comes_from_azure_identity(azure: AzureLab, call: Client, monkeypatch: Any) -> None:
-    identity = pytest.importorskip("azure.identity", reason="the Azure SDK is not installed in this environment")
+    identity = pytest.importorskip(
+        "azure.identity", reason="the Azure SDK is missing: make installs it, with requirements/test.txt"
+    )
     for name, value in azure.environment().items():
         monkeypatch.setenv(name, value)
     credential = identity.ClientSecretCredential(

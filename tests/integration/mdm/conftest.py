@@ -58,7 +58,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(params=list(SERVERS))
 def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     if request.param == "intune":
-        pytest.importorskip("azure.identity", reason="the Azure SDK is not installed in this environment")
+        pytest.importorskip(
+            "azure.identity", reason="the Azure SDK is missing: make installs it, with requirements/test.txt"
+        )
     with SERVERS[request.param](tmp_path / "server") as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)

@@ -35,7 +35,9 @@ PROFILES = "/beta/deviceManagement/deviceConfigurations"
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IntuneLab]:
-    pytest.importorskip("azure.identity", reason="the Azure SDK is not installed in this environment")
+    pytest.importorskip(
+        "azure.identity", reason="the Azure SDK is missing: make installs it, with requirements/test.txt"
+    )
     with IntuneLab(tmp_path / "server") as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)

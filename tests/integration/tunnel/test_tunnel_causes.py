@@ -31,7 +31,9 @@ from ansible_collections.vwan.user_vpn.tests.lab.azure import AzureLab
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel import authority
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Gateway
 
-pytest.importorskip("azure.mgmt.network", reason="the Azure SDK is not installed in this environment")
+pytest.importorskip(
+    "azure.mgmt.network", reason="the Azure SDK is missing: make installs it, with requirements/test.txt"
+)
 
 macs, site, azure = test_tunnel_site.macs, test_tunnel_site.site, test_tunnel_site.azure  # fixtures
 

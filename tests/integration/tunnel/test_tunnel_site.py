@@ -27,7 +27,9 @@ from ansible_collections.vwan.user_vpn.tests.lab.tunnel.authority import thumbpr
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.gateway import Gateway
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.lab import TunnelLab
 
-pytest.importorskip("azure.mgmt.network", reason="the Azure SDK is not installed in this environment")
+pytest.importorskip(
+    "azure.mgmt.network", reason="the Azure SDK is missing: make installs it, with requirements/test.txt"
+)
 
 NAME = "Contoso VPN"
 WHERE = {"resource_group": "rg-vpn"}
@@ -324,7 +326,9 @@ def test_a_mac_that_is_revoked_while_connected_is_cut_off(
     site: Site, azure: AzureLab, macs: Lab, gateway: Gateway
 ) -> None:
     """Its tunnel ends within the run and stays away, the ping of the other does not miss a beat."""
-    pytest.importorskip("azure.storage.blob", reason="azure-storage-blob is not installed in this environment")
+    pytest.importorskip(
+        "azure.storage.blob", reason="azure-storage-blob is missing: make installs it, with requirements/test.txt"
+    )
     stolen, anna = (macs.add_mac(name, vpnutil=True) for name in ("mac-stolen", "mac-anna"))
     azure.storage.add_container("sessions")
     site.variables |= {

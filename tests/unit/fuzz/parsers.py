@@ -1131,10 +1131,10 @@ def answer_of_microsoft_graph(content: bytes) -> object:
 
     server = http.Http("Intune", "https://graph.microsoft.com", ca_file="", say=str, environment={})
     server._refusal(http.Answer(400, {}, answers["error"]))
-    server.call = call  # type: ignore[method-assign, assignment]
+    server.call = call
     sign_in = SimpleNamespace(token=lambda _url, anew=False: "eyJ")
     group = "02bd9fd6-8f93-4758-87c3-1fb73740a315"
-    graph, target = intune.Intune(server, sign_in, [group], lambda _secret: None), Target("com.example.uservpn", "C02")  # type: ignore[arg-type]
+    graph, target = intune.Intune(server, sign_in, [group], lambda _secret: None), Target("com.example.uservpn", "C02")
     devices = [*graph.devices(["C02"]), *graph.all_devices()]
     told = [(device.name, graph.obstacle(device, target)) for device in devices]
     held = graph.held(target)
