@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from .._errors import shown
+from .errors import RefusedError
 from .interface import Target
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -17,6 +19,17 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 def ending(target: Target) -> str:
     """What the name of a profile of ours ends in, by which it is found again."""
     return f" [{' '.join(part for part in (target.identifier, target.serial_number) if part)}]"
+
+
+def found_by_name(server: str, names: Mapping[str, str], target: Target) -> str:
+    """The id of the profile of ours among `names` (by id), empty where there is none; RefusedError for several."""
+    found = [number for number, name in names.items() if name.endswith(ending(target))]
+    if len(found) > 1:
+        raise RefusedError(
+            f"{server} holds {len(found)} profiles whose names end in {ending(target).strip()!r}: delete all but one "
+            "of them there."
+        )
+    return found[0] if found else ""
 
 
 def word(value: Any) -> str:

@@ -32,7 +32,7 @@ from .._documents import read_property_list
 from .._errors import UserVpnError, shown
 from . import comparing
 from .errors import LostAnswerError, MdmError, RefusedError
-from .forms import BEGINNING, ending, moment, word
+from .forms import BEGINNING, ending, found_by_name, moment, word
 from .http import Answer, Bearer, Http
 from .interface import Capabilities, Device, Held, Profile, Report, Scope, Target
 
@@ -208,13 +208,8 @@ class Intune:
     # -- profiles ---------------------------------------------------------------------------------------------------
 
     def held(self, target: Target) -> Held | None:
-        found = [number for number, name in self._all_names().items() if name.endswith(ending(target))]
-        if len(found) > 1:
-            raise RefusedError(
-                f"{self.NAME} holds {len(found)} custom profiles for macOS whose names end in {ending(target)[1:]}: "
-                "delete all but one of them there."
-            )
-        return self._read(found[0], target) if found else None
+        number = found_by_name(self.NAME, self._all_names(), target)
+        return self._read(number, target) if number else None
 
     def create(self, target: Target, profile: Profile) -> Held:
         content = _content(target, profile) | {"deploymentChannel": CHANNEL}

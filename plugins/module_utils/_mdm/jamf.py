@@ -30,7 +30,7 @@ from .._errors import UserVpnError, shown
 from .._secrets import names_secret
 from . import comparing
 from .errors import LostAnswerError, MdmError, RefusedError
-from .forms import ending, moment, word
+from .forms import ending, found_by_name, moment, word
 from .http import Answer, Bearer, Http
 from .interface import Capabilities, Device, Held, Profile, Report, Scope, Target
 
@@ -131,13 +131,8 @@ class Jamf:
     # -- profiles ---------------------------------------------------------------------------------------------------
 
     def held(self, target: Target) -> Held | None:
-        found = [number for number, name in self._all_names().items() if name.endswith(ending(target))]
-        if len(found) > 1:
-            raise RefusedError(
-                f"{self.NAME} holds {len(found)} profiles whose names end in {ending(target).strip()!r}: delete all "
-                "but one of them there."
-            )
-        return self._read(found[0], target) if found else None
+        number = found_by_name(self.NAME, self._all_names(), target)
+        return self._read(number, target) if number else None
 
     def create(self, target: Target, profile: Profile) -> Held:
         document = _document(_general(target, profile), scope=())
