@@ -27,5 +27,5 @@ def test_it_is_found_whatever_stands_before() -> None:
 
 def test_several_are_for_a_person_to_judge() -> None:
     again = NAMES | {"4": "Renamed [com.example.user-vpn C02XK1ABJG5J]"}
-    with pytest.raises(RefusedError, match="Jamf Pro holds 2 profiles whose names end in .* delete all but one"):
+    with pytest.raises(RefusedError, match=r"Jamf Pro holds 2 profiles whose names end in .* delete all but one"):
         found_by_name("Jamf Pro", again, OURS)
