@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .._errors import shown
+from .._x509.text import utc_text
 from .errors import RefusedError
 from .interface import Target
 
@@ -44,3 +45,9 @@ def moment(value: Any) -> datetime:
     except ValueError:
         return BEGINNING
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def moment_text(value: Any) -> str:
+    """An ISO time as this collection tells one; empty for what is none."""
+    found = moment(value)
+    return "" if found == BEGINNING else utc_text(found)

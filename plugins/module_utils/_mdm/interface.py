@@ -19,7 +19,7 @@ class Capabilities:
     reads_version: bool  # which version is on a Mac
     per_mac_profile: bool  # a profile for one Mac alone
     shared_profile: bool  # one profile for many
-    lists_certificates: bool  # those on a Mac
+    lists_certificates: bool  # those on a Mac, with their thumbprints
     inventory: bool  # all Macs
 
 
@@ -88,6 +88,26 @@ class Report:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class ListedCertificate:
+    """A certificate on a Mac whose private key it has, as the MDM's inventory lists it. Empty where that says nothing.
+
+    sha1        of its DER, upper-case hex, as Azure knows it
+    serial      upper-case hex
+    issuer      the issuer's common name
+    subject     the whole name, as the MDM writes it
+    not_before  ISO 8601 in UTC, as not_after
+    """
+
+    sha1: str
+    serial: str = ""
+    common_name: str = ""
+    issuer: str = ""
+    not_after: str = ""
+    subject: str = ""
+    not_before: str = ""
+
+
 class Server(Protocol):
     """One MDM. Every method may raise MdmError; RefusedError concerns its arguments alone."""
 
@@ -133,6 +153,9 @@ class Server(Protocol):
 
     def reports(self, delivered: Sequence[tuple[Device, Held]]) -> dict[str, Report]:
         """By device id, how far each has come. No Mac is in there twice."""
+
+    def certificates(self, devices: Sequence[Device]) -> dict[str, list[ListedCertificate]]:
+        """By device id, what its last inventory lists. Only where CAPABILITIES.lists_certificates."""
 
     def close(self) -> None:
         """End the session."""

@@ -34,7 +34,7 @@ from . import comparing
 from .errors import LostAnswerError, MdmError, RefusedError
 from .forms import BEGINNING, ending, found_by_name, moment, word
 from .http import Answer, Bearer, Http
-from .interface import Capabilities, Device, Held, Profile, Report, Scope, Target
+from .interface import Capabilities, Device, Held, ListedCertificate, Profile, Report, Scope, Target
 
 TYPE = "#microsoft.graph.macOSCustomConfiguration"
 GROUP = "#microsoft.graph.groupAssignmentTarget"
@@ -390,6 +390,10 @@ class Intune:
         if state in ("compliant", "remediated"):
             return Report("installed")
         return Report("failed", _FAILED[state]) if state in _FAILED else Report("pending")
+
+    def certificates(self, devices: Sequence[Device]) -> dict[str, list[ListedCertificate]]:
+        """Graph lists those of Intune's own certificate profiles alone (managedDeviceCertificateState)."""
+        return {}
 
     def close(self) -> None:
         """A token of Entra ID cannot be ended."""

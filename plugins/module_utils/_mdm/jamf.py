@@ -28,11 +28,12 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from .._documents import read_property_list, read_xml
 from .._errors import UserVpnError, shown
 from .._secrets import names_secret
+from .._x509.text import bare, is_thumbprint
 from . import comparing
 from .errors import LostAnswerError, MdmError, RefusedError
-from .forms import ending, found_by_name, moment, word
+from .forms import ending, found_by_name, moment, moment_text, word
 from .http import Answer, Bearer, Http
-from .interface import Capabilities, Device, Held, Profile, Report, Scope, Target
+from .interface import Capabilities, Device, Held, ListedCertificate, Profile, Report, Scope, Target
 
 PROFILES = "/JSSResource/osxconfigurationprofiles"
 # Newest first: v4 came with Jamf Pro 11.30, and older ones go some time after they are deprecated (its changelog).
@@ -65,7 +66,7 @@ class Jamf:
         reads_version=False,
         per_mac_profile=True,
         shared_profile=True,
-        lists_certificates=False,
+        lists_certificates=True,
         inventory=True,
     )
 
@@ -110,16 +111,26 @@ class Jamf:
         found: list[Device] = []
         for batch in _batches(serial_numbers):
             wanted = ",".join(map(_quoted, batch))
-            found += self._inventory(SECTIONS, filter=f"hardware.serialNumber=in=({wanted})")
+            found += map(_device, self._inventory(SECTIONS, filter=f"hardware.serialNumber=in=({wanted})"))
         return found
 
     def all_devices(self) -> list[Device]:
-        return list(self._inventory(ALL_SECTIONS))
+        return list(map(_device, self._inventory(ALL_SECTIONS)))
 
-    def _inventory(self, sections: Sequence[str], **query: str) -> Iterator[Device]:
+    def certificates(self, devices: Sequence[Device]) -> dict[str, list[ListedCertificate]]:
+        """The section says nothing of an issuer (developer.jamf.com, ComputerCertificate)."""
+        found: dict[str, list[ListedCertificate]] = {}
+        for batch in _batches(devices):
+            wanted = ",".join(_quoted(device.serial_number) for device in batch)
+            for record in self._inventory(("CERTIFICATES",), filter=f"hardware.serialNumber=in=({wanted})"):
+                held = (_certificate(each) for each in _dictionaries(record.get("certificates")))
+                found[word(record.get("id"))] = [each for each in held if each]
+        return found
+
+    def _inventory(self, sections: Sequence[str], **query: str) -> Iterator[Mapping[str, Any]]:
         for path in INVENTORIES:
             try:
-                yield from map(_device, self._pages("read its Macs", path, BATCH, section=list(sections), **query))
+                yield from self._pages("read its Macs", path, BATCH, section=list(sections), **query)
                 return
             except RefusedError as error:
                 if error.status != 404 or path == INVENTORIES[-1]:
@@ -433,6 +444,21 @@ def _device(record: Mapping[str, Any]) -> Device:
         managed=_part(general, "remoteManagement").get("managed") is not False,
         profiles=frozenset(word(each.get("profileIdentifier")) for each in _dictionaries(held)),
         reference=word(general.get("managementId")),
+    )
+
+
+def _certificate(record: Mapping[str, Any]) -> ListedCertificate | None:
+    """None for what is no identity, or has no thumbprint."""
+    sha1 = bare(word(record.get("sha1Fingerprint")))
+    if record.get("identity") is not True or not is_thumbprint(sha1):
+        return None
+    return ListedCertificate(
+        sha1=sha1,
+        serial=bare(word(record.get("serialNumber"))),
+        common_name=word(record.get("commonName")),
+        not_after=moment_text(record.get("expirationDate")),
+        subject=word(record.get("subjectName")),
+        not_before=moment_text(record.get("issuedDate")),
     )
 
 

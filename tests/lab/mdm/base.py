@@ -23,6 +23,7 @@ from ..azure.server import Listener
 from ..ingestion import IngestionError
 
 if TYPE_CHECKING:
+    from ..keychain import Item
     from ..mac import Mac
 
 CLOSED = Response(0)
@@ -59,6 +60,7 @@ class Enrolled:
     user: str = "anna"
     last_seen: datetime = field(default_factory=lambda: datetime.now(UTC))
     inventory: dict[str, str] = field(default_factory=dict)  # profile identifier -> display name, as last reported
+    certificates: list[Item] = field(default_factory=list)  # of its keychains, as last reported
 
 
 class Faults:
@@ -212,6 +214,7 @@ class MdmLab:
             for profile in record.mac.installed_profiles()
             if profile["source"] == "mdm"
         }
+        record.certificates = [item for items in record.mac.keychains.values() for item in items]
         record.last_seen = datetime.now(UTC)
 
     def _serve(self, request: Request) -> Response:

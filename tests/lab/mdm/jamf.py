@@ -32,11 +32,13 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, parse_qsl
 
 from ..azure.messages import Request, Response
+from ..keychain import Item
 from .base import Denied, Enrolled, MdmLab, Refusal
 
 CLASSIC = "/JSSResource/osxconfigurationprofiles"
 SECTIONS = {
     "GENERAL", "HARDWARE", "CONFIGURATION_PROFILES", "OPERATING_SYSTEM", "USER_AND_LOCATION", "GROUP_MEMBERSHIPS",
+    "CERTIFICATES",
 }  # fmt: skip
 GENERAL = {
     "name", "description", "category", "site", "distribution_method", "user_removable", "level", "payloads",
@@ -271,6 +273,7 @@ class JamfLab(MdmLab):
             "operatingSystem": {"name": "macOS", "version": record.mac.release.version},
             "userAndLocation": {"username": record.user},
             "groupMemberships": [{"groupId": "1", "groupName": name, "smartGroup": True} for name in record.groups],
+            "certificates": [_certificate(item) for item in record.certificates],
         }
         asked = {
             "general": "GENERAL",
@@ -279,6 +282,7 @@ class JamfLab(MdmLab):
             "operatingSystem": "OPERATING_SYSTEM",
             "userAndLocation": "USER_AND_LOCATION",
             "groupMemberships": "GROUP_MEMBERSHIPS",
+            "certificates": "CERTIFICATES",
         }
         shown = {name: part if asked[name] in sections else None for name, part in parts.items()}
         return {"id": record.id, "udid": record.mac.hardware_uuid, **shown}
@@ -514,6 +518,29 @@ def _followed(value: Any, new: dict[str, str]) -> Any:
         return {key: new.get(inner, inner) if key == "PayloadCertificateUUID" else _followed(inner, new)
                 for key, inner in value.items()}  # fmt: skip
     return value
+
+
+def _certificate(item: Item) -> dict[str, Any]:
+    """developer.jamf.com, ComputerCertificate: these fields, in these forms; nothing tells the issuer.
+
+    How a name of several parts is written is not documented: as here, or in another order.
+    """
+    certificate = item.certificate
+    not_before, not_after = certificate.not_valid_before, certificate.not_valid_after
+    short = {"common_name": "CN", "organization_name": "O", "organizational_unit_name": "OU", "country_name": "C"}
+    parts = [(part["type"].native, part["value"].native) for rdn in certificate.subject.chosen for part in rdn]
+    return {
+        "commonName": item.common_name,
+        "identity": item.key is not None,
+        "expirationDate": _iso(not_after),
+        "username": "",
+        "lifecycleStatus": "ACTIVE",
+        "certificateStatus": "EXPIRED" if not_after < datetime.now(UTC) else "ISSUED",
+        "subjectName": ",".join(f"{short.get(kind, kind)}={value}" for kind, value in parts),
+        "serialNumber": f"{certificate.serial_number:x}",
+        "sha1Fingerprint": item.sha1.lower(),
+        "issuedDate": _iso(not_before),
+    }
 
 
 def _bearer(request: Request) -> str:
