@@ -11,8 +11,8 @@ module: mac_evidence
 short_description: Collect what a real Mac says to the open points of this collection, redacted
 version_added: 1.0.0
 description:
-  - The collection is tested against doubles of Apple's commands. C(docs/fidelity.md) lists what only a real Mac can
-    settle. This module runs the commands that settle it, as far as they only read, and writes one text file.
+  - The collection is tested against doubles of Apple's commands. C(docs/fidelity-macos.md) lists what only a real
+    Mac can settle. This module runs the commands that settle it, as far as they only read, and writes one text file.
   - Nothing is changed on the Mac. Every command stands in the file, with its exit status.
   - What profiles hold is only counted, on the Mac itself. On the controller, names of people and of the Mac, public
     addresses, URLs, and whatever looks like key material or a password are taken out. Read the file all the same

@@ -20,7 +20,7 @@ from .forms import FORMS
 from .transcript import Transcript, committed, outdated, read
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = tuple(DOCS / name for name in ("fidelity.md", "fidelity-tunnel.md"))
+PAGES = tuple(DOCS / name for name in ("fidelity-macos.md", "fidelity-tunnel.md"))
 COLUMN = "settled by"
 OPEN = re.compile(r"only a real Mac can settle|question")
 _CELLS = re.compile(r"(?<!\\)\|")

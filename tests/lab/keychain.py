@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidSignature
 SYSTEM = "System.keychain"
 LOGIN = "login.keychain-db"
 
-#: What a profile's identity may be used by without a question (see docs/fidelity.md, "no key prompt").
+#: What a profile's identity may be used by without a question (see docs/fidelity-macos.md, "no key prompt").
 VPN_PROVIDERS = ("configd", "nehelper", "NEIKEv2Provider")
 
 

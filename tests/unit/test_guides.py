@@ -7,27 +7,41 @@ from __future__ import annotations
 
 import re
 import subprocess
-import textwrap
-from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-BLOCK = re.compile(r"^( *)```yaml\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+from ansible_collections.vwan.user_vpn.tests.tools.pages import GUIDES, INDEX, PAGES, ROOT, blocks, dead, reachable
+
 VARIABLE = re.compile(r"\buser_vpn_[a-z0-9_]+\b")
 PLAYBOOK = re.compile(r"vwan\.user_vpn\.(site|renew|revoke|report|evidence|demo)\b")
 BLOCKS = [
-    pytest.param(textwrap.dedent(found[2]), id=f"{page.name}-{number}")
+    pytest.param(block.text, id=f"{page.parent.name}/{page.name}-{block.number}")
     for page in PAGES
-    for number, found in enumerate(BLOCK.finditer(page.read_text()))
+    for block in blocks(page, "yaml")
 ]
+
+
+def test_no_page_has_a_dead_link() -> None:
+    assert dead(PAGES) == []
+
+
+def test_the_index_leads_to_every_page() -> None:
+    assert set(GUIDES) - reachable(INDEX) == set()
+    assert set(PAGES) - reachable(ROOT / "README.md") <= {*ROOT.glob("tests/**/README.md")}
 
 
 @pytest.mark.parametrize("text", BLOCKS)
 def test_a_block_of_yaml_is_yaml(text: str) -> None:
     assert yaml.safe_load(text)
+
+
+def test_the_inventory_of_the_pages_is_the_example() -> None:
+    inventory = (ROOT / "examples/inventory.yml").read_text()
+    texts = [block.text for page in PAGES for block in blocks(page, "yaml")]
+    shown = [text for text in texts if text.startswith("user_vpn:\n  hosts:")]
+    assert len(shown) == 2
+    assert all(inventory.endswith(text) for text in shown)
 
 
 def test_every_variable_that_a_page_names_is_read_somewhere() -> None:

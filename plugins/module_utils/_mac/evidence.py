@@ -120,7 +120,7 @@ def _address(match: re.Match[str]) -> str:
 
 
 HEAD = """\
-What one Mac says to the open points of docs/fidelity.md of the Ansible collection vwan.user_vpn.
+What one Mac says to the open points of docs/fidelity-macos.md of the Ansible collection vwan.user_vpn.
 
 Nothing was changed on the Mac. Names, public addresses and whatever looks like key material were taken out; what
 profiles hold was only counted. Please read it all before you attach it to a report, and take out what else is nobody's

@@ -395,7 +395,7 @@ class Arm:
             if self.subscription.configuration_of(gateway) is configuration
         ]
         if not gateways:
-            # The code is a guess (docs/fidelity.md): no public report shows the real one.
+            # The code is a guess (docs/fidelity-azure.md): no public report shows the real one.
             text = f"Vpn server configuration {reference} is not associated with virtual wan {call.resource.id}."
             raise AzureError(400, "VpnServerConfigurationNotAssociatedWithVirtualWan", text)
         wan = call.resource.profile or Profile("")

@@ -120,7 +120,7 @@ def certificate_expired(configuration_id: str, certificate: str) -> AzureError:
 
 
 def certificate_invalid(configuration_id: str, certificate: str) -> AzureError:
-    """The code is a guess (docs/fidelity.md): no public report shows one for unreadable certificate data."""
+    """The code is a guess (docs/fidelity-azure.md): no public report shows one for unreadable certificate data."""
     return AzureError(
         400,
         "VpnServerConfigurationCertificateInvalid",

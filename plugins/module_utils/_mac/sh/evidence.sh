@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh disable=SC2034,SC2154,SC2329 # joined with others: see ../shell.py, and the head of base.sh
 #
-# What one real Mac can say to the open points of docs/fidelity.md, without changing anything on it.
+# What one real Mac can say to the open points of docs/fidelity-macos.md, without changing anything on it.
 #
 #   minutes   of the log
 #   left      the process that an exec before, over a connection that has ended, has left running (see linger.sh)
