@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from ..module_utils._mdm.delivery import Entry, Means, Wish
 from ..module_utils._mdm.interface import Profile
 from ..module_utils._mobileconfig.names import check_identifier
 from ..plugin_utils._action import UserVpnAction
-from ..plugin_utils._mdm_action import FURTHER, MDM_ARGUMENTS, server_of
+from ..plugin_utils._mdm_action import FURTHER, MAC_ARGUMENTS, MDM_ARGUMENTS, server_of, wish_of
 
 
 class ActionModule(UserVpnAction):
@@ -30,13 +30,7 @@ class ActionModule(UserVpnAction):
             "type": "list",
             "elements": "dict",
             "required": True,
-            "options": {
-                "host": {"type": "str", "required": True},
-                "serial_number": {"type": "str", "default": ""},
-                "profile": {"type": "dict"},
-                "shared": {"type": "bool"},
-                "problem": {"type": "str"},
-            },
+            "options": {**MAC_ARGUMENTS, "shared": {"type": "bool"}},
         },
         "wait": {"type": "bool", "default": False},
         "wait_timeout": {"type": "int", "default": 900},
@@ -64,7 +58,7 @@ class ActionModule(UserVpnAction):
         ):
             if arguments["state"] == "absent":
                 identifier = check_identifier(arguments["identifier"])
-                entries = delivery.withdraw(server, identifier, [self._bare(mac) for mac in macs], means)
+                entries = delivery.withdraw(server, identifier, [wish_of(mac) for mac in macs], means)
             else:
                 wishes = [self._wish(mac) for mac in macs]
                 known = [wish for wish in wishes if isinstance(wish, Wish)]
@@ -73,31 +67,29 @@ class ActionModule(UserVpnAction):
         told = {"changed": any(entry.changed for entry in entries), "macs": {e.host: asdict(e) for e in entries}}
         return told | {"alone": alone} | (_diff(entries) if self.diff_mode else {})
 
-    def _bare(self, mac: Mapping[str, Any]) -> Wish:
-        return Wish(mac["host"], (mac.get("serial_number") or "").strip(), problem=mac.get("problem") or "")
-
     def _wish(self, mac: Mapping[str, Any]) -> Wish | Entry:
         """What this Mac is to have; in check mode an entry where the profile is still to be rendered."""
-        host, serial_number = mac["host"], (mac.get("serial_number") or "").strip()
-        profile = mac.get("profile") or {}
-        problem = mac.get("problem") or (profile.get("msg") if profile.get("failed") else "")
+        wish, profile = wish_of(mac), mac.get("profile") or {}
+        problem = wish.problem or (profile.get("msg") if profile.get("failed") else "")
         try:
             if problem:
                 raise UserVpnError(str(problem))
             if not isinstance(profile.get("path"), str) or not profile["path"]:
                 if not self.check_mode:
                     raise UserVpnError("There is no profile for it: set profile to what mobileconfig has returned.")
-                return Entry(host, "queued", changed=True, serial_number=serial_number)
+                return Entry(wish.host, "queued", changed=True, serial_number=wish.serial_number)
             path = self.local_path(profile["path"])
             if self.check_mode and (profile.get("changed") or not path.exists()):
                 version = str(profile.get("profile_uuid") or "")
-                return Entry(host, "queued", changed=True, serial_number=serial_number, wanted_version=version)
+                return Entry(
+                    wish.host, "queued", changed=True, serial_number=wish.serial_number, wanted_version=version
+                )
             shared = mac["shared"] if mac["shared"] is not None else bool(profile.get("shared"))
             if path not in self._read:  # one that is shared is read once
                 self._read[path] = delivery.read(path)
-            return Wish(host, serial_number, self._read[path], shared)
+            return replace(wish, profile=self._read[path], shared=shared)
         except UserVpnError as error:
-            return Wish(host, serial_number, problem=str(error))
+            return replace(wish, problem=str(error))
 
 
 def _diff(entries: list[Entry]) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from ..module_utils._mdm import delivery
-from ..module_utils._mdm.delivery import Means, Wish
+from ..module_utils._mdm.delivery import Means
 from ..module_utils._mobileconfig.names import check_identifier
 from ..plugin_utils._action import UserVpnAction
-from ..plugin_utils._mdm_action import FURTHER, MDM_ARGUMENTS, server_of
+from ..plugin_utils._mdm_action import FURTHER, MAC_ARGUMENTS, MDM_ARGUMENTS, server_of, wish_of
 
 
 class ActionModule(UserVpnAction):
@@ -26,12 +26,7 @@ class ActionModule(UserVpnAction):
             "type": "list",
             "elements": "dict",
             "required": True,
-            "options": {
-                "host": {"type": "str", "required": True},
-                "serial_number": {"type": "str", "default": ""},
-                "profile": {"type": "dict"},
-                "problem": {"type": "str"},
-            },
+            "options": MAC_ARGUMENTS,
         },
     }
     HOSTS = "profiles"
@@ -39,10 +34,7 @@ class ActionModule(UserVpnAction):
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         identifier = check_identifier(arguments["identifier"])
-        wishes = [
-            Wish(mac["host"], (mac.get("serial_number") or "").strip(), problem=mac.get("problem") or "")
-            for mac in arguments["profiles"]
-        ]
+        wishes = [wish_of(mac) for mac in arguments["profiles"]]
         with (
             self.task_environment(),
             server_of(arguments["server"], self.local_path, self.say, self.mask) as server,

@@ -18,7 +18,8 @@ version_added: 1.0.0
 author: The vwan.user_vpn contributors (@vwan-user-vpn)
 description:
   - An entry for each of these Macs, as O(vwan.user_vpn.mdm_profile#module:profiles) takes it. The serial number is
-    C(user_vpn_serial_number), and the profile what the role C(configure_client) has rendered in this run.
+    C(user_vpn_serial_number), the UDID C(user_vpn_udid), and the profile what the role C(configure_client) has rendered
+    in this run.
 positional: hostvars
 options:
   _input:
@@ -51,6 +52,7 @@ _value:
   sample:
     - host: mac-042
       serial_number: C02XK1ABJG5J
+      udid: ""
       profile:
         path: /srv/vpn/profiles/mac-042.mobileconfig
 """
@@ -61,7 +63,7 @@ def told(hosts: Iterable[str], hostvars: HostVars) -> list[dict[str, Any]]:
     return [
         {
             "host": host,
-            "serial_number": str(hostvars[host].get("user_vpn_serial_number") or ""),
+            **{name: str(hostvars[host].get(f"user_vpn_{name}") or "") for name in ("serial_number", "udid")},
             "profile": dict(run.entry(host)),
         }
         for host in run.hosts

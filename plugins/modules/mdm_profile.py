@@ -59,6 +59,10 @@ options:
         description: Its serial number, by which the MDM finds it. Capitals do not matter.
         type: str
         default: ''
+      udid:
+        description: Its UDID, for an MDM that knows no serial numbers.
+        type: str
+        default: ''
       profile:
         description:
           - What M(vwan.user_vpn.mobileconfig) has returned for it. Only the C(path) of the file is needed.

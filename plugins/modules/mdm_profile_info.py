@@ -46,6 +46,10 @@ options:
         description: Its serial number, by which the MDM finds it. Capitals do not matter.
         type: str
         default: ''
+      udid:
+        description: Its UDID, for an MDM that knows no serial numbers.
+        type: str
+        default: ''
       profile:
         description: Taken as M(vwan.user_vpn.mdm_profile) takes it, and not looked at.
         type: dict

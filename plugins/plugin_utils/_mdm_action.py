@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..module_utils._azure.credentials import AUTH_SOURCES
+from ..module_utils._mdm.delivery import Wish
 from ..module_utils._mdm.interface import Server
 from ..module_utils._mdm.servers import TYPES, connected
 
@@ -39,8 +40,24 @@ MDM_ARGUMENTS: dict[str, Any] = {
 }
 
 
+# A Mac in the option `profiles`.
+MAC_ARGUMENTS: dict[str, Any] = {
+    "host": {"type": "str", "required": True},
+    "serial_number": {"type": "str", "default": ""},
+    "udid": {"type": "str", "default": ""},
+    "profile": {"type": "dict"},
+    "problem": {"type": "str"},
+}
+
+
 # Where a task of ours in a role has them from.
 FURTHER: dict[str, str] = {"server": "user_vpn_mdm in the playbooks"}
+
+
+def wish_of(mac: Mapping[str, Any]) -> Wish:
+    """A Mac of the option `profiles`, without its profile."""
+    serial_number, udid, problem = (str(mac.get(name) or "").strip() for name in ("serial_number", "udid", "problem"))
+    return Wish(mac["host"], serial_number, udid, problem=problem)
 
 
 def server_of(

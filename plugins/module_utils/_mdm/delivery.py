@@ -34,7 +34,8 @@ class Wish:
     """One Mac, and the profile that it is to have; none where it is to have none."""
 
     host: str
-    serial_number: str
+    serial_number: str = ""
+    udid: str = ""
     profile: Profile | None = None
     shared: bool = False
     problem: str = ""
@@ -95,7 +96,8 @@ def read(path: Path) -> Profile:
     if told.scope != "System":
         raise UserVpnError(f"Its scope is {told.scope}, and an MDM delivers to the device: set scope to System.")
     kinds = {each.get("PayloadType") for each in document.get("PayloadContent", ()) if isinstance(each, Mapping)}
-    return Profile(told.identifier, told.uuid, told.display_name, document, payloads.IDENTITY in kinds)
+    secret = payloads.IDENTITY in kinds
+    return Profile(told.identifier, told.uuid, told.display_name, document, stored.raw, secret)
 
 
 def deliver(server: Server, wishes: Sequence[Wish], means: Means) -> list[Entry]:
@@ -105,7 +107,8 @@ def deliver(server: Server, wishes: Sequence[Wish], means: Means) -> list[Entry]
     for wish, entry, device in known:
         if (profile := wish.profile) is None:
             raise ValueError("nothing to deliver")
-        target = Target(profile.identifier, "" if wish.shared else device.serial_number)
+        is_shared = wish.shared and server.CAPABILITIES.shared_profile
+        target = Target(profile.identifier, "" if is_shared else _number(server, device))
         if flaw := server.obstacle(device, target):
             _fail(entry, flaw)
             continue
@@ -122,38 +125,44 @@ def deliver(server: Server, wishes: Sequence[Wish], means: Means) -> list[Entry]
 def withdraw(server: Server, identifier: str, wishes: Sequence[Wish], means: Means) -> list[Entry]:
     """Let no Mac of these have the profile of this name any more."""
     entries, known = _known(server, wishes)
-    own = [_Job(Target(identifier, device.serial_number), None, [(entry, device)]) for _w, entry, device in known]
-    shared = _Job(Target(identifier), None, [(entry, device) for _wish, entry, device in known])
+    jobs = _of_name(server, identifier, known)
     for _wish, entry, _device in known:
         entry.state = "removed"
-    _each([*own, shared] if known else [], lambda job: _absent(server, job, means))
-    held = [job for job in (*own, shared) if job.held]
+    _each(jobs, lambda job: _absent(server, job, means))
+    held = [job for job in jobs if job.held]
     _conclude(server, held, means, "removed")
     _each(held, lambda job: _forget(server, job, means))
-    for entry in entries:
+    for wish, entry in zip(wishes, entries, strict=True):
         if entry.state == "unknown_device":
-            _clear(server, Target(identifier, entry.serial_number), entry, means)
+            _clear(server, Target(identifier, _number(server, wish)), entry, means)
     return entries
 
 
 def look(server: Server, identifier: str, wishes: Sequence[Wish], means: Means) -> list[Entry]:
     """How far the profile of this name has come on each Mac; `absent` where the server holds none for it."""
     entries, known = _known(server, wishes)
-    own = [_Job(Target(identifier, device.serial_number), None, [(entry, device)]) for _w, entry, device in known]
-    shared = _Job(Target(identifier), None, [(entry, device) for _wish, entry, device in known])
+    jobs = _of_name(server, identifier, known)
 
     def find(job: _Job) -> None:
         job.held = held = server.held(job.target)
-        if held and not job.target.serial_number:
+        if held and not job.target.mac:
             job.macs = [
                 mac for mac in job.macs if mac[1].id in held.scope.devices or held.identifier in (mac[1].profiles or ())
             ]
 
     for _wish, entry, _device in known:
         entry.state = "absent"
-    _each([*own, shared] if known else [], find)
-    _conclude(server, [job for job in (*own, shared) if job.held], means, "installed")
+    _each(jobs, find)
+    _conclude(server, [job for job in jobs if job.held], means, "installed")
     return entries
+
+
+def _of_name(server: Server, identifier: str, known: Sequence[tuple[Wish, Entry, Device]]) -> list[_Job]:
+    """What there can be of this name for these Macs: a profile of its own for each, and one that they share."""
+    macs = [(entry, device) for _wish, entry, device in known]
+    own = [_Job(Target(identifier, _number(server, device)), None, [(entry, device)]) for entry, device in macs]
+    shared = [_Job(Target(identifier), None, macs)] if macs and server.CAPABILITIES.shared_profile else []
+    return own + shared
 
 
 # -- who is meant ---------------------------------------------------------------------------------------------------
@@ -161,18 +170,17 @@ def look(server: Server, identifier: str, wishes: Sequence[Wish], means: Means) 
 
 def _known(server: Server, wishes: Sequence[Wish]) -> tuple[list[Entry], list[tuple[Wish, Entry, Device]]]:
     """An entry for each wish, and those whose Macs the server knows."""
-    asked = [wish for wish in wishes if not wish.problem and wish.serial_number]
+    numbers = [_number(server, wish) for wish in wishes if not wish.problem and _number(server, wish)]
     found: dict[str, list[Device]] = {}
-    serials = sorted({wish.serial_number for wish in asked})
-    for device in server.devices(serials) if serials else ():
-        found.setdefault(device.serial_number.upper(), []).append(device)
-    named = [wish.serial_number.upper() for wish in asked]
+    for device in server.devices(sorted(set(numbers))) if numbers else ():
+        found.setdefault(_number(server, device).upper(), []).append(device)
+    named = [number.upper() for number in numbers]
     entries, known = [], []
     for wish in wishes:
         entry = Entry(wish.host, serial_number=wish.serial_number)
         entry.wanted_version = wish.profile.version if wish.profile else ""
         entries.append(entry)
-        devices = found.get(wish.serial_number.upper(), [])
+        devices = found.get(_number(server, wish).upper(), [])
         if flaw := wish.problem or _unfit(server, wish):
             _fail(entry, flaw)
         elif flaw := _unknown(server, wish, devices, named):
@@ -181,6 +189,11 @@ def _known(server: Server, wishes: Sequence[Wish]) -> tuple[list[Entry], list[tu
             entry.device, entry.last_seen = devices[0].name, devices[0].last_seen
             known.append((wish, entry, devices[0]))
     return entries, known
+
+
+def _number(server: Server, mac: Wish | Device) -> str:
+    """What the server finds this Mac by."""
+    return mac.serial_number if server.CAPABILITIES.finds_by_serial else mac.udid
 
 
 def _unfit(server: Server, wish: Wish) -> str:
@@ -195,20 +208,21 @@ def _unfit(server: Server, wish: Wish) -> str:
 
 def _unknown(server: Server, wish: Wish, devices: Sequence[Device], named: Sequence[str]) -> str:
     """Why it is not known which Mac of the server's is meant; empty when it is."""
-    if not wish.serial_number:
-        return f"{server.NAME} finds a Mac by its serial number: set serial_number."
-    number = shown(wish.serial_number)
-    if named.count(wish.serial_number.upper()) > 1:
-        return f"Several hosts have the serial number {number}: correct serial_number."
+    by_serial = server.CAPABILITIES.finds_by_serial
+    kind, option = ("serial number", "serial_number") if by_serial else ("UDID", "udid (the variable user_vpn_udid)")
+    number = _number(server, wish)
+    if not number:
+        return f"{server.NAME} finds a Mac by its {kind}: set {option}."
+    named_so = f"the {kind} {shown(number)}"
+    if named.count(number.upper()) > 1:
+        return f"Several hosts have {named_so}: correct {option}."
     if not devices:
-        return f"{server.NAME} knows no Mac with the serial number {number}: enrol it, or correct serial_number."
+        return f"{server.NAME} knows no Mac with {named_so}: enrol it, or correct {option}."
     if len(devices) > 1:
         names = ", ".join(sorted(shown(device.name) for device in devices))
-        return (
-            f"{server.NAME} knows {len(devices)} Macs with the serial number {number} ({names}): delete the old ones."
-        )
+        return f"{server.NAME} knows {len(devices)} Macs with {named_so} ({names}): delete the old ones."
     if not devices[0].managed:
-        return f"{server.NAME} does not manage the Mac with the serial number {number} any more: enrol it again."
+        return f"{server.NAME} does not manage the Mac with {named_so} any more: enrol it again."
     return ""
 
 
@@ -245,7 +259,7 @@ def _present(server: Server, job: _Job, means: Means) -> None:
     wanted = job.devices if profile.secret else job.devices | scope.devices
     wide = profile.secret and bool(scope.others or scope.devices - wanted)
     kept = not profile.secret and bool(scope.others)
-    same = held is not None and held.version == profile.version and comparing.holds(held.document, profile.document)
+    same = held is not None and held.version == profile.version and _holds(server, held, profile)
     for entry, device in job.macs:
         entry.changed = not same or wide or (not kept and device.id not in scope.devices)
         entry.previous_version = job.before
@@ -262,6 +276,16 @@ def _present(server: Server, job: _Job, means: Means) -> None:
     if not kept and held.scope != Scope(wanted):
         held = server.assign(held, wanted)
     job.held = held
+    _unchanged_if_already(job)
+
+
+def _holds(server: Server, held: Held, profile: Profile) -> bool:
+    return not server.CAPABILITIES.reads_content or comparing.holds(held.document, profile.document)
+
+
+def _unchanged_if_already(job: _Job) -> None:
+    for entry, _device in job.macs:
+        entry.changed = entry.changed and not (job.held and job.held.already)
 
 
 def _exposed(server: Server, job: _Job, scope: Scope) -> str:
@@ -278,19 +302,20 @@ def _absent(server: Server, job: _Job, means: Means) -> None:
     if held is None:
         return
     job.before = held.version
-    if not job.target.serial_number:
+    if not job.target.mac:
         job.macs = [mac for mac in job.macs if mac[1].id in held.scope.devices or _may_have(mac[1], held)]
         if held.scope.others:
             whom = ", ".join(held.scope.others)
             for entry, _device in job.macs:
                 entry.msg = f"{server.NAME} gives the shared profile to {whom}: take this Mac out there."
             return
-    left = held.scope.devices - job.devices if not job.target.serial_number else frozenset()
+    left = held.scope.devices - job.devices if not job.target.mac else frozenset()
     for entry, device in job.macs:
         entry.changed = entry.changed or device.id in held.scope.devices or bool(held.scope.others)
         entry.previous_version = job.before
     if held.scope != Scope(left) and not means.check:
         job.held = server.assign(held, left)
+        _unchanged_if_already(job)
 
 
 def _may_have(device: Device, held: Held) -> bool:
@@ -311,7 +336,7 @@ def _clear(server: Server, target: Target, entry: Entry, means: Means) -> None:
     """What is held for a Mac that the server does not know goes, with the key in it."""
     entry.failed = False
     try:
-        held = server.held(target) if target.serial_number else None
+        held = server.held(target) if target.mac else None
         entry.changed = held is not None
         if held and not means.check:
             server.delete(server.assign(held, ()) if held.scope != Scope() else held)
@@ -348,7 +373,7 @@ def _states(server: Server, jobs: Sequence[_Job], goal: str, means: Means) -> No
     by_host: dict[str, list[tuple[Entry, Report, _Job, Device]]] = {}
     # A Mac has one profile of its own at most, and one that is shared.
     for own in (True, False):
-        group = [job for job in jobs if bool(job.target.serial_number) is own]
+        group = [job for job in jobs if bool(job.target.mac) is own]
         delivered = [(device, job.held) for job in group if job.held for _entry, device in job.macs]
         reports = server.reports(delivered) if delivered else {}
         for job in group:
@@ -359,8 +384,8 @@ def _states(server: Server, jobs: Sequence[_Job], goal: str, means: Means) -> No
         # Where two profiles are to go, that which is still there counts.
         entry, report, job, device = next((each for each in found if each[1].state != goal), found[0])
         entry.state, entry.error, entry.failed = report.state, report.error, report.state == "failed"
-        if entry.failed:
-            entry.msg = f"{server.NAME} says of this Mac: {report.error}"
+        if entry.failed or report.msg:
+            entry.msg = report.msg or f"{server.NAME} says of this Mac: {report.error}"
         _show_version(entry, job, device)
 
 

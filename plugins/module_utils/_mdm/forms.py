@@ -19,7 +19,7 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 def ending(target: Target) -> str:
     """What the name of a profile of ours ends in, by which it is found again."""
-    return f" [{' '.join(part for part in (target.identifier, target.serial_number) if part)}]"
+    return f" [{' '.join(part for part in (target.identifier, target.mac) if part)}]"
 
 
 def found_by_name(server: str, names: Mapping[str, str], target: Target) -> str:

@@ -14,13 +14,14 @@ from typing import Any, Protocol
 class Capabilities:
     """What a server can do. docs/mdm.md shows it as a table."""
 
-    finds_by_serial: bool  # a Mac by its serial number
+    finds_by_serial: bool  # a Mac by its serial number; else by its UDID
     reads_content: bool  # the profile that it holds
     reads_version: bool  # which version is on a Mac
     per_mac_profile: bool  # a profile for one Mac alone
     shared_profile: bool  # one profile for many
     lists_certificates: bool  # those on a Mac, with their thumbprints
     inventory: bool  # all Macs
+    keeps_profile: bool  # a Mac gets it as it was rendered, with its identifier and UUIDs, so that it can be asked
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class Device:
 
 @dataclass(frozen=True)
 class Target:
-    """Which of our profiles: by its identifier, and for one Mac alone by the Mac's serial number."""
+    """Which of our profiles: by its identifier, and for one Mac alone by what the server finds that Mac by."""
 
     identifier: str
-    serial_number: str = ""
+    mac: str = ""  # its serial number, or its UDID
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Profile:
     version: str  # its PayloadUUID
     display_name: str
     document: Mapping[str, Any] = field(repr=False)
+    raw: bytes = field(repr=False)  # the file, with its signature if it has one
     secret: bool  # whether a private key is in it
 
 
@@ -76,16 +78,21 @@ class Held:
     name: str
     version: str  # that of the profile it was last written from
     identifier: str  # by which Macs know it
-    document: Mapping[str, Any] = field(repr=False)
+    document: Mapping[str, Any] = field(repr=False)  # empty where the server gives no content back
     scope: Scope = Scope()
+    already: bool = False  # what was to be written was there: the server has only said so when it was to be written
 
 
 @dataclass(frozen=True)
 class Report:
-    """How far a profile has come on one Mac: `queued`, `pending`, `installed`, `removed` or `failed`."""
+    """How far a profile has come on one Mac: `queued`, `pending`, `installed`, `removed` or `failed`.
+
+    `error` is what the Mac says, or else why the Mac has not been told; `msg` what there is to do.
+    """
 
     state: str
     error: str = ""
+    msg: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,8 +134,8 @@ class Server(Protocol):
         `say` shows a line while somebody waits, and `mask` is told each secret.
         """
 
-    def devices(self, serial_numbers: Sequence[str]) -> list[Device]:
-        """The Macs with these serial numbers."""
+    def devices(self, numbers: Sequence[str]) -> list[Device]:
+        """The Macs with these serial numbers; with these UDIDs, where it does not find them by the former."""
 
     def all_devices(self) -> list[Device]:
         """All Macs."""

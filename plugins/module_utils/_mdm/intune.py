@@ -93,6 +93,7 @@ class Intune:
         shared_profile=True,
         lists_certificates=False,
         inventory=True,
+        keeps_profile=True,
     )
 
     def __init__(self, http: Http, sign_in: SignIn, groups: Sequence[str], mask: Callable[[str], None]) -> None:
@@ -129,9 +130,9 @@ class Intune:
 
     # -- Macs -------------------------------------------------------------------------------------------------------
 
-    def devices(self, serial_numbers: Sequence[str]) -> list[Device]:
+    def devices(self, numbers: Sequence[str]) -> list[Device]:
         """`or` is said to act as `and` in a filter (microsoft/Intune-PowerShell-SDK issue 109): one at a time."""
-        wanted = {number.upper() for number in serial_numbers}
+        wanted = {number.upper() for number in numbers}
         if len(wanted) > ONE_BY_ONE:
             found = self._macs(_ALL)
         else:
@@ -155,7 +156,7 @@ class Intune:
             return "Intune assigns profiles to groups of Entra ID: set server.groups to the object ids of such groups."
         if device.id == device.reference:
             return "Entra ID does not know this Mac, so that no group can have it: register it there."
-        if target.serial_number and not self._own_group(device.id):
+        if target.mac and not self._own_group(device.id):
             return (
                 "Intune assigns to groups, and none of server.groups has this Mac as its only member: name one that "
                 "has, or use SCEP with one profile for all."
@@ -246,7 +247,7 @@ class Intune:
         now = self._read(held.id, held.target)
         if now is None:
             raise RefusedError(f"{self.NAME} has lost a profile while it was assigned: run again.")
-        alone = bool(held.target.serial_number)
+        alone = bool(held.target.mac)
         if now.scope == Scope(wanted) or (not alone and wanted <= now.scope.devices and not now.scope.others):
             return now
         if alone and now.scope != Scope():
@@ -264,7 +265,7 @@ class Intune:
         """The groups by which a profile reaches these devices."""
         if not wanted:
             return []
-        if held.target.serial_number:
+        if held.target.mac:
             groups = [self._own_group(next(iter(wanted)))] if len(wanted) == 1 else []
             if not all(groups) or not groups:
                 raise RefusedError("None of server.groups has this Mac as its only member.")
@@ -333,7 +334,7 @@ class Intune:
                 continue
             found = self._members(assigned["groupId"]) or _Members()
             devices |= found.devices
-            if found.others and target.serial_number:
+            if found.others and target.mac:
                 others.append(f"{found.others} users")
         return Scope(devices, tuple(others))
 

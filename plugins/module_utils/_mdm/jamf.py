@@ -68,6 +68,7 @@ class Jamf:
         shared_profile=True,
         lists_certificates=True,
         inventory=True,
+        keeps_profile=False,
     )
 
     def __init__(self, http: Http, login: Mapping[str, str], mask: Callable[[str], None]) -> None:
@@ -107,9 +108,9 @@ class Jamf:
 
     # -- Macs -------------------------------------------------------------------------------------------------------
 
-    def devices(self, serial_numbers: Sequence[str]) -> list[Device]:
+    def devices(self, numbers: Sequence[str]) -> list[Device]:
         found: list[Device] = []
-        for batch in _batches(serial_numbers):
+        for batch in _batches(numbers):
             wanted = ",".join(map(_quoted, batch))
             found += map(_device, self._inventory(SECTIONS, filter=f"hardware.serialNumber=in=({wanted})"))
         return found
