@@ -463,6 +463,7 @@ def test_calls_grow_with_pages_and_changes(tmp_path: Path, server: Server, lab: 
             release=fleet.macs[0].release,
             push_profile=lambda raw: None,
             installed_profiles=list,
+            keychains={},
         )
         server.enrol(mac)
         profiles.append({"host": mac.name, "serial_number": mac.serial, "profile": one})
