@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ AZURE = {
 # These concern the fleet: all that they have for a single Mac is an entry point of its own.
 FOR_THE_FLEET = {"certificates", "profile_package", "report", "revoke"}
 BUILTIN = "ansible.builtin."
+QUOTED = re.compile(r"'[^']*'")
 PLAYS = [
     pytest.param(play, id=f"{path.name}: {play['name']}")
     for path in sorted((ROOT / "playbooks").glob("*.yml"))
@@ -130,3 +132,15 @@ def test_no_line_is_printed_for_each_mac_of_a_list() -> None:
     paths = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
     tasks = [task for path in paths for entry in load(path) for task in flat([entry, *flat(entry.get("tasks"))])]
     assert not [task["name"] for task in tasks if f"{BUILTIN}add_host" in task or f"{BUILTIN}group_by" in task]
+
+
+def test_what_people_read_keeps_no_line_breaks_of_the_file() -> None:
+    """In a folded text, lines that begin further to the right keep theirs."""
+    paths = [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]
+    tasks = [task for path in paths for entry in load(path) for task in flat([entry, *flat(entry.get("tasks"))])]
+    given = (task.get(f"{BUILTIN}{name}", {}) for task in tasks for name in ("debug", "assert", "fail"))
+    texts = [str(text) for each in given for name in ("msg", "fail_msg") if (text := each.get(name))]
+    read = [
+        re.sub(r"{{.*?}}", lambda found: "".join(QUOTED.findall(found[0])), text, flags=re.DOTALL) for text in texts
+    ]
+    assert len(texts) > 5 and not [text for text in read if "\n" in text.replace("'\n'", "")]

@@ -76,8 +76,10 @@ def removals(run: Run) -> list[Standing]:
         result = next((each for each in results if has_failed(each)), results[1] or results[0])
         result = result or run.in_mdm(host, "revoke_in_mdm")
         status, msg = _status(result, {})
-        # Azure refuses it all the same, so a Mac that is away does not make the run fail.
-        found.append(Standing(host, status, msg, _next_step(status, result), status == FAILED))
+        # Its own sentence says what an MDM has still to do. Azure refuses it all the same, so a Mac that is away does
+        # not make the run fail.
+        step = "" if status == BEHIND else _next_step(status, result)
+        found.append(Standing(host, status, msg, step, status == FAILED))
     return found
 
 
