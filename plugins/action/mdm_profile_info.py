@@ -40,5 +40,16 @@ class ActionModule(UserVpnAction):
             server_of(arguments["server"], self.local_path, self.say, self.mask) as server,
         ):
             entries = delivery.look(server, identifier, wishes, Means(say=self.say, warn=self.warn))
-        shown = ("host", "state", "failed", "msg", "error", "serial_number", "device", "last_seen", "shown_version")
+        shown = (
+            "host",
+            "state",
+            "failed",
+            "msg",
+            "error",
+            "serial_number",
+            "device",
+            "last_seen",
+            "macos_version",
+            "shown_version",
+        )
         return {"macs": {entry.host: {name: asdict(entry)[name] for name in shown} for entry in entries}}

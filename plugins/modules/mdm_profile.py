@@ -205,6 +205,11 @@ macs:
       type: str
       returned: always
       sample: "2026-11-27T08:15:00Z"
+    macos_version:
+      description: The macOS of the Mac, as the MDM knows it. Empty where that does not tell.
+      type: str
+      returned: always
+      sample: "15.5"
     wanted_version:
       description: The C(PayloadUUID) of the rendered profile. With O(state=absent) it is empty.
       type: str
@@ -232,6 +237,7 @@ macs:
       serial_number: C02XK1ABJG5J
       device: Anna's MacBook Pro
       last_seen: "2026-11-27T08:15:00Z"
+      macos_version: "15.5"
       wanted_version: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
       shown_version: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
       previous_version: ""

@@ -96,5 +96,6 @@ macs:
       serial_number: C02XK1ABJG5J
       device: Anna's MacBook Pro
       last_seen: "2026-11-27T08:15:00Z"
+      macos_version: "15.5"
       shown_version: ""
 """

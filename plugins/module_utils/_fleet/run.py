@@ -122,7 +122,7 @@ class Run:
             "msg": told.get("msg") or f"The MDM says {state}; it last heard of the Mac: {seen}.",
             "identifier": str(self.entry(host).get("identifier") or self.setting(host, "identifier")),
             "serial_number": str(told.get("serial_number") or ""),
-            "macos_version": "",
+            "macos_version": str(told.get("macos_version") or ""),
             "profile_uuid": str(told.get("wanted_version") or ""),
             "profile": {"uuid": str(told.get("shown_version") or "")},
         }

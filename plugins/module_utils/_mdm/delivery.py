@@ -54,6 +54,7 @@ class Entry:
     serial_number: str = ""
     device: str = ""
     last_seen: str = ""
+    macos_version: str = ""
     wanted_version: str = ""
     shown_version: str = ""
     previous_version: str = ""
@@ -186,8 +187,9 @@ def _known(server: Server, wishes: Sequence[Wish]) -> tuple[list[Entry], list[tu
         elif flaw := _unknown(server, wish, devices, named):
             _fail(entry, flaw, state="unknown_device")
         else:
-            entry.device, entry.last_seen = devices[0].name, devices[0].last_seen
-            known.append((wish, entry, devices[0]))
+            device = devices[0]
+            entry.device, entry.last_seen, entry.macos_version = device.name, device.last_seen, device.macos
+            known.append((wish, entry, device))
     return entries, known
 
 

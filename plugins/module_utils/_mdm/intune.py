@@ -492,7 +492,7 @@ def _device(record: Mapping[str, Any]) -> Device:
         id=registered if registered not in ("", _UNREGISTERED) else number,
         serial_number=word(record.get("serialNumber")),
         name=word(record.get("deviceName")),
-        macos=word(record.get("osVersion")),
+        macos=word(record.get("osVersion")).partition(" ")[0],  # without a build
         last_seen=word(record.get("lastSyncDateTime")),
         user=word(record.get("userPrincipalName")),
         managed="mdm" in word(record.get("managementAgent")).lower(),  # not so: jamf, which Intune only hears of

@@ -103,8 +103,10 @@ def test_what_an_mdm_says_of_a_mac(told: dict[str, Any], status: str, failed: bo
 
 
 def test_what_an_mdm_says_is_noted_as_what_a_mac_was_seen_with() -> None:
-    (told,) = seen(run(anna=by_mdm(macs=of_mdm("installed")) | {"user_vpn_identifier": "com.example.vpn"}))
+    mdm = by_mdm(macs=of_mdm("installed", macos_version="15.5"))
+    (told,) = seen(run(anna=mdm | {"user_vpn_identifier": "com.example.vpn"}))
     assert (told["status"], told["shown_uuid"], told["identifier"]) == ("installed", "U", "com.example.vpn")
+    assert told["macos_version"] == "15.5"
     assert seen(run(anna=by_mdm(macs=of_mdm("failed", failed=True)))) == []
     # Where each Mac asks for itself, its own answer counts.
     alone = {"configure_client_in_mdm_alone": {"macs": {"ben": of_mdm("pending")["anna"]}}}
@@ -217,6 +219,13 @@ def test_after_a_revocation() -> None:
         ("chris", "failed", True),
         ("dora", "nobody at the screen", False),
     ]
+
+
+def test_a_revocation_that_an_mdm_has_still_to_carry_out() -> None:
+    """Nobody is to let it deliver anything."""
+    (told,) = removals(run(anna=by_mdm() | {"revoke_macs": ["anna"], "revoke_in_mdm": {"macs": of_mdm("pending")}}))
+    assert (told.status, told.next_step, told.failed) == ("behind", "", False)
+    assert lines([told])[1].startswith("behind: anna. The MDM says pending; it last heard of the Mac: 2026")
 
 
 def test_what_there_is_to_say_about_connections() -> None:
