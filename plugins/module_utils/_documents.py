@@ -153,7 +153,8 @@ def _flaw(value: Any) -> str:
     if isinstance(value, str):
         return "" if value.isascii() or not _SURROGATES.search(value) else "half a character (U+D800 to U+DFFF)"
     if isinstance(value, int):
-        return "" if -(1 << 63) <= value < 1 << 64 else "a number of more than 64 bits"  # as in a property list
+        # As in a property list. A thumbprint or a password that has nothing but digits is a number for YAML.
+        return "" if -(1 << 63) <= value < 1 << 64 else "a number of more than 64 bits: put it in quotes if it is text"
     if isinstance(value, float):
         return "" if math.isfinite(value) else "a number that is none"
     return "" if value is None or isinstance(value, bytes | date) else "a value of an unknown kind"

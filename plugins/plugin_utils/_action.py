@@ -41,6 +41,7 @@ except ImportError:  # older releases mask nothing an action returns, so we retu
 
 
 CONSTRAINTS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
+_OF_CORE = re.compile(r"<class '[\w.]*?(?:_AnsibleTagged)?(\w+)'>")  # as its validator names types
 LARGEST = 1_000_000_000  # beyond any number that an option of ours can mean
 
 
@@ -324,7 +325,7 @@ def _whoever_runs(task_vars: Mapping[str, Any]) -> str:
 
 def _text(error: Exception, spec: Mapping[str, Any]) -> str:
     if not isinstance(error, UnsupportedError):
-        return str(error)
+        return _OF_CORE.sub(lambda found: f"a {found[1].lower()}", str(error))
     name = str(error).partition(". Supported parameters")[0]  # all of them, for one inside of another
     near = difflib.get_close_matches(name, spec, 1, 0.8)
     return f"Unsupported option: {name}{f'; did you mean {near[0]}?' if near else ''}"

@@ -161,3 +161,9 @@ def test_an_option_that_there_is_none_of_is_said_with_the_nearest() -> None:
         "Unsupported option: identifer; did you mean identifier?" in run_action("mac_info", {"identifer": "a"})["msg"]
     )
     assert run_action("mac_info", {"nothing_like_it": "a"})["msg"].endswith("Unsupported option: nothing_like_it")
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}])
+def test_a_value_of_another_type_is_told_without_names_of_the_inside(value: Any) -> None:
+    told = run_action("server_configuration", {"resource_group": "a", "virtual_wan": "b", "append_tags": value})["msg"]
+    assert told.endswith(f"a {type(value).__name__} cannot be converted to a bool"), told

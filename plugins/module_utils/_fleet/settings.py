@@ -99,8 +99,11 @@ def check(name: str, value: Any) -> None:
 
 
 def per_mac(hosts: Iterable[str], hostvars: HostVars, first: str, seen: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The value of each setting in `seen`, by host. `seen` is what a task has found that runs for the host `first`."""
-    play = {name: value for name, value in seen.items() if value != own(hostvars[first], name)}
+    """The value of each setting in `seen`, by host. `seen` is what a task has found that runs for the host `first`.
+
+    A variable without a value (null) is not set.
+    """
+    play = {name: value for name, value in seen.items() if value not in (None, own(hostvars[first], name))}
     found = {}
     for host in hosts:
         told = hostvars[host]

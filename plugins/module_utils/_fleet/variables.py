@@ -38,7 +38,7 @@ _GOES_ON = r"(?= is\b| are\b| must\b| needs\b| holds\b| names\b| begins\b| canno
 _OTHERWISE = {
     "another name": "the name of a client is the variable user_vpn_client_name of its host",
     "client name": "the name of a client is the variable user_vpn_client_name of its host",
-    "common_name '": "the domain in a common name is the variable user_vpn_certificate_domain",
+    "The common_name ": "the domain in a common name is the variable user_vpn_certificate_domain",
     "san_type": "san_type is the variable user_vpn_certificate_san_type",
     "csrs": "where a key is made is said by the variable user_vpn_mac_key of its host",
     "On Demand rules": "On Demand rules are the variable user_vpn_on_demand",
@@ -124,7 +124,7 @@ class Task:
 
         values  what some options were given, which a sentence may quote instead of naming them
         """
-        if HERE in sentence:  # of a task before
+        if HERE in sentence or FLEET.match(sentence):  # of a task before; in terms of variables already
             return sentence
         quoted = {name for name, value in (values or {}).items() if len(value) > 1 and value in sentence}
         unsupported = _unsupported(sentence)

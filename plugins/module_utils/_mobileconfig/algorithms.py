@@ -179,7 +179,7 @@ def choose(algorithms: Any = None, ipsec_policy: Any = None) -> Algorithms:
         return PAIRS[DEFAULT_PAIR].apple
     if isinstance(algorithms, str):
         if algorithms not in PAIRS:
-            raise ProfileError(f"There is no pair of algorithms named {_shown(algorithms)}; choose {', '.join(PAIRS)}.")
+            raise ProfileError(f"algorithms: there is no pair named {_shown(algorithms)}; choose {', '.join(PAIRS)}.")
         return PAIRS[algorithms].apple
     return from_dictionaries(algorithms)
 
@@ -259,9 +259,7 @@ def azure_policy(wish: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
         wish = wish[0]
     if isinstance(wish, str):
         if wish not in PAIRS:
-            raise ProfileError(
-                f"ipsec_policy: there is no pair of algorithms named {_shown(wish)}; choose {', '.join(PAIRS)}."
-            )
+            raise ProfileError(f"ipsec_policy: there is no pair named {_shown(wish)}; choose {', '.join(PAIRS)}.")
         wish = PAIRS[wish].azure
     if not isinstance(wish, Mapping):
         raise ProfileError(f"ipsec_policy must be the name of a pair ({', '.join(PAIRS)}), or a policy of Azure's.")

@@ -337,7 +337,7 @@ REFUSED: list[Any] = [
     ({"authentication_types": ["AAD"]}, "has no Certificate"),
     ({"authentication_types": ["Radius", "AAD"]}, "has no Certificate"),
     ({"authentication_types": ["Password"]}, "takes Certificate, Radius, AAD, not 'Password'"),
-    ({"ipsec_policy": "strong"}, "there is no pair of algorithms named 'strong'; choose modp2048"),
+    ({"ipsec_policy": "strong"}, "there is no pair named 'strong'; choose modp2048"),
     ({"ipsec_policy": []}, "ipsec_policy must be one policy"),
     ({"ipsec_policy": [GOOD_POLICY, GOOD_POLICY]}, "Azure takes one custom policy"),
     ({"ipsec_policy": {}}, "ipsec_policy lacks ikeEncryption"),

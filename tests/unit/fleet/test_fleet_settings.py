@@ -48,6 +48,7 @@ def rendered(hostvars: dict[str, Any], settings: dict[str, Any], **issued: Any) 
         ((None, None), "full", ("full", "full")),  # the play or a role says so
         (("full", "full"), "split", ("split", "split")),
         (("split", "full"), "full", ("full", "full")),
+        ((None, "full"), None, ("split", "full")),  # a variable without a value
     ],
 )
 def test_inventory_counts_per_mac_and_the_play_for_all(

@@ -167,6 +167,7 @@ GIVEN = {
         ),
         ("Give this client another name.", "the name of a client is the variable user_vpn_client_name of its host"),
         ("The common_name 'a b' is none.", "the domain in a common name is the variable user_vpn_certificate_domain"),
+        ('The common_name "a\'b" is none.', "the domain in a common name is the variable user_vpn_certificate_domain"),
         ("Set san_type to dns.", "san_type is the variable user_vpn_certificate_san_type"),
         ("Run client_certificates again.", "client_certificates is run by the role certificates, as by the playbook "),
         ("Set valid_days.", "valid_days is an option of the module root_certificate that the role does not set"),
@@ -174,6 +175,8 @@ GIVEN = {
         # words that are no options
         ("The state of the roots and their public certificates is known; present it.", ""),
         ("Set passphrase, which user_vpn_passphrase holds.", ""),
+        # it is in terms of variables already
+        ("user_vpn_certificate_san_type is 1: set it to pki or roots. Set passphrase.", ""),
         # a task before has said it
         ("Set passphrase. Here pki is the variable another.", ""),
     ],
