@@ -84,10 +84,13 @@ pictures: $(VENV)/browser.ready ## docs/images, of the page as it is now
 	@$(BIN)/python tests/lab/browser.py install
 	@$(BIN)/python tests/lab/browser.py pictures docs/images
 
-docs: $(VENV)/test.ready ## the reference of modules and roles as pages to read, in .docs
-	@rm -rf .docs && mkdir .docs
-	@$(BIN)/antsibull-docs collection --use-current --squash-hierarchy --output-format simplified-rst --dest-dir .docs vwan.user_vpn
-	@echo "The reference is in .docs"
+docs: $(VENV)/docs.ready ## the guides and the reference of modules and roles as a site, in .docs/site
+	@rm -rf .docs && mkdir -p .docs/source && cp -R docs/*.md docs/images .docs/source
+	@umask 022; mkdir .docs/source/reference
+	@$(BIN)/antsibull-docs collection --fail-on-error --use-current --squash-hierarchy --no-add-antsibull-docs-version \
+	  --dest-dir .docs/source/reference vwan.user_vpn
+	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -b html -d .docs/doctrees -c docs/docsite .docs/source .docs/site
+	@echo "The site is in .docs/site/index.html"
 
 build: $(VENV)/demo.ready ## the tarball for ansible-galaxy
 	@$(BIN)/ansible-galaxy collection build --force
@@ -96,8 +99,8 @@ release: $(VENV)/test.ready ## whether RELEASE, the name of a tag, can be releas
 	@$(BIN)/python tests/tools/check_release.py "$$RELEASE"
 	@$(BIN)/antsibull-changelog lint
 
-# The lint and sanity of test, and what only a release needs: the tarball, Galaxy's importer, REUSE, the hooks.
-release-check: $(VENV)/test.ready $(VENV)/release.ready ## whether what is here could be released
+# The lint and sanity of test, and what only a release needs: the site, the tarball, Galaxy's importer, REUSE, the hooks.
+release-check: $(VENV)/test.ready $(VENV)/docs.ready $(VENV)/release.ready ## whether what is here could be released
 	@$(BIN)/python tests/tools/run_all.py lint sanity release
 
 # BASE: since when, by default since the last release.

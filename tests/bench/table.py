@@ -67,7 +67,7 @@ class Figures:
 
 def markdown(figures: Figures) -> str:
     """The tables, and the machine below them."""
-    lines = ["### Ratios", "", *_table(("", "measured"), _ratios(figures)), "", "### Medians", ""]
+    lines = ["## Ratios", "", *_table(("", "measured"), _ratios(figures)), "", "## Medians", ""]
     head = ["run", "Macs", "forks", "s", "x floor", "CPU s", "x floor", "ms/Mac", "CPU ms/Mac", "tasks/Mac"]
     head += ["execs/Mac", "KiB/Mac", "ARM calls", "lines", "parent MiB"]
     lines += [*_table(head, [_cells(figures, row) for row in figures.rows]), "", *_machine()]

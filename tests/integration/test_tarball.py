@@ -16,13 +16,15 @@ from ansible_collections.vwan.user_vpn.tests.tools.pages import PAGES, dead
 # Made by ansible-galaxy; for people; for Ansible and ansible-builder.
 FILES = {"MANIFEST.json", "FILES.json", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"}
 FILES |= {"SECURITY.md", "CODE_OF_CONDUCT.md", "changelogs/changelog.yaml"}
-# All that git has in these.
+# All that git has in these, but what makes the site.
 FOLDERS = ("docs", "examples", "meta", "playbooks", "plugins", "roles")
+SITE = ("docs/docsite/conf.py", "docs/docsite/static")
 
 
 def test_it_holds_what_users_need_and_nothing_else(collection: Installed) -> None:
+    wanted = set(tree.files(*FOLDERS)) - set(tree.files(*SITE))
     with tarfile.open(collection.tarball) as tarball:
-        assert {member.name for member in tarball if not member.isdir()} == FILES | set(tree.files(*FOLDERS))
+        assert {member.name for member in tarball if not member.isdir()} == FILES | wanted
         assert [member.name for member in tarball if not (member.isfile() or member.isdir())] == []
 
 

@@ -4,8 +4,9 @@
 """Says whether changes that users notice have a fragment for the changelog.
 
 `check_fragments.py BASE` looks at what has changed since the branch left BASE (a branch, tag or commit; what is not
-committed counts too). Without BASE it is the last release, a tag X.Y.Z: before the first one, everything is the first
-release, and its summary says so. A change that nobody notices has a fragment with the section `trivial`.
+committed counts too). Without BASE it is the last release, a tag X.Y.Z. Before the first one no fragment is needed:
+everything is that release, and its summary says so. A change that nobody notices has a fragment with the section
+`trivial`.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ def unsaid(paths: Iterable[str]) -> list[str]:
 
 
 def main(base: str = "", root: Path = ROOT) -> int:
-    base = base or last_release(root)
-    if not base:
+    released = last_release(root)
+    base = base or released
+    if not released:
         print("Nothing was released yet: no fragment is needed.")
         return 0
     found = unsaid(changed(root, base))

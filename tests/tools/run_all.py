@@ -90,6 +90,7 @@ def release_commands() -> Iterator[tuple[str, list[str], Path]]:
     """What only a release needs; the tools are in an environment of their own."""
     folder = BIN.parent / "release/bin"
     yield "changelog fragments", [sys.executable, str(ROOT / "tests/tools/check_fragments.py")], ROOT
+    yield "the site of the docs", ["make", "docs"], ROOT
     yield "galaxy-importer", [sys.executable, str(ROOT / "tests/tools/check_import.py"), str(folder)], ROOT
     yield "REUSE", [str(folder / "reuse"), "lint", "--quiet"], ROOT
     yield "hooks", [str(folder / "pre-commit"), "run", "--all-files"], ROOT

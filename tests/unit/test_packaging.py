@@ -51,7 +51,8 @@ def test_fragments_since_a_release_and_since_a_branch(tmp_path: Path, capsys: py
 
     git("init", "--initial-branch", "main")
     commit("plugins/a.py")
-    assert say() == 0 and "Nothing was released yet" in capsys.readouterr().out
+    for base in ("", "main"):
+        assert say(base) == 0 and "Nothing was released yet" in capsys.readouterr().out
     git("tag", "1.0.0")
     git("tag", "not-a-release")
     assert say() == 0

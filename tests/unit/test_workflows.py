@@ -51,7 +51,6 @@ def jobs() -> Iterator[tuple[str, dict[str, Any]]]:
 
 STEPS = [(f"{name}.{number}", step) for name, job in jobs() for number, step in enumerate(job["steps"])]
 RUNS = [pytest.param(step, id=name) for name, step in STEPS if "run" in step]
-JOBS = [pytest.param(job, id=name) for name, job in jobs()]
 
 
 def problems(folder: Path) -> str:
@@ -124,10 +123,26 @@ def phony() -> list[str]:
     return found[1].split()
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_a_job_ends_and_may_only_read(job: dict[str, Any]) -> None:
+#: What a job may do beyond reading; it runs nothing of ours.
+WRITES = {"docs.publish": {"pages": "write", "id-token": "write"}}
+
+
+@pytest.mark.parametrize(("name", "job"), [pytest.param(name, job, id=name) for name, job in jobs()])
+def test_a_job_ends_and_may_only_read(name: str, job: dict[str, Any]) -> None:
     assert job["timeout-minutes"] <= 90
-    assert job["permissions"] == {"contents": "read"}
+    assert job["permissions"] == WRITES.get(name, {"contents": "read"})
+    if name in WRITES:
+        assert job["if"] == "github.event_name == 'push'"
+        assert [step["uses"].partition("@")[0] for step in job["steps"]] == ["actions/deploy-pages"]
+
+
+def test_a_pull_request_is_asked_for_its_fragment_and_the_site_is_built() -> None:
+    steps = {name.rsplit(".", 1)[0]: step for name, step in STEPS if "run" in step}
+    assert steps["pull_request.fragments"]["run"] == "make fragments"
+    assert steps["pull_request.fragments"]["env"] == {"BASE": "origin/${{ github.base_ref }}"}
+    assert steps["docs.build"]["run"] == "make docs"
+    for name in ("pull_request", "docs"):
+        assert "pull_request" in read(ROOT / f".github/workflows/{name}.yml")[True]  # YAML's own reading of `on`
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
