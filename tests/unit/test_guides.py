@@ -11,7 +11,17 @@ import subprocess
 import pytest
 import yaml
 
-from ansible_collections.vwan.user_vpn.tests.tools.pages import GUIDES, INDEX, PAGES, ROOT, blocks, dead, reachable
+from ansible_collections.vwan.user_vpn.tests.lab import browser
+from ansible_collections.vwan.user_vpn.tests.tools.pages import (
+    GUIDES,
+    INDEX,
+    PAGES,
+    ROOT,
+    blocks,
+    dead,
+    links,
+    reachable,
+)
 
 VARIABLE = re.compile(r"\buser_vpn_[a-z0-9_]+\b")
 PLAYBOOK = re.compile(r"vwan\.user_vpn\.(site|renew|revoke|report|evidence|demo)\b")
@@ -34,6 +44,14 @@ def test_the_index_leads_to_every_page() -> None:
 @pytest.mark.parametrize("text", BLOCKS)
 def test_a_block_of_yaml_is_yaml(text: str) -> None:
     assert yaml.safe_load(text)
+
+
+def test_every_picture_is_shown_and_is_of_the_current_page() -> None:
+    pictures = set((ROOT / "docs/images").iterdir())
+    assert {(page.parent / name).resolve() for page in GUIDES for name, _anchor in links(page)} >= pictures
+    current = browser.digest().encode()
+    old = [path.name for path in pictures if b"tEXtComment\0" + current not in path.read_bytes()]
+    assert old == [], "`make pictures` takes them anew"
 
 
 def test_the_inventory_of_the_pages_is_the_example() -> None:
