@@ -11,6 +11,7 @@ import subprocess
 import pytest
 import yaml
 
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.disconnects import CAUSES, PHRASES
 from ansible_collections.vwan.user_vpn.tests.lab import browser
 from ansible_collections.vwan.user_vpn.tests.tools.pages import (
     GUIDES,
@@ -22,6 +23,7 @@ from ansible_collections.vwan.user_vpn.tests.tools.pages import (
     links,
     reachable,
 )
+from ansible_collections.vwan.user_vpn.tests.tools.texts import speaking, texts
 
 VARIABLE = re.compile(r"\buser_vpn_[a-z0-9_]+\b")
 PLAYBOOK = re.compile(r"vwan\.user_vpn\.(site|renew|revoke|report|evidence|demo)\b")
@@ -89,3 +91,28 @@ def test_make_help_names_every_target() -> None:
     assert {line.split()[1] for line in told.splitlines() if line.startswith("make ")} == set(targets.split())
     named = {name for page in PAGES for name in re.findall(r"`make ([a-z-]+)[` ]", page.read_text())}
     assert named - set(targets.split()) == set()
+
+
+#: What is said by ssh, and by Azure through its SDK.
+OTHERS = {"Host key verification failed", "Permission denied", "Connection timed out", "changed"}
+SAID = re.compile(r"`([^`]+)`")
+
+
+def test_what_troubleshooting_quotes_is_said_by_our_code() -> None:
+    known = " ".join(" ".join(text for path in speaking() for text in texts(path)).split())
+    section = ""
+    missing = []
+    for line in (ROOT / "docs/troubleshooting.md").read_text().splitlines():
+        section = line.removeprefix("## ") if line.startswith("## ") else section
+        cells = line.split(" | ")
+        if line.startswith("| ") and section != "What Azure says":
+            quoted = [part for found in SAID.findall(cells[0]) for part in found.split(" ... ")]
+            missing += [text for text in quoted if text not in known and text not in OTHERS]
+    assert missing == []
+
+
+def test_troubleshooting_knows_every_reason_of_a_mac_s_log() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    assert [phrase for phrase in PHRASES if f"`{phrase}`" not in page] == []
+    remedies = {remedy for _meaning, remedy in CAUSES.values()}
+    assert [remedy for remedy in remedies if remedy not in page] == []

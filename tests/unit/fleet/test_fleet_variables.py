@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import re
 from collections.abc import Iterator, Mapping
@@ -23,8 +22,8 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.variables imp
     sources_of,
     unknown,
 )
+from ansible_collections.vwan.user_vpn.tests.tools.texts import ROOT, speaking, texts
 
-ROOT = Path(__file__).resolve().parents[3]
 MODULE = "vwan.user_vpn."
 #: What differs from Mac to Mac, and is no option of the profile.
 OF_A_MAC = {"host", "identity", "key_wanted", "problem", "serial_number"}
@@ -102,21 +101,8 @@ def test_every_option_of_a_profile_can_be_set_in_a_role() -> None:
         assert (f"user_vpn_profile.{option}" in told) is (option not in {*SHARED, *OF_THE_RUN})
 
 
-def texts(path: Path) -> Iterator[str]:
-    """What a file of ours may say: its strings, each with what stands between others, without its docstrings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            node.value.value = ""
-        elif isinstance(node, ast.JoinedStr):
-            yield "".join(str(each.value) if isinstance(each, ast.Constant) else "X" for each in node.values)
-        elif isinstance(node, ast.Constant) and " " in str(node.value):
-            yield str(node.value)
-
-
 def test_every_option_in_a_sentence_is_one_that_a_role_can_tell_of() -> None:
-    folders = [ROOT / "plugins" / part for part in ("module_utils", "action", "plugin_utils")]
-    files = [path for folder in folders for path in folder.rglob("*.py") if "_fleet" not in path.parts]
+    files = [path for path in speaking() if "_fleet" not in path.parts]
     option = re.compile(r"(?<![\w/$.'-])[a-z]+\d*(?:_[a-z0-9]+)+(?![\w/(-])")
     said = {name: text for path in files for text in texts(path) for name in option.findall(text)}
     modules = {module for _role, module, _given, _seen in calls()} - {"ledger"}
