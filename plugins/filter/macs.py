@@ -13,6 +13,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from ..module_utils._fleet.choosing import chosen
+from ..module_utils._fleet.naming import pattern
 from ..module_utils._fleet.run import Run
 from ..module_utils._fleet.settings import DEFAULTS
 
@@ -75,7 +76,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Names of hosts.
+  description: Names of hosts. For the C(hosts) of a play, one that Ansible would read as more than a name, as
+    C(Anna's Mac), is a pattern that only this host matches.
   type: list
   elements: str
   sample: [mac-042]
@@ -85,12 +87,14 @@ _value:
 @pass_context
 def macs(context: Context, hostvars: Mapping[str, Any], which: str, hosts: list[str] | None = None) -> list[str]:
     # Where the hosts of a play are worked out there is no host: what is known of these variables holds for the play.
-    names = [] if "inventory_hostname" in context else [f"user_vpn_{name}" for name in DEFAULTS]
+    of_a_play = "inventory_hostname" not in context
+    names = [f"user_vpn_{name}" for name in DEFAULTS] if of_a_play else []
     play = {name: context.resolve(name) for name in names if name in context}
     run = Run(hostvars, hosts, play, check=context.get("ansible_check_mode", False))
-    if names and command_line.CLIARGS.get("start_at_task"):
+    if of_a_play and command_line.CLIARGS.get("start_at_task"):
         run.require_beginning()
-    return chosen(run, which)
+    found = chosen(run, which)
+    return [pattern(host) for host in found] if of_a_play else found
 
 
 class FilterModule:

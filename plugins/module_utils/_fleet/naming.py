@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +15,7 @@ from .._x509.text import is_thumbprint
 from .settings import DEFAULTS, HostVars, client_of, own, per_mac
 
 NAMED = 5
+_PLAIN = re.compile(r"[\w.-]+")
 OF_A_CERTIFICATE = ("certificate_domain", "certificate_san_type", "scep")
 
 
@@ -39,6 +41,13 @@ def require_somebody(wanted: Any, found: Sequence[str], groups: Iterable[str]) -
             "group user_vpn, or name their group with -e user_vpn_hosts=GROUP; without -i, ansible.cfg names the "
             "inventory."
         )
+
+
+def pattern(host: str) -> str:
+    """What matches this host alone, as the hosts of a play: itself, where no mark in it means more to Ansible."""
+    if _PLAIN.fullmatch(host):
+        return host
+    return "~" + "".join(mark if mark.isalnum() else f"\\U{ord(mark):08x}" for mark in host) + r"\Z"
 
 
 def clients(

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.inventory.data import InventoryData
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +20,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.naming import
     due,
     holders,
     named,
+    pattern,
     require_somebody,
 )
 
@@ -131,3 +135,20 @@ def test_no_host_at_all_is_a_mistake_unless_the_group_is_there(wanted: Any) -> N
     require_somebody("user_vpn", [], {"user_vpn": []})
     with pytest.raises(UserVpnError, match="so nothing was done: "):
         require_somebody(wanted, [], {"all": []})
+
+
+def test_a_pattern_matches_its_host_alone() -> None:
+    hosts = [
+        "mac-042", "mac-042.example.com", "Anna's Mac", "Anna\\s Mac", "a,b", "a&b", "!a", "&a", "~a", "a*", "a?", "a[1]",
+        "a[0:2]", "Mac [office]", "x:y", "2001:db8::1", "ümlaut", "💥", "a\tb", "a", "b", "Mac", "Anna's",
+    ]  # fmt: skip
+    inventory = InventoryData()
+    for host in hosts:
+        inventory.add_host(host, "all")
+    manager = InventoryManager(DataLoader(), sources=[])
+    manager._inventory = inventory
+    inventory.reconcile_inventory()
+    for host in hosts:
+        assert [found.name for found in manager.get_hosts([pattern(host)])] == [host]
+    assert len(manager.get_hosts([pattern(host) for host in hosts])) == len(hosts)
+    assert pattern("mac-042.example.com") == "mac-042.example.com"
