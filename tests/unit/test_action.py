@@ -167,3 +167,10 @@ def test_an_option_that_there_is_none_of_is_said_with_the_nearest() -> None:
 def test_a_value_of_another_type_is_told_without_names_of_the_inside(value: Any) -> None:
     told = run_action("server_configuration", {"resource_group": "a", "virtual_wan": "b", "append_tags": value})["msg"]
     assert told.endswith(f"a {type(value).__name__} cannot be converted to a bool"), told
+
+
+@pytest.mark.parametrize(("action", "option"), list(options("str")))
+def test_names_with_values_where_a_text_belongs(action: str, option: str) -> None:
+    for value, kind in (({"a": 1}, "dictionary"), ([1], "list")):
+        told = run_action(action, {option: value})["msg"]
+        assert told.startswith((f"{option} must be a text, not a {kind}", f"{option} must be a string: put it in"))

@@ -32,7 +32,7 @@ _DEEPEST = 8  # variables that read variables
 # Options that are no words of English: where they stand in a sentence, they are meant.
 _NO_WORDS = ("pki", "passphrase", "csrs", "dest", "dns", "ikev2", "macos", "macs", "readmit")
 _VERBS = r"(?:[Ss]et|[Gg]ive|[Ll]eave|[Rr]aise|raising|[Cc]orrect|options?:|arguments:)"
-_GOES_ON = r"(?= is\b| are\b| must\b| needs\b| holds\b| names\b| begins\b| cannot\b| has\b|:|\.\w|\[)"
+_GOES_ON = r"(?= is\b| are\b| takes\b| must\b| needs\b| holds\b| names\b| begins\b| cannot\b| has\b|:|\.\w|\[)"
 
 #: What a sentence says without the name of an option.
 _OTHERWISE = {

@@ -23,7 +23,7 @@ from .identity import Identity
 from .names import check_identifier, is_host_name, uuid_of
 from .on_demand import OnDemand, build
 from .scep import Enrolment
-from .schema import IKEV2, PROXIES, Key, in_its_types, validate
+from .schema import IKEV2, PROXIES, Key, check_text, in_its_types, validate
 
 NO_SETTINGS = "settings is empty: give the settings that profile_package or profile_package_info has returned."
 _A_ROOT = "A gateway root of the settings"
@@ -129,6 +129,9 @@ class Draft:
         self.identifier = check_identifier(request.identifier)
         if not request.connection_name:
             raise ProfileError("connection_name must not be empty: it is the name in System Settings > VPN.")
+        for option in ("connection_name", "display_name", "organization", "description"):
+            for problem in check_text(getattr(request, option) or "", option, lines=option == "description"):
+                raise ProfileError(f"{option} {problem.text}.")
         settings = request.settings
         if not settings:
             raise ProfileError(NO_SETTINGS)

@@ -306,7 +306,7 @@ def _check(value: Any, key: Key, where: str, macos: tuple[int, ...] | None) -> I
     if macos is not None and key.since and macos < _version(key.since):
         yield Problem("warning", where, f"is read by macOS {key.since} and later only")
     if isinstance(value, str):
-        yield from _check_text(value, where, _CONTROL if key.lines else _CONTROL_AND_BREAKS)
+        yield from check_text(value, where, lines=key.lines)
     yield from _check_value(value, key, where, macos)
     if isinstance(value, list) and key.items is not None:
         for index, item in enumerate(value):
@@ -354,8 +354,9 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\uff
 _CONTROL_AND_BREAKS = re.compile(f"{_CONTROL.pattern[:-1]}\t\n]")
 
 
-def _check_text(value: str, where: str, refused: re.Pattern[str]) -> Iterator[Problem]:
-    if refused.search(value):
+def check_text(value: str, where: str, *, lines: bool = False) -> Iterator[Problem]:
+    """What is wrong with a text; `lines`: whether it may have several."""
+    if (_CONTROL if lines else _CONTROL_AND_BREAKS).search(value):
         yield Problem("error", where, "holds a control character, such as a line break or a tab")
     if len(value) > LONGEST_TEXT:
         yield Problem("error", where, f"is longer than {LONGEST_TEXT} characters")

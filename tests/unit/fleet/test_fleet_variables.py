@@ -194,6 +194,7 @@ def test_variables_that_go_round_end() -> None:
     [
         ("settings", "settings.vpn_server must be a host name.", True),
         ("settings", "The settings hold no gateway root.", False),
+        ("protocols", "protocols takes IkeV2, not 'a'.", True),
         ("timeout", "argument 'timeout' is of type str.", True),
         ("clients", "missing required arguments: clients", True),
         ("pki", "the pki/store", False),
