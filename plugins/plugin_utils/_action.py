@@ -329,7 +329,7 @@ def _text(error: Exception, spec: Mapping[str, Any]) -> str:
     if not isinstance(error, UnsupportedError):
         return _OF_CORE.sub(lambda found: f"a {found[1].lower()}", str(error))
     name = str(error).partition(". Supported parameters")[0]  # all of them, for one inside of another
-    near = difflib.get_close_matches(name, spec, 1, 0.8)
+    near = [] if "." in name else difflib.get_close_matches(name, spec, 1, 0.8)
     return f"Unsupported option: {name}{f'; did you mean {near[0]}?' if near else ''}"
 
 

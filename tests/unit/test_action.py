@@ -160,6 +160,8 @@ def test_an_option_that_there_is_none_of_is_said_with_the_nearest() -> None:
     assert (
         "Unsupported option: identifer; did you mean identifier?" in run_action("mac_info", {"identifer": "a"})["msg"]
     )
+    inside = {"dest": "/a", "on_demand": {"on_deman": 1}}
+    assert run_action("mobileconfig", inside)["msg"].endswith("Unsupported option: on_demand.on_deman")
     assert run_action("mac_info", {"nothing_like_it": "a"})["msg"].endswith("Unsupported option: nothing_like_it")
 
 

@@ -236,8 +236,10 @@ def _is_a_result(value: Mapping[str, Any]) -> bool:
 
 
 def _unsupported(sentence: str) -> list[str]:
-    found = re.search(r"Unsupported option: ([\w, ]+)", sentence)
-    return [name.strip() for name in found[1].split(",")] if found else []
+    """Not those inside of another option, which tells where they stand."""
+    found = re.search(r"Unsupported option: ([\w., ]+)", sentence)
+    names = [name.strip(" .") for name in found[1].split(",")] if found else []
+    return [name for name in names if "." not in name]
 
 
 def _says_so(sentence: str, part: str) -> bool:

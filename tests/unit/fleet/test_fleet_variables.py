@@ -243,3 +243,14 @@ def test_a_variable_that_nothing_reads(name: str, near: str) -> None:
         "user_vpn_fleet",
     ]
     assert unknown([name, *others]) == [f"Nothing reads the variable {name}: {said}"]
+
+
+def test_an_unknown_option_inside_of_another_is_told_with_that() -> None:
+    given = {"macs": [{"dns": "{{ user_vpn_dns }}"}]}
+    further = {"dns": "user_vpn_profile.dns"}
+    for option, here in (
+        ("dns.a", "dns is the variable user_vpn_dns, or user_vpn_profile.dns"),
+        ("a", "a stands in the variable user_vpn_profile"),
+    ):
+        told = Task(given, {}, ["macs"], ["dns"], further, in_role=True).explained(f"Unsupported option: {option}")
+        assert told == f"Unsupported option: {option}. Here {here}."
