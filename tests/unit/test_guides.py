@@ -1,15 +1,12 @@
 # Copyright (c) 2026, The vwan.user_vpn contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the guides give to be pasted can be read, and names what there is."""
+"""The pages lead to each other, and name what there is."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-
-import pytest
-import yaml
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.disconnects import CAUSES, PHRASES
 from ansible_collections.vwan.user_vpn.tests.lab import browser
@@ -27,11 +24,6 @@ from ansible_collections.vwan.user_vpn.tests.tools.texts import speaking, texts
 
 VARIABLE = re.compile(r"\buser_vpn_[a-z0-9_]+\b")
 PLAYBOOK = re.compile(r"vwan\.user_vpn\.(site|renew|revoke|report|evidence|demo)\b")
-BLOCKS = [
-    pytest.param(block.text, id=f"{page.parent.name}/{page.name}-{block.number}")
-    for page in PAGES
-    for block in blocks(page, "yaml")
-]
 
 
 def test_no_page_has_a_dead_link() -> None:
@@ -41,11 +33,6 @@ def test_no_page_has_a_dead_link() -> None:
 def test_the_index_leads_to_every_page() -> None:
     assert set(GUIDES) - reachable(INDEX) == set()
     assert set(PAGES) - reachable(ROOT / "README.md") <= {*ROOT.glob("tests/**/README.md")}
-
-
-@pytest.mark.parametrize("text", BLOCKS)
-def test_a_block_of_yaml_is_yaml(text: str) -> None:
-    assert yaml.safe_load(text)
 
 
 def test_every_picture_is_shown_and_is_of_the_current_page() -> None:
@@ -116,3 +103,15 @@ def test_troubleshooting_knows_every_reason_of_a_mac_s_log() -> None:
     assert [phrase for phrase in PHRASES if f"`{phrase}`" not in page] == []
     remedies = {remedy for _meaning, remedy in CAUSES.values()}
     assert [remedy for remedy in remedies if remedy not in page] == []
+
+
+#: The pages that lead through the tree; their code spans name files in it, from its root or from a folder of it.
+HOUSE = ("architecture.md", "contributing.md")
+FILE = re.compile(r"`([\w.]+(?:/[\w.*-]+)+/?)`")
+
+
+def test_every_file_that_the_pages_of_the_house_name_is_there() -> None:
+    named = {name for page in HOUSE for name in FILE.findall((ROOT / "docs" / page).read_text())}
+    assert len(named) > 30
+    places = (ROOT, ROOT / "plugins/module_utils")
+    assert [name for name in sorted(named) if not any(any(place.glob(name.rstrip("/"))) for place in places)] == []
