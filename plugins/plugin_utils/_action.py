@@ -273,7 +273,7 @@ def _unusable(spec: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[st
         value = values.get(name)
         if rules.get("no_log") and not isinstance(value, str | None):
             yield f"{name} must be a string: put it in quotes"
-        elif rules.get("type") == "str" and isinstance(value, list | dict):
+        elif rules.get("type") in ("str", "path") and isinstance(value, list | dict):
             yield f"{name} must be a text, not a {'list' if isinstance(value, list) else 'dictionary'}"
         elif rules.get("type") == "int" and _too_large(value):
             yield f"{name} is too large: give a number below {LARGEST}"

@@ -171,7 +171,7 @@ def test_a_value_of_another_type_is_told_without_names_of_the_inside(value: Any)
     assert told.endswith(f"a {type(value).__name__} cannot be converted to a bool"), told
 
 
-@pytest.mark.parametrize(("action", "option"), list(options("str")))
+@pytest.mark.parametrize(("action", "option"), list(options("str", "path")))
 def test_names_with_values_where_a_text_belongs(action: str, option: str) -> None:
     for value, kind in (({"a": 1}, "dictionary"), ([1], "list")):
         told = run_action(action, {option: value})["msg"]

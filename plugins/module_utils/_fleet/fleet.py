@@ -37,9 +37,19 @@ FLEET_WIDE = (
     "user_vpn_withdraw_force",
     "user_vpn_add_hub_roots",
     "user_vpn_keep_gateway_roots",
+    "user_vpn_configuration_append_tags",
+    "user_vpn_configuration_authentication_types",
+    "user_vpn_configuration_ipsec_policy",
+    "user_vpn_configuration_location",
+    "user_vpn_configuration_protocols",
+    "user_vpn_configuration_tags",
+    "user_vpn_change_configuration",
+    "user_vpn_scep_root",
+    "user_vpn_storage_account",
+    "user_vpn_storage_container",
 )
 #: ... and of these, which hold secrets.
-SECRET = ("user_vpn_passphrase", "user_vpn_azure", "user_vpn_mdm")
+SECRET = ("user_vpn_passphrase", "user_vpn_azure", "user_vpn_mdm", "user_vpn_output_blob_sas_url")
 
 #: What is used at the end of a run, by some Macs in another way than by others: it is looked at before.
 OF_A_MAC = ("require_installed", "require_connected")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -265,9 +266,19 @@ def test_what_is_no_truth_value(text: str) -> None:
 
 @pytest.mark.parametrize("name", FLEET_WIDE)
 def test_what_is_needed_once_is_one(name: str) -> None:
-    assert fleet(HOSTS, {host: {name: "1"} for host in HOSTS}) == HOSTS
-    with pytest.raises(UserVpnError, match=rf"^{name} is '1' for mac-anna and None for mac-ben.*-e user_vpn_hosts="):
-        fleet(HOSTS, {"mac-anna": {name: "1"}, "mac-ben": {}})
+    value = {"a": "1"} if name.endswith("_tags") and "append" not in name else "1"
+    assert fleet(HOSTS, {host: {name: value} for host in HOSTS}) == HOSTS
+    said = rf"^{name} is {re.escape(repr(value))} for mac-anna and None for mac-ben.*-e user_vpn_hosts="
+    with pytest.raises(UserVpnError, match=said):
+        fleet(HOSTS, {"mac-anna": {name: value}, "mac-ben": {}})
+
+
+def test_each_variable_is_the_fleet_s_or_a_mac_s() -> None:
+    """One that is forgotten here would be that of whichever Mac comes first."""
+    told = set(re.findall(r"^\| `(user_vpn_\w+)` ", (ROOT / "docs/variables.md").read_text(), re.MULTILINE))
+    of_a_mac = {*DEFAULTS, "client_name", "connect_timeout", "keychain", "keychain_password"}
+    not_in_site = {"cut_wait", "evidence_azure", "revoke", "revoke_reason"}
+    assert told - {*FLEET_WIDE, *SECRET} <= {f"user_vpn_{name}" for name in of_a_mac | not_in_site}
 
 
 @pytest.mark.parametrize("name", SECRET)
