@@ -10,12 +10,16 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from ..module_utils._errors import UserVpnError, quoted
+from ..module_utils._files import read
+from ..module_utils._mobileconfig.scep import asked
 from ..module_utils._pki.clients import Means, end_clients, ensure_clients
 from ..module_utils._pki.database import place_of
+from ..module_utils._pki.enrolled import authorities_in
 from ..module_utils._pki.identities import Export
 from ..module_utils._pki.plan import Plan, Settings
 from ..module_utils._pki.refusals import parse_refused
-from ..module_utils._pki.requests import parse_clients, with_csrs
+from ..module_utils._pki.requests import parse_clients, with_csrs, with_enrolled
+from ..module_utils._x509 import bounds
 from ..plugin_utils._action import UserVpnAction
 
 
@@ -35,6 +39,7 @@ class ActionModule(UserVpnAction):
         "generation": {"type": "int"},
         "refused": {"type": "list", "elements": "raw", "default": []},
         "readmit": {"type": "list", "elements": "str", "default": []},
+        "scep_roots": {"type": "list", "elements": "path", "default": []},
         "clock_skew": {"type": "int"},
         "export_dir": {"type": "path"},
         "export_password": {"type": "str", "no_log": True},
@@ -55,9 +60,13 @@ class ActionModule(UserVpnAction):
         clients = arguments["clients"] or []
         if arguments["state"] != "revoked" and (arguments["thumbprints"] or arguments["reason"]):
             raise UserVpnError("thumbprints and reason are for state: revoked; leave them out, or set that state.")
-        place = place_of(arguments["pki"], self.local_path)
-        requests = with_csrs(parse_clients(clients, self.local_path), arguments["csrs"])
-        how: dict[str, Any] = {"now": datetime.now(UTC), "who": self.who, "check": self.check_mode}
+        place, now = place_of(arguments["pki"], self.local_path), datetime.now(UTC)
+        requests = with_csrs(parse_clients(clients, self.local_path, asked), arguments["csrs"])
+        if any(request.enrolled for request in requests):
+            roots = [self.local_path(path) for path in arguments["scep_roots"]]
+            authorities = authorities_in((read(path, bounds.FILE), str(path)) for path in roots)
+            requests = [with_enrolled(request, authorities, now) for request in requests]
+        how: dict[str, Any] = {"now": now, "who": self.who, "check": self.check_mode}
         if arguments["state"] == "present":
             outcome = ensure_clients(place, requests, _settings(arguments), self._means(arguments), **how)
         else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..module_utils._mac.answer import facts
+from ..module_utils._mac.answer import facts, whole_identities
 from ..module_utils._mac.shell import know
 from ..module_utils._mobileconfig.names import check_identifier
 from ..plugin_utils._mac_action import MacAction
@@ -17,8 +17,10 @@ class ActionModule(MacAction):
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         "identifier": {"type": "str", "required": True},
         "scope": {"type": "str", "choices": ["System", "User"], "default": "System"},
+        "whole_identities": {"type": "bool", "default": False},
     }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         identifier = check_identifier(arguments["identifier"])
-        return facts(self.ask(know(identifier, arguments["scope"])))
+        state = self.ask(know(identifier, arguments["scope"], whole=arguments["whole_identities"]))
+        return facts(state) | whole_identities(state)

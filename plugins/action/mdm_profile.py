@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -64,7 +64,7 @@ class ActionModule(UserVpnAction):
                 known = [wish for wish in wishes if isinstance(wish, Wish)]
                 done = {entry.host: entry for entry in delivery.deliver(server, known, means)}
                 entries = [done[wish.host] if isinstance(wish, Wish) else wish for wish in wishes]
-        told = {"changed": any(entry.changed for entry in entries), "macs": {e.host: asdict(e) for e in entries}}
+        told = {"changed": any(entry.changed for entry in entries), "macs": {e.host: e.told() for e in entries}}
         return told | {"alone": alone} | (_diff(entries) if self.diff_mode else {})
 
     def _wish(self, mac: Mapping[str, Any]) -> Wish | Entry:

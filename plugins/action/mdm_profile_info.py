@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, ClassVar
 
 from ..module_utils._mdm import delivery
@@ -22,6 +21,7 @@ class ActionModule(UserVpnAction):
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         **MDM_ARGUMENTS,
         "identifier": {"type": "str", "required": True},
+        "certificates": {"type": "bool", "default": False},
         "profiles": {
             "type": "list",
             "elements": "dict",
@@ -39,8 +39,9 @@ class ActionModule(UserVpnAction):
             self.task_environment(),
             server_of(arguments["server"], self.local_path, self.say, self.mask) as server,
         ):
-            entries = delivery.look(server, identifier, wishes, Means(say=self.say, warn=self.warn))
-        shown = (
+            means = Means(say=self.say, warn=self.warn)
+            entries = delivery.look(server, identifier, wishes, means, certificates=arguments["certificates"])
+        shown: tuple[str, ...] = (
             "host",
             "state",
             "failed",
@@ -52,4 +53,5 @@ class ActionModule(UserVpnAction):
             "macos_version",
             "shown_version",
         )
-        return {"macs": {entry.host: {name: asdict(entry)[name] for name in shown} for entry in entries}}
+        shown += ("certificates",) if arguments["certificates"] else ()
+        return {"macs": {entry.host: {name: entry.told()[name] for name in shown} for entry in entries}}

@@ -18,6 +18,8 @@ author: The vwan.user_vpn contributors (@vwan-user-vpn)
 description:
   - The client of each host, as O(vwan.user_vpn.client_certificates#module:clients) takes it. Its name is
     C(user_vpn_client_name), or else the inventory name. Its serial number is C(user_vpn_serial_number), if that is set.
+  - With C(user_vpn_scep), the certificate comes from elsewhere, so its name is told as it is asked for there, and what
+    was found on the Mac in this run.
   - With C(user_vpn_certificate_domain), its common name is its name with an C(@) and that domain.
   - Of each Mac count inventory, facts and extra variables. What a play or a role sets counts for all of its Macs; it
     is known by being another value than inventory and default give for the host O(first).
@@ -30,8 +32,8 @@ options:
     default: ""
   settings:
     description: >-
-      The settings C(certificate_domain) and C(certificate_san_type) of the play. Without them, only what the inventory
-      says counts.
+      The settings C(certificate_domain), C(certificate_san_type) and C(scep) of the play. Without them, only what the
+      inventory says counts.
     type: dict
     default: {}
 seealso:

@@ -64,6 +64,16 @@ options:
       - A supplied identity is checked, and encoded in the form that every macOS opens. It is taken in again when its
         file has changed. It must have been issued by the current root or a CA of its chain, and have the client's name
         as its common name, or C(common_name) where that is another one, whatever its form.
+      - C(enrolled) says that the Mac gets its certificate from another CA by itself, by SCEP. It is a list of what was
+        found on it, whole as RV(vwan.user_vpn.mac_info#module:identity_certificates) and
+        RV(vwan.user_vpn.mac_profile#module:identity_certificates), or as
+        RV(vwan.user_vpn.mdm_profile_info#module:macs) has it in C(certificates); empty where nothing is known.
+        C(subject) is the name that the Mac asks for, as O(vwan.user_vpn.mobileconfig#module:identity.scep.subject). A
+        variable for the serial number stands for C(serial_number).
+      - Such a client gets nothing from here. What was found and is that of its VPN enters the store, the newest one as
+        the current certificate, so that it can be revoked by the client's name. What was found whole has to come from
+        O(scep_roots) and to have the common name. Of a line that tells the issuer, these two are compared by their
+        names. Of one that does not, the whole name must be C(subject), and nothing else of the Mac may have it.
       - Required, except with O(thumbprints).
     type: list
     elements: raw
@@ -150,6 +160,12 @@ options:
     type: list
     elements: str
     default: []
+  scep_roots:
+    description: Files with the certificates of the root behind the SCEP server, and of the CAs below it, by which
+      C(enrolled) of O(clients) is judged.
+    type: list
+    elements: path
+    default: []
   clock_skew:
     description:
       - By how many seconds the clock of the controller is ahead of Azure's, as
@@ -211,6 +227,34 @@ EXAMPLES = r"""
       ansible.builtin.debug:
         msg: "{{ identities.clients.values() | map(attribute='not_after') | min }}"
 
+- name: Learn what a Mac has got by SCEP
+  hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Ask Jamf Pro
+      vwan.user_vpn.mdm_profile_info:
+        server:
+          type: jamf
+          url: https://example.jamfcloud.com
+        identifier: com.example.uservpn
+        certificates: true
+        profiles:
+          - host: mac-04
+            serial_number: C02XK1ABJG5J
+      environment:
+        JAMF_CLIENT_ID: "{{ jamf_client_id }}"
+        JAMF_CLIENT_SECRET: "{{ jamf_client_secret }}"
+      register: mdm
+
+    - name: Enter it, so that it can be revoked by name
+      vwan.user_vpn.client_certificates:
+        pki: ~/user-vpn.db
+        clients:
+          - name: mac-04
+            serial_number: C02XK1ABJG5J
+            subject: /CN=$SERIALNUMBER/O=Example
+            enrolled: "{{ mdm.macs['mac-04'].certificates }}"
+
 - name: Revoke a Mac that was stolen, and that no longer is among the clients above
   hosts: localhost
   gather_facts: false
@@ -241,7 +285,7 @@ clients:
       description:
         - Why the client has got, or gets, a new identity. V(missing), V(readmitted), V(refused_by_azure),
           V(not_yet_valid), V(root_rotated), V(options_changed) or V(expiring); empty when it has not. V(new_key) when
-          the key on the Mac is another one.
+          the key on the Mac is another one. V(enrolled) when its Mac has got one elsewhere.
         - V(exported) when only its files in O(export_dir) were written.
         - V(revoked) and V(removed) after O(state=revoked) and O(state=absent). V(revoked), too, of a client that
           gets none because it was revoked.
@@ -264,7 +308,7 @@ clients:
       type: str
       returned: success
     root_sha1:
-      description: The SHA-1 fingerprint of its root.
+      description: The SHA-1 fingerprint of its root; empty where only an MDM has listed the certificate.
       type: str
       returned: success
     pkcs12_path:

@@ -120,6 +120,10 @@ clients:
       description: The state of that certificate in the store.
       type: str
       returned: success
+    origin:
+      description: Where that certificate comes from, as RV(certificates[].origin) has it.
+      type: str
+      returned: success
     not_after:
       description: When that certificate ends, UTC.
       type: str
@@ -195,6 +199,7 @@ clients:
       sha1: BB70DDA1AF05C6B064BB1FB8530A156D625C9A49
       serial: 08BCA6D1A05886EAAF2738D879B970D3
       state: issued
+      origin: made
       not_after: "2027-11-22T12:00:00Z"
       days_left: 364
       generation: 1
@@ -387,7 +392,8 @@ certificates:
       type: str
       returned: success
     origin:
-      description: V(made) here, V(supplied), or V(enrolled) by the Mac itself.
+      description: V(made) here, V(supplied), V(certified) here for a key that its Mac has made, or V(enrolled), what
+        its Mac got from another CA by SCEP. Of one that an MDM has listed, no C(sha256) and no root is known.
       type: str
       returned: success
     sha1:

@@ -41,6 +41,11 @@ options:
     type: str
     choices: [System, User]
     default: System
+  whole_identities:
+    description: Whether to return the certificates whose private keys are there as well, and not only their
+      fingerprints.
+    type: bool
+    default: false
 seealso:
   - module: vwan.user_vpn.mac_profile
 """
@@ -160,6 +165,18 @@ identities:
   type: list
   elements: str
   sample: [6A9F0C3B1D2E4F5061728394A5B6C7D8E9F00112]
+identity_certificates:
+  description: >-
+    The certificates of RV(identities), in PEM form. M(vwan.user_vpn.client_certificates) enters those of the VPN into
+    the store.
+  returned: when O(whole_identities=true) and there are any
+  type: list
+  elements: str
+  sample:
+    - |
+      -----BEGIN CERTIFICATE-----
+      MIIBtjCCAVugAwIBAgITBmyf1XSXNmY/Owua2eiedgPySjAKBggqhkjOPQQDAjA5
+      -----END CERTIFICATE-----
 vpnutil:
   description: Whether the third-party command C(vpnutil) is there.
   returned: success

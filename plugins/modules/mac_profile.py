@@ -324,6 +324,18 @@ identities:
   type: list
   elements: str
   sample: [6A9F0C3B1D2E4F5061728394A5B6C7D8E9F00112]
+identity_certificates:
+  description: >-
+    The certificates of RV(identities), in PEM form. M(vwan.user_vpn.client_certificates) enters those of the VPN into
+    the store.
+  returned: for a profile by which the Mac gets its certificate itself, when there are any
+  type: list
+  elements: str
+  sample:
+    - |
+      -----BEGIN CERTIFICATE-----
+      MIIBtjCCAVugAwIBAgITBmyf1XSXNmY/Owua2eiedgPySjAKBggqhkjOPQQDAjA5
+      -----END CERTIFICATE-----
 vpnutil:
   description: Whether the third-party command C(vpnutil) is there.
   returned: success

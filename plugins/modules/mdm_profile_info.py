@@ -32,6 +32,13 @@ options:
     description: The identifier of the profile, as it was rendered.
     type: str
     required: true
+  certificates:
+    description:
+      - Whether to tell also which certificates are on each Mac together with their keys, as the last inventory of the
+        MDM lists them. M(vwan.user_vpn.client_certificates) enters those of the VPN into the store.
+      - An MDM that lists none, see the table in its documentation, tells of none.
+    type: bool
+    default: false
   profiles:
     description: The Macs.
     type: list
@@ -83,7 +90,8 @@ EXAMPLES = r"""
 RETURN = r"""
 macs:
   description: For each of O(profiles), by its host, a part of what RV(vwan.user_vpn.mdm_profile#module:macs) has. The
-    C(state) is V(absent) where the MDM holds no such profile for the Mac.
+    C(state) is V(absent) where the MDM holds no such profile for the Mac. With O(certificates), C(certificates) are
+    those on the Mac; what the MDM does not tell of one is empty.
   returned: success
   type: dict
   sample:
@@ -98,4 +106,12 @@ macs:
       last_seen: "2026-11-27T08:15:00Z"
       macos_version: "15.5"
       shown_version: ""
+      certificates:
+        - sha1: ED361458724D06082B2314ACDB82E1F586F085F5
+          serial: 40F3D9FB
+          common_name: C02XK1ABJG5J
+          subject: CN=C02XK1ABJG5J,O=Example
+          issuer: ""
+          not_before: "2026-11-27T09:14:38Z"
+          not_after: "2027-11-27T09:14:38Z"
 """

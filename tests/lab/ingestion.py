@@ -362,7 +362,9 @@ def ingest(mac: Mac, content: dict[str, Any], source: str) -> list[tuple[keychai
     for payload in payloads:
         if payload["PayloadType"] == VPN:
             _vpn(mac, content, payload, identities, source)
-    return items
+    scep = [payload for payload in payloads if payload["PayloadType"] == ENROLLED[0]]
+    # At each installation anew, also of the same profile (fleetdm/fleet#42757).
+    return [*items, *((mac.enrol(payload["PayloadContent"]), payload) for payload in scep if mac.enrol)]
 
 
 def _certificate(mac: Mac, payload: dict[str, Any]) -> keychain.Item:

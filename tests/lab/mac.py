@@ -230,6 +230,8 @@ class Mac:
         self.dropped_services: set[str] = set()
         # The tunnel of another IKEv2 VPN of the native client: interface and address.
         self.foreign_tunnel: dict[str, Any] | None = None
+        # What it does with a SCEP payload: see enrolment.py. None: it gets no certificate, and goes on without.
+        self.enrol: Callable[[dict[str, Any]], Item] | None = None
         # Shortcuts of the console user: name -> what running one does.
         self.shortcuts: dict[str, Callable[[Mac], None]] = {}
 
@@ -505,6 +507,7 @@ class Mac:
             if self.service:
                 self.service.install(raw, content, _payloads(old, {uuid for _unused, uuid in kept}))
             if old:
+                self._keep_enrolled(old)
                 self._uninstall(old)
             store = self.keychains[owner or "system"]
             for item, payload in items:
@@ -539,6 +542,13 @@ class Mac:
                 kept[item.origin[2:]] = item
                 self.ingestion_notes.append(f"kept the identity {item.common_name} of payload {item.origin[2]}")
         return kept
+
+    def _keep_enrolled(self, old: Profile) -> None:
+        """A replaced profile leaves the certificate that it brought by SCEP (fleetdm/fleet#42757)."""
+        scep = {p["PayloadUUID"] for p in old.content["PayloadContent"] if p["PayloadType"] in ingestion.ENROLLED}
+        for item in self.keychains[old.user or "system"]:
+            if item.origin and item.origin[:2] == (old.user, old.identifier) and item.origin[3] in scep:
+                item.origin = None
 
     def uninstall(self, profile: Profile) -> None:
         """Remove a profile and what it brought."""

@@ -109,6 +109,7 @@ def _client(found: dict[str, Any], number: int) -> None:
         "sha1": current,
         "serial": sha1("number", name)[:32],
         "state": "revoked" if status == "revoked" else "issued",
+        "origin": "made",
         "not_after": text(end),
         "days_left": (end - NOW) // timedelta(days=1),
         "generation": generation,

@@ -71,6 +71,8 @@ WAYS: dict[str, Callable[[Run], list[str]]] = {
     "mdm": _by_mdm,
     "undelivered": _undelivered,
     "in_mdm": lambda run: [h for h in run.hosts if run.is_by_mdm(h)],
+    "enrolled": lambda run: [h for h in run.hosts if run.setting(h, "scep")],
+    "enrolled_in_mdm": lambda run: [h for h in run.hosts if run.is_by_mdm(h) and run.setting(h, "scep")],
     "keychain": _by_keychain,
     "make_key": _without_key,
     "wait": _waiting,

@@ -232,7 +232,10 @@ def seen(run: Run) -> list[dict[str, Any]]:
         asked = run.of(host, "configure_client_result") or run.in_mdm(host, "configure_client_in_mdm")
         result, entry = removed or asked, {} if removed else run.entry(host)
         if "status" in result and not entry.get("failed") and not result.get("failed"):
-            told: dict[str, Any] = {"in_store": bool(removed or entry.get("client"))}
+            enrolled = "" if removed else run.enrolled(host)
+            told: dict[str, Any] = {"in_store": bool(removed or entry.get("client") or enrolled)}
+            if enrolled:
+                told["certificate_sha1"] = enrolled
             if not removed:
                 told["address"] = address_of(run, host, run.of(host, "connect_result") or result)
             found.append(_seen(host, result, entry) | told)

@@ -12,6 +12,7 @@ from typing import Any
 
 from .._errors import UserVpnError, shown
 from .._x509.text import is_thumbprint
+from .run import Run
 from .settings import DEFAULTS, HostVars, client_of, own, per_mac
 
 NAMED = 5
@@ -52,9 +53,9 @@ def pattern(host: str) -> str:
 
 def clients(
     hosts: Iterable[str], hostvars: HostVars, first: str = "", seen: Mapping[str, Any] = MappingProxyType({})
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:
     """The client of each host as client_certificates takes it, with the serial number of its Mac where the inventory
-    tells it. A Mac that gets its certificate by SCEP needs none.
+    tells it. Of a Mac that gets its certificate by SCEP, all is told that was found on it in this run.
 
     seen  the settings certificate_domain, certificate_san_type and scep as the task found them for the host `first`;
           see `per_mac`; without them, what the inventory says counts
@@ -62,9 +63,13 @@ def clients(
     found = []
     for host, settings in per_mac(hosts, hostvars, first, seen).items():
         told = hostvars[host]
-        client = {"name": client_of(host, told)}
+        client: dict[str, Any] = {"name": client_of(host, told)}
         domain, san_type, scep = (settings.get(name, own(told, name)) for name in OF_A_CERTIFICATE)
+        if scep and not isinstance(scep, Mapping):
+            continue  # as its profile says
         if scep:
+            in_inventory = str(told.get("user_vpn_serial_number") or "")
+            found.append(client | _enrolled(Run(hostvars, [host]), host, scep.get("subject") or "", in_inventory))
             continue
         if domain:
             client["common_name"] = f"{client['name']}@{domain}"
@@ -73,6 +78,25 @@ def clients(
         serial_number = told.get("user_vpn_serial_number")
         found.append(client | ({"serial_number": str(serial_number)} if serial_number else {}))
     return found
+
+
+def enrolments(
+    hosts: Iterable[str], hostvars: HostVars, first: str = "", seen: Mapping[str, Any] = MappingProxyType({})
+) -> list[dict[str, Any]]:
+    """Those of `clients` of whom a certificate by SCEP was found."""
+    return [client for client in clients(hosts, hostvars, first, seen) if client.get("enrolled")]
+
+
+def _enrolled(run: Run, host: str, subject: Any, serial_number: str) -> dict[str, Any]:
+    """What the Mac itself and its MDM have told of the identities on it."""
+    mac = run.of(host, "configure_client_result")
+    in_mdm = (run.of_fleet("certificates_in_mdm") or {}).get("macs", {}).get(host, {})
+    listed = [*mac.get("identity_certificates", ()), *in_mdm.get("certificates", ())]
+    return {
+        "enrolled": listed,
+        "subject": subject,
+        "serial_number": serial_number or str(mac.get("serial_number") or ""),
+    }
 
 
 def due(hosts: Iterable[str], hostvars: HostVars, ledger: Mapping[str, Any], batch: int) -> list[str]:
@@ -86,7 +110,10 @@ def due(hosts: Iterable[str], hostvars: HostVars, ledger: Mapping[str, Any], bat
         ((name, client) for name, client in ledger.get("clients", {}).items() if name in hosts_by_client),
         key=lambda item: int(item[1]["days_left"]),
     )
-    ending = [name for name, client in told if client["status"] in ("expired", "expiring", "old_root")]
+    ours = [
+        (name, client) for name, client in told if client.get("origin") != "enrolled"
+    ]  # the others get theirs elsewhere
+    ending = [name for name, client in ours if client["status"] in ("expired", "expiring", "old_root")]
     waiting = [name for name, client in told if client["status"] in ("behind", "never_delivered", "removed_from_mac")]
     return [hosts_by_client[name] for name in [*(ending[:batch] if batch > 0 else ending), *waiting]]
 

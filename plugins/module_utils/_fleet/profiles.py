@@ -113,6 +113,8 @@ def _identity(host: str, told: Mapping[str, Any], settings: Mapping[str, Any], c
             raise UserVpnError(
                 f"user_vpn_scep and {other} are both set, and a Mac has one certificate: keep one of the two."
             )
+        if clients.get(client, {}).get("failed"):
+            raise UserVpnError(str(clients[client].get("msg", "")))
         return {"identity": {"scep": dict(settings["scep"])}}
     if path:
         path = path.replace("{host}", host).replace("{client}", client)

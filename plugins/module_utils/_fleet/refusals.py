@@ -59,6 +59,12 @@ def _in_azure(certificate: Json, configurations: Sequence[Json]) -> str:
             "playbook revoke with it, and then site, for a new one; or take it off that list."
         )
     trusted = [entry for item in configurations for entry in item["roots"] if entry["sha1"] == root]
+    if not root:
+        return (
+            f"The certificate on this Mac ({sha1}) comes from another CA, and {names} does not refuse it: see that "
+            "Azure trusts the root of that CA, and that the name by which the Mac introduces itself is among its "
+            "alternative names."
+        )
     if not trusted:
         return (
             f"Azure does not trust the root of the certificate on this Mac: {root} is not among the roots of {names}. "

@@ -80,6 +80,12 @@ class Run:
         found: Result = clients.get(client_of(host, self._hostvars[host]), NOTHING)
         return found
 
+    def enrolled(self, host: str) -> str:
+        """SHA-1 of the certificate that a Mac got by SCEP, as far as the store knows it."""
+        clients = self.of(host, "certificates_enrolled").get("clients", NOTHING)
+        found = clients.get(client_of(host, self._hostvars[host]), self.issued(host))
+        return str(found.get("sha1") or "") if self.setting(host, "scep") and not found.get("failed") else ""
+
     def is_revoked(self, host: str) -> bool:
         """Whether the Mac got no certificate since its client was revoked."""
         issued = self.issued(host)

@@ -13,6 +13,7 @@ import ipaddress
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ TEXT_LIMIT = 300
 
 _TEXT = re.compile(r"(?s).*")
 _NUMBER = re.compile(r"[0-9]{1,9}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{1,65536}={0,2}")
 _HASH = re.compile(r"[0-9A-F]{40}|[0-9A-F]{64}")
 
 #: Every key of an answer, and the form of its value. Those of `evidence` are none: see evidence.py.
@@ -66,7 +68,8 @@ KEYS: dict[str, re.Pattern[str]] = {
     "waiting": _NUMBER,  # seconds; written so that a lost connection is noticed
     # of one verb each
     "disconnect": re.compile(r"[A-Za-z0-9 ,-]{1,100}"),  # connect; see disconnects.py
-    "named": re.compile(r"[A-Za-z0-9+/]{1,65536}={0,2}"),  # look
+    "named": _BASE64,  # look
+    "whole": _BASE64,  # know
     "trusted": _NUMBER,  # look
     "csr": re.compile(r"[A-Za-z0-9+/= -]{1,100}"),  # csr, make_key, drop_key: a line of PEM
 }
@@ -123,6 +126,7 @@ class MacState:
     certificates: frozenset[str]  # SHA-1, upper-case hex
     fingerprints: frozenset[str]  # SHA-256 of the same certificates
     identities: frozenset[str]
+    whole: tuple[str, ...]  # the certificates of these, base64 of DER, where they were asked for
     tunnels: tuple[tuple[str, str], ...]  # interface, address
     vpnutil: bool  # the third-party command of that name is there
     services: frozenset[str] | None  # the VPNs that it sees; None where it was not asked, or did not say
@@ -240,6 +244,7 @@ def read_answer(stdout: str, mark: str) -> MacState:
         certificates=frozenset(answer["certificate"]),
         fingerprints=frozenset(answer["fingerprint"]),
         identities=frozenset(answer["identity"]),
+        whole=tuple(answer["whole"]),
         tunnels=tuple(_tunnels(answer["tunnel"])),
         vpnutil=one("vpnutil") == "1",
         services=_services("".join(answer["services"][:1])),
@@ -339,6 +344,13 @@ def facts(state: MacState) -> dict[str, Any]:
     }
 
 
+def whole_identities(state: MacState) -> dict[str, list[str]]:
+    """The certificates of the identities, for a result; nothing where none were asked for, or there are none."""
+    texts = ("\n".join(textwrap.wrap(text, 64)) for text in state.whole)
+    pems = [f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n" for text in texts]
+    return {"identity_certificates": pems} if pems else {}
+
+
 def recalled(known: Mapping[str, Any]) -> MacState | None:
     """What a module has told before of this Mac, as it told it: the inverse of `facts`. None when there is nothing of
     that kind in it; MacError for anything that no module returns."""
@@ -373,6 +385,7 @@ def _recalled(known: Mapping[str, Any]) -> MacState:
         certificates=frozenset(known["certificates"]),
         fingerprints=frozenset(),
         identities=frozenset(known["identities"]),
+        whole=(),
         tunnels=tuple((_string(each["interface"]), str(ipaddress.ip_address(each["address"]))) for each in found),
         vpnutil=bool(known["vpnutil"]),
         services=None,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._errors import shown
 from .._mobileconfig.names import check_identifier
-from .answer import SYSTEM, USER, MacError, MacState, facts, require_privilege
+from .answer import SYSTEM, USER, MacError, MacState, facts, require_privilege, whole_identities
 from .shell import Arguments, Exec, know
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ class Wanted:
     key_on_mac: bool = False  # the Mac completes it
     path: str = ""  # of the file
     sha256: str = ""  # of the file, lower-case hex
+
+    @property
+    def enrols(self) -> bool:
+        """Whether the Mac gets its certificate by itself, so that nobody else knows it."""
+        return bool(self.uuid) and not (self.has_identity or self.key_on_mac)
 
     @classmethod
     def of_entry(cls, entry: Mapping[str, Any], host: str) -> Wanted:
@@ -127,7 +132,7 @@ class Outcome:
 
 def look(wanted: Wanted, *, check: bool) -> Exec:
     """The first exec."""
-    return know(wanted.identifier, wanted.scope, check=check, uuid=wanted.uuid)
+    return know(wanted.identifier, wanted.scope, check=check, uuid=wanted.uuid, whole=wanted.enrols)
 
 
 def require(state: MacState, scope: str) -> None:
@@ -346,4 +351,5 @@ def _result(state: MacState, identifier: str, status: str, msg: str) -> dict[str
         "key_on_disk": state.has_key,
         "status": status,
         "msg": msg,
+        **whole_identities(state),
     }

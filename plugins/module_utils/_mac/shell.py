@@ -53,10 +53,12 @@ class Exec:
         return self.stdin or b"\n"
 
 
-def know(identifier: str, scope: str, *, check: bool = True, uuid: str = "") -> Exec:
+def know(identifier: str, scope: str, *, check: bool = True, uuid: str = "", whole: bool = False) -> Exec:
     """The exec that asks for everything. Without `check` it takes away what need not lie on the Mac any more: what an
-    earlier run has left, and a private key once the profile `uuid` is installed."""
-    return Exec("know", {"identifier": identifier, "scope": scope, "check": int(check), "uuid": uuid})
+    earlier run has left, and a private key once the profile `uuid` is installed. With `whole` it asks for the
+    certificates of identities as well."""
+    given: Arguments = {"identifier": identifier, "scope": scope, "check": int(check), "uuid": uuid}
+    return Exec("know", given | {"whole": "1" if whole else ""})
 
 
 @functools.cache

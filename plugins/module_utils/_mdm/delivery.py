@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .. import _files
 from .._errors import UserVpnError, shown
@@ -22,7 +23,7 @@ from .._mobileconfig.reading import read_profile
 from .._mobileconfig.stored import SIZE_LIMIT, Stored
 from . import comparing
 from .errors import MdmError, RefusedError
-from .interface import Device, Held, Profile, Report, Scope, Server, Target
+from .interface import Device, Held, ListedCertificate, Profile, Report, Scope, Server, Target
 
 POLL_SECONDS = 5.0
 LONGEST_POLL_SECONDS = 30.0
@@ -58,6 +59,13 @@ class Entry:
     wanted_version: str = ""
     shown_version: str = ""
     previous_version: str = ""
+    certificates: list[ListedCertificate] | None = None  # None where they were not asked for
+
+    def told(self) -> dict[str, Any]:
+        told = asdict(self)
+        if self.certificates is None:
+            del told["certificates"]
+        return told
 
 
 @dataclass
@@ -139,8 +147,11 @@ def withdraw(server: Server, identifier: str, wishes: Sequence[Wish], means: Mea
     return entries
 
 
-def look(server: Server, identifier: str, wishes: Sequence[Wish], means: Means) -> list[Entry]:
-    """How far the profile of this name has come on each Mac; `absent` where the server holds none for it."""
+def look(
+    server: Server, identifier: str, wishes: Sequence[Wish], means: Means, *, certificates: bool = False
+) -> list[Entry]:
+    """How far the profile of this name has come on each Mac; `absent` where the server holds none for it. With
+    `certificates`, also those that its last inventory lists."""
     entries, known = _known(server, wishes)
     jobs = _of_name(server, identifier, known)
 
@@ -155,7 +166,20 @@ def look(server: Server, identifier: str, wishes: Sequence[Wish], means: Means) 
         entry.state = "absent"
     _each(jobs, find)
     _conclude(server, [job for job in jobs if job.held], means, "installed")
+    if certificates:
+        _list_certificates(server, entries, {entry.host: device for _wish, entry, device in known}, means)
     return entries
+
+
+def _list_certificates(server: Server, entries: Iterable[Entry], devices: Mapping[str, Device], means: Means) -> None:
+    found: dict[str, list[ListedCertificate]] = {}
+    try:
+        if devices and server.CAPABILITIES.lists_certificates:
+            found = server.certificates(list(devices.values()))
+    except MdmError as error:
+        means.warn(f"It is not known which certificates the Macs have: {error}")
+    for entry in entries:
+        entry.certificates = found.get(devices[entry.host].id, []) if entry.host in devices else []
 
 
 def _of_name(server: Server, identifier: str, known: Sequence[tuple[Wish, Entry, Device]]) -> list[_Job]:

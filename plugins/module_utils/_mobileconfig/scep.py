@@ -139,6 +139,29 @@ class Enrolment:
         return {} if kind == ADDRESS else {"rfc822Name" if kind == MAIL else "dNSName": self.common_name}
 
 
+# As which of them an MDM, or the Mac, fills in the serial number.
+_SERIAL_NUMBERS = (
+    "%SerialNumber%", "$SERIALNUMBER", "${SERIALNUMBER}", "$SERIAL_NUMBER", "{DeviceSerialNumber}",
+    "$FLEET_VAR_HOST_HARDWARE_SERIAL", "${FLEET_VAR_HOST_HARDWARE_SERIAL}",
+)  # fmt: skip
+
+
+def asked(subject: Any, serial_number: str) -> tuple[tuple[str, str | None], ...]:
+    """Type and value of each attribute in the certificate of the Mac with this serial number, for a subject as
+    identity.scep has it. None for a value with other variables, or where the number is not known."""
+    return tuple((kind, _filled(value, serial_number)) for part in _subject(subject) for kind, value in part)
+
+
+def _filled(value: str, serial_number: str) -> str | None:
+    def number(found: re.Match[str]) -> str:
+        known = found[0] in _SERIAL_NUMBERS or re.fullmatch(r"\{\{\s*serialnumber\s*\}\}", found[0])
+        return serial_number if known else ""
+
+    if any(not number(found) for found in _VARIABLE.finditer(value)):
+        return None
+    return _VARIABLE.sub(number, value)
+
+
 def load(wish: Mapping[str, Any]) -> Enrolment:
     """What the option identity.scep says; ProfileError for what no Mac, no SCEP server or no Azure takes."""
     fingerprint = _fingerprint(wish.get("ca_fingerprint") or "")

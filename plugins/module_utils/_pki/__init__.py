@@ -8,6 +8,7 @@
     store        tables and records: certificates, events, deliveries, profiles, packages, refusals
     roots        the generations of the client root
     requests     what is asked for each client; the rules for names
+    enrolled     what Macs got from another CA by themselves
     plan         who needs a new identity, and why: by what is known alone
     identities   made, supplied or certified; exported for people
     clients      issued, revoked and removed, in bulk

@@ -24,7 +24,7 @@ from ._base import PkiError
 from .database import Place, PostgresSchema, SqliteFile
 from .report import require_store
 from .sealing import WrongPassphraseError, check_passphrase
-from .store import Certificate, Store, reading, writing
+from .store import ENROLLED, Certificate, Store, reading, writing
 
 LARGEST = 1 << 32  # bytes of an earlier backup
 DUMP_SECONDS = 600
@@ -102,13 +102,15 @@ def check(place: Place, passphrase: str | None = None) -> Checked:
                     opened += 1
             except UserVpnError as error:
                 problems.append(str(error))
-            if certificate.root_sha1 not in known:
+            if certificate.origin != ENROLLED and certificate.root_sha1 not in known:
                 problems.append(f"The root {certificate.root_sha1} of {certificate.name} is not in the store.")
     return Checked(len(certificates), None if passphrase is None else opened, tuple(problems))
 
 
 def _check_certificate(store: Store, certificate: Certificate) -> None:
     pem, chain = store.texts(certificate.sha1)
+    if not pem:
+        return  # all that is known of it came from an MDM
     where = f"the certificate {certificate.sha1} of {certificate.name}"
     found = x509.read_one(pem, where)
     if chain:

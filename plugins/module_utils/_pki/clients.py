@@ -201,7 +201,7 @@ class _Call:
         ]
         if any(issuance.private for issuance in issuances):
             store.unlock(self._means.passphrase)
-        store.issue(issuances)
+        store.issue([*issuances, *plan.enter])
 
     def results(self, plan: Plan) -> Plan:
         """The plan, with what is known of the certificates that it wants."""
@@ -216,6 +216,8 @@ class _Call:
         """Write the files of the clients that are served, where they are not there."""
         served = [name for name, entry in plan.entries.items() if not entry.failed and (entry.sha1 or entry.changed)]
         current = {c.name: c for c in self._known.certificates if c.kind == "client" and c.state == "issued"}
+        enrolled = {request.name for request in self._requests if request.enrolled is not None}
+        served = [name for name in served if name not in enrolled]
         with reading(self._place) as store:
             pems = {name: store.texts(current[name].sha1)[0] for name in served if name in current}
             lacking = [name for name, pem in pems.items() if export.lacks(current[name], pem)]
@@ -229,8 +231,8 @@ class _Call:
                 export.write(name, pems[name], identities.get(name))
         for name in served:
             private_file, public_file = map(str, export.files(name))
-            enrolled = name in current and current[name].origin == "enrolled"
-            plan.alter(name, pkcs12_path="" if enrolled else private_file, certificate_path=public_file)
+            certified = name in current and current[name].origin == "certified"
+            plan.alter(name, pkcs12_path="" if certified else private_file, certificate_path=public_file)
 
     def concluded(self, plan: Plan) -> Plan:
         if plan.note:

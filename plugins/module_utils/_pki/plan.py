@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 from .._x509.text import utc_text
 from ._base import PkiError, RevokedError
 from .deliveries import OnMac, replaced
+from .enrolled import other_client
 from .refusals import REVOKED, SUPERSEDED, judge, still_revoked, to_refuse, unseen
 from .requests import ClientRequest, unusable
 from .roots import MOST_DAYS, Authority
-from .store import Certificate, Event, Refusal, by_client, current_of
+from .store import ENROLLED, Certificate, Event, Issuance, Refusal, by_client, current_of
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class Plan:
     entries    by name, as they are to be; what is not known yet is empty
     before     by name, as they were
     issue      what is wanted, by name
+    enter      what was found on Macs, and is new
     readmit    revoked clients that are let in again
     unknown    Azure's names for what it refuses, by thumbprint, of which the store has no certificate
     note       those of them that are not noted yet
@@ -140,6 +142,7 @@ class Plan:
     before: dict[str, Entry] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     issue: dict[str, Wanted] = field(default_factory=dict)
+    enter: list[Issuance] = field(default_factory=list)
     end: list[Ending] = field(default_factory=list)
     readmit: list[str] = field(default_factory=list)
     unknown: Mapping[str, str] = field(default_factory=dict)
@@ -152,11 +155,11 @@ class Plan:
 
     @property
     def work(self) -> bool:
-        return bool(self.issue or self.end or self.note or self.seen)
+        return bool(self.issue or self.enter or self.end or self.readmit or self.note or self.seen)
 
     @property
     def changed(self) -> bool:
-        return bool(self.end) or any(entry.changed for entry in self.entries.values())
+        return bool(self.end or self.enter) or any(entry.changed for entry in self.entries.values())
 
     @property
     def failures(self) -> list[str]:
@@ -173,9 +176,10 @@ class Plan:
     def conclude(self, certificates: Iterable[Certificate], macs: Iterable[OnMac], now: datetime) -> Plan:
         """Tell what follows, once these certificates have ended."""
         ended = {ending.certificate.sha1: ending for ending in self.end}
+        entered = {issuance.certificate.sha1: issuance.certificate for issuance in self.enter}
         after = [
             replace(c, state=ended[c.sha1].state, mark=ended[c.sha1].mark) if c.sha1 in ended else c
-            for c in certificates
+            for c in ({c.sha1: c for c in certificates} | entered).values()
         ]
         self.revoked, self.to_refuse = told_certificates(still_revoked(after, now)), to_refuse(after, now)
         self.revocable = told_certificates(c for c in replaced(after, macs, now) if c.name in self.entries)
@@ -222,6 +226,7 @@ class _Planner:
         self._known, self._settings, self._now = known, settings, now
         self.history = by_client(known.certificates)
         self._retired = {c.sha1 for c in known.certificates if c.kind == "root" and c.state == "retired"}
+        self._owners = {c.sha1: c.name for c in known.certificates if c.kind == "client"}
         self._keys = {c.public_key_sha256: c.name for c in known.certificates if c.kind == "client"}
         # Of events, the last one counts, and which of two came later: two may bear the same time.
         self._revoked = {e.sha1: (number, e) for number, e in enumerate(known.events) if e.what == "revoked"}
@@ -274,6 +279,9 @@ class _Planner:
         history = self.history.get(name, ())
         current = current_of(history)
         revoked = self._why_revoked(name, history)
+        if request.enrolled is not None:
+            self._enter(request, current, revoked)
+            return
         if revoked and name not in self._settings.readmit:
             raise RevokedError(f"{revoked} It gets no new identity, unless readmit names {name}.")
         made_of = (request.origin, options_of(request, self._settings))
@@ -298,6 +306,38 @@ class _Planner:
             warnings.append(
                 f"The supplied certificate of {name} ends at {utc_text(current.not_after)}; supply its successor."
             )
+
+    def _enter(self, request: ClientRequest, current: Certificate | None, revoked: str) -> None:
+        """Enter what was found on a Mac that gets its certificate from another CA; nothing is issued here.
+
+        The newest one is the Mac's, whatever it had before. Who was revoked may get one there all the same, and it is
+        to be refused as those before.
+        """
+        name, there = request.name, request.enrolled or ()
+        for each in there:
+            if self._owners.get(each.sha1, name) != name:
+                raise other_client(name, each, self._owners[each.sha1])
+        fresh = [each for each in there if each.sha1 not in self._owners]
+        self._owners |= {each.sha1: name for each in fresh}
+        if revoked and name not in self._settings.readmit:
+            why = "found on the Mac of a client that was revoked"
+            self.plan.enter += [each.issuance(name, "revoked", why, REVOKED) for each in fresh]
+            raise RevokedError(f"{revoked} It gets no profile, unless readmit names {name}.")
+        if two_macs := self._two_macs(request):
+            self.plan.warnings.append(two_macs)
+        self._give_up_refused(current, "")
+        if revoked:
+            self.plan.readmit.append(name)
+            self.plan.alter(name, changed=True, reason="readmitted")
+        if not fresh:
+            return
+        *_older, newest = fresh
+        is_newer = current is None or current.origin != ENROLLED or newest.not_before > current.not_before
+        for each in fresh:
+            state = "issued" if is_newer and each is newest else "superseded"
+            self.plan.enter.append(each.issuance(name, state, ENROLLED))
+        told = entry_of(self.plan.enter[-1].certificate if is_newer else current)
+        self.plan.entries[name] = replace(told, changed=True, reason="readmitted" if revoked else ENROLLED)
 
     def _why_revoked(self, name: str, history: Sequence[Certificate]) -> str:
         """How a client was revoked, with date and reason; empty when it was not, or was let in again since."""
@@ -352,7 +392,7 @@ class _Planner:
         A new certificate needs a CSR with a new key. Without one, it is said whether one is wanted.
         """
         name, current = request.name, current_of(history)
-        spent = [c for c in history if c.origin == "enrolled" and (c is not current or reason)]
+        spent = [c for c in history if c.origin == "certified" and (c is not current or reason)]
         keys = tuple(dict.fromkeys(c.public_key_sha256 for c in spent))
         self.plan.alter(name, key_wanted=bool(reason), spent_keys=keys, reason=reason)
         if not request.csr:
@@ -422,8 +462,10 @@ class _Planner:
         current = current_of(self.history.get(name, ()))
         if current is None or not (entry.key_wanted or wanted) or (wanted and wanted.request.csr):
             return None
+        if current.origin == ENROLLED:
+            return None  # no profile that is made now can hold it
         useless = entry.reason in ("refused_by_azure", "not_yet_valid", "readmitted")
-        elsewhere = bool(entry.key_wanted) == (current.origin == "enrolled")
+        elsewhere = bool(entry.key_wanted) == (current.origin == "certified")
         valid = current.not_after > self._now and current.root_sha1 not in self._retired
         return current if elsewhere and valid and not useless else None
 

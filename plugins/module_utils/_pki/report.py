@@ -22,7 +22,7 @@ from .deliveries import OnMac, macs_by_client, on_macs, relied_on, replaced, ser
 from .plan import told_certificates
 from .refusals import still_revoked, to_refuse
 from .roots import current_root, describe_roots
-from .store import REFUSED, Certificate, Event, GatewayRoot, Store, by_client, current_of, reading
+from .store import ENROLLED, REFUSED, Certificate, Event, GatewayRoot, Store, by_client, current_of, reading
 
 FORMATS = (".json", ".csv")
 CSV_COLUMNS = (
@@ -31,6 +31,7 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 RENEW = "Renew it."
+ENROL = "Have the MDM bring the profile again, so that the Mac gets another certificate by SCEP."
 TWO_MACS = "Give one of the Macs a client of its own, or, if it is no more, let the module ledger forget it."
 NEVER_DELIVERED = (
     "Bring the profile onto the Mac, and have it approved; a Mac with its certificates in a keychain has no profile "
@@ -109,6 +110,10 @@ def _gateway_root(root: GatewayRoot) -> dict[str, Any]:
     return told | {"not_after": utc_text(root.not_after)}
 
 
+def _renewal(certificate: Certificate) -> str:
+    return ENROL if certificate.origin == ENROLLED else RENEW
+
+
 def _days(end: datetime, now: datetime) -> int:
     """Whole days left; negative once it has ended."""
     return (end - now) // timedelta(days=1)
@@ -150,6 +155,7 @@ class _Standing:
             "sha1": shown.sha1,
             "serial": shown.serial,
             "state": shown.state,
+            "origin": shown.origin,
             "not_after": utc_text(shown.not_after),
             "days_left": _days(shown.not_after, self.now),
             "generation": root.generation if root else 0,
@@ -179,12 +185,14 @@ class _Standing:
             macs = " and ".join(f"{host} ({serial})" for serial, host in serials.items())
             return "two_macs", TWO_MACS, f"{macs} have its identity, which is for one Mac."
         if not current.begun(self.now):
-            return "not_yet_valid", RENEW, f"Its certificate begins at {utc_text(current.not_before)} only."
+            return "not_yet_valid", _renewal(current), f"Its certificate begins at {utc_text(current.not_before)} only."
         if current.not_after <= self.now:
-            return "expired", RENEW, f"Its certificate ended at {utc_text(current.not_after)}."
+            return "expired", _renewal(current), f"Its certificate ended at {utc_text(current.not_after)}."
         return self._on_mac(current, mac, held)
 
     def _on_mac(self, current: Certificate, mac: OnMac | None, held: Certificate | None) -> tuple[str, str, str]:
+        if mac is None and current.origin == ENROLLED:  # it was found on its Mac
+            return self._to_renew(current) or ("current", "", "")
         if mac is None or (mac.verified is None and not mac.last.shown_uuid):
             # Certificates in a keychain are never delivered, yet used.
             return self._to_renew(current) or ("never_delivered", NEVER_DELIVERED, "")
@@ -199,10 +207,10 @@ class _Standing:
     def _to_renew(self, current: Certificate) -> tuple[str, str, str] | None:
         if self._withdrawn(current):
             return "old_root", RENEW, "Its root has been withdrawn, so it cannot connect."
-        if self.root and current.root_sha1 != self.root.sha1:
+        if self.root and current.origin != ENROLLED and current.root_sha1 != self.root.sha1:
             return "old_root", RENEW, f"Its root is no longer the current one, {self.root.name}."
         if self.now >= current.not_after - self.renew_before:
-            return "expiring", RENEW, f"Its certificate ends at {utc_text(current.not_after)}."
+            return "expiring", _renewal(current), f"Its certificate ends at {utc_text(current.not_after)}."
         return None
 
     def _ended(self, history: Sequence[Certificate], held: Certificate | None) -> tuple[str, str, str]:

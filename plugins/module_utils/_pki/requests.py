@@ -14,14 +14,20 @@ import difflib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._errors import quoted
+from .._errors import UserVpnError, quoted
 from .._x509.text import bare
 from ._base import PkiError
+from .enrolled import Found, Name, found, of_vpn
+from .store import ENROLLED
+
+if TYPE_CHECKING:
+    from .._x509.certificates import Certificate as X509
 
 LONGEST_NAME = 64  # of a common name (RFC 5280, ub-common-name)
 LONGEST_DNS_NAME = 253
@@ -32,7 +38,7 @@ COMMON_NAME = re.compile(rf"{DNS_NAME.pattern}|{_USER}@{DNS_NAME.pattern}|{DNS_N
 DNS, EMAIL = SAN_TYPES = ("dns", "email")
 SOURCES = ("pkcs12_source", "certificate_source", "key_source")
 TEXTS = ("serial_number", "common_name", "san_type", "source_password")
-KEYS = ("name", "sans", *TEXTS, *SOURCES)
+KEYS = ("name", "sans", "enrolled", "subject", *TEXTS, *SOURCES)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,9 @@ class ClientRequest:
     certificate_source: Path | None = None
     key_source: Path | None = None
     source_password: str | None = field(default=None, repr=False)
+    enrolled: tuple[Found, ...] | None = None  # what was found on its Mac, which gets its certificate from another CA
+    asked: Name = ()  # the name that the Mac asks for there
+    flaw: str = ""  # why it is no name
     csr: str | None = None  # PEM; empty as long as there is none; None when the key is made here
     digest: str = ""
     key: str = ""
@@ -76,15 +85,25 @@ class ClientRequest:
     @property
     def origin(self) -> str:
         """Where the certificate of this client comes from."""
-        return "supplied" if self.sources else "made" if self.csr is None else "enrolled"
+        if self.enrolled is not None:
+            return ENROLLED
+        return "supplied" if self.sources else "made" if self.csr is None else "certified"
 
 
-def parse_clients(items: Iterable[Any], local_path: Callable[[str], Path] = Path) -> list[ClientRequest]:
-    """Requests from a list of names or dictionaries. PkiError for an item that is neither, or has unknown keys."""
-    return [_parse({"name": item} if not isinstance(item, Mapping) else item, local_path) for item in items]
+Asked = Callable[[Any, str], Name]
 
 
-def _parse(item: Mapping[str, Any], local_path: Callable[[str], Path]) -> ClientRequest:
+def parse_clients(
+    items: Iterable[Any], local_path: Callable[[str], Path] = Path, asked: Asked = lambda _subject, _serial: ()
+) -> list[ClientRequest]:
+    """Requests from a list of names or dictionaries. PkiError for an item that is neither, or has unknown keys.
+
+    `asked` reads a subject as a profile has it, for the Mac with this serial number.
+    """
+    return [_parse({"name": item} if not isinstance(item, Mapping) else item, local_path, asked) for item in items]
+
+
+def _parse(item: Mapping[str, Any], local_path: Callable[[str], Path], asked: Asked) -> ClientRequest:
     unknown = sorted(str(key) for key in item if key not in KEYS)
     if unknown:
         raise PkiError(f"A client in clients has the unknown key {unknown[0]}; known are {', '.join(KEYS)}.")
@@ -97,7 +116,21 @@ def _parse(item: Mapping[str, Any], local_path: Callable[[str], Path]) -> Client
     for key in TEXTS:
         if not isinstance(item.get(key), str | None):
             raise PkiError(f"{key} of a client in clients must be a string: put it in quotes.")
+    if not isinstance(item.get("enrolled"), list | None):
+        raise PkiError(
+            "enrolled of a client in clients must be a list of certificates; an empty one, if none is known."
+        )
+    if (item.get("enrolled") is None) != (item.get("subject") is None):
+        raise PkiError(
+            "enrolled and subject of a client in clients go together: what was found, and the name asked for."
+        )
     given: dict[str, Any] = {key: item[key] for key in TEXTS if item.get(key) is not None}
+    if item.get("enrolled") is not None:
+        given["enrolled"] = tuple(found(item["enrolled"]))
+        try:
+            given["asked"] = asked(item["subject"], str(given.get("serial_number") or ""))
+        except UserVpnError as error:
+            given["flaw"] = str(error)
     given |= {key: local_path(str(item[key])) for key in SOURCES if item.get(key)}
     return ClientRequest(str(item["name"]), tuple(map(str, sans)), **given)
 
@@ -109,6 +142,12 @@ def with_csrs(requests: Iterable[ClientRequest], csrs: Mapping[str, Any]) -> lis
     if unknown:
         raise PkiError(f"csrs names the client {quoted(unknown[0])}, which is not in clients; add it there.")
     return [replace(r, csr=str(csrs[r.name] or "")) if r.name in csrs else r for r in requests]
+
+
+def with_enrolled(request: ClientRequest, authorities: Sequence[X509], now: datetime) -> ClientRequest:
+    """The same request, of what was found with that alone which is for the VPN."""
+    there = request.enrolled
+    return replace(request, enrolled=of_vpn(there, request.asked, authorities, now)) if there else request
 
 
 def unusable(requests: Collection[ClientRequest], known: Iterable[str]) -> dict[str, str]:
@@ -149,8 +188,10 @@ def _reasons(request: ClientRequest, times: int, known: str) -> Iterator[str]:
     for san in request.sans:
         if len(san) > LONGEST_DNS_NAME or not DNS_NAME.fullmatch(san):
             yield f"The client {name} has {quoted(san)} in sans, which is no DNS name; correct or remove it."
+    if request.flaw:
+        yield request.flaw
     yield from _wrong_sources(request)
-    if not request.sources:
+    if not request.sources and request.enrolled is None:
         yield from _wrong_common_name(request)
 
 
@@ -180,6 +221,8 @@ def _wrong_sources(request: ClientRequest) -> Iterator[str]:
     pair = bool(request.certificate_source), bool(request.key_source)
     if pair[0] != pair[1] or (request.pkcs12_source and any(pair)):
         yield f"The client {name} needs either pkcs12_source, or certificate_source with key_source."
+    if request.enrolled is not None and (supplied or request.csr is not None or request.sans):
+        yield f"The client {name} has enrolled, so it gets its certificate elsewhere; leave sources, sans and csrs out."
     if supplied and request.csr is not None:
         yield f"The client {name} has both a source and a CSR; its key is in one place, so leave one out."
     if supplied and request.sans:

@@ -38,6 +38,7 @@ R = TypeVar("R", bound="DataclassInstance")
 APPLICATION = "vwan.user_vpn"
 CLOCK_SKEW = timedelta(hours=1)
 VERSION = 1
+ENROLLED = "enrolled"  # an origin
 REFUSED = "refused"  # the event that Azure was seen to refuse a certificate
 ROWS = 500  # at a time: SQLite takes 32,766 values, PostgreSQL 65,535
 
@@ -65,7 +66,10 @@ class Certificate:
     mark               of a revoked one, why Azure is to refuse it: `superseded`, its successor is on the Mac, or
                        `revoked`, nobody is to connect with it; else empty
     reason             why it was issued
-    origin             `made` here, `supplied` by another CA, or `enrolled` by the Mac itself
+    origin             `made` here; `supplied`, made by another CA; `certified` here for a key that its Mac has made; or
+                       `enrolled`, what its Mac got from another CA by itself, of which this store never has the key.
+                       Of one that an MDM has listed only what that says is known: no sha256, no public key, no PEM, and
+                       no root
     options            JSON of the options it was made with, to notice that they have changed
     public_key_sha256  of its SubjectPublicKeyInfo, upper-case hex
     has_key            whether the store holds its private part; what is asked for with an issuance does not count
@@ -126,11 +130,17 @@ class Issuance:
 
     @classmethod
     def of(
-        cls, certificate: X509, chain: Iterable[X509], private: bytes | Identity | None = None, **entered: Any
+        cls,
+        certificate: X509,
+        chain: Iterable[X509],
+        private: bytes | Identity | None = None,
+        *,
+        state: str = "issued",
+        **entered: Any,
     ) -> Issuance:
         """Of a certificate: what it tells itself, and what is entered with it."""
         told = {name: getattr(certificate, name) for name in TOLD}
-        record = Certificate(state="issued", **told, **entered)
+        record = Certificate(state=state, **told, **entered)
         return cls(record, certificate.pem.encode(), "".join(ca.pem for ca in chain).encode(), private)
 
 
@@ -250,12 +260,12 @@ SCHEMA = (
         "chain {bytes} NOT NULL",
         "sealed {bytes} CHECK (sealed IS NULL OR state = 'issued')",
         "UNIQUE (sha1)",
-        "UNIQUE (sha256)",
         "CHECK (kind IN ('root', 'client'))",
         f"CHECK (state IN {STATES})",
         "CHECK (mark IN ('', 'superseded', 'revoked'))",
-        "CHECK (origin IN ('made', 'supplied', 'enrolled'))",
+        "CHECK (origin IN ('made', 'supplied', 'certified', 'enrolled'))",
     ),
+    "CREATE UNIQUE INDEX certificates_by_sha256 ON certificates (sha256) WHERE sha256 <> ''",
     "CREATE UNIQUE INDEX current_clients ON certificates (name) WHERE kind = 'client' AND state = 'issued'",
     "CREATE UNIQUE INDEX current_roots ON certificates (generation) WHERE kind = 'root' AND state = 'issued'",
     "CREATE INDEX certificates_by_name ON certificates (name)",
@@ -291,8 +301,9 @@ class Store:
         return self._read(Certificate, "certificates ORDER BY id")
 
     def current(self, clients: Iterable[str]) -> list[Certificate]:
-        """The certificates that these clients have now."""
-        return self._read_some(Certificate, "certificates WHERE kind = 'client' AND state = 'issued' AND name", clients)
+        """The certificates that these clients have now, as far as they are for profiles of ours."""
+        those = f"certificates WHERE kind = 'client' AND state = 'issued' AND origin <> '{ENROLLED}' AND name"
+        return self._read_some(Certificate, those, clients)
 
     def of(self, certificates: Iterable[str]) -> list[Certificate]:
         """Those of these SHA-1 that are in the store."""
@@ -303,15 +314,18 @@ class Store:
         return self._read(Certificate, "certificates WHERE kind = 'client' AND name = ? ORDER BY id", client)
 
     def texts(self, sha1: str) -> tuple[bytes, bytes]:
-        """A certificate and its chain, both PEM; the chain may be empty."""
+        """A certificate and its chain, both PEM; the chain may be empty, and of one that an MDM has listed both are."""
         return self.texts_of([sha1])[sha1]
 
     def texts_of(self, certificates: Iterable[str]) -> dict[str, tuple[bytes, bytes]]:
         """As `texts`, by SHA-1."""
         found = {}
-        for sha1, pem, chain in self._select_some("sha1, pem, chain", "certificates WHERE sha1", certificates):
+        those = self._select_some("sha1, sha256, pem, chain", "certificates WHERE sha1", certificates)
+        for sha1, sha256, pem, chain in those:
             with _legible(f"certificate {sha1}"):
-                if hashlib.sha1(der_of_pem(bytes(pem)), usedforsecurity=False).hexdigest().upper() != sha1:
+                if (pem or sha256) and hashlib.sha1(
+                    der_of_pem(bytes(pem)), usedforsecurity=False
+                ).hexdigest().upper() != sha1:
                     raise ValueError("it is another one")
             found[sha1] = bytes(pem), bytes(chain)
         return found
@@ -404,19 +418,20 @@ class Store:
     # -- writing
 
     def issue(self, issuances: Sequence[Issuance]) -> None:
-        """Add certificates, and supersede the ones that these clients had. After `unlock`, if one has a private part.
+        """Add certificates, and let those that are issued supersede the ones that these clients had. After `unlock`, if
+        one has a private part.
 
         One that is known by its SHA-1 is altered: it was supplied anew.
         """
-        new = {i.certificate.name: i.certificate for i in issuances if i.certificate.kind == "client"}
+        entered = [i.certificate for i in issuances]
+        new = {c.name: c for c in entered if c.kind == "client" and c.state == "issued"}
         for older in self.certificates():
             successor = new.get(older.name) if older.kind == "client" and older.state == "issued" else None
             if successor and successor.sha1 != older.sha1:
                 self.set_state(older, "superseded", successor.reason)
         rows = [_values(i.certificate) | {"pem": i.pem, "chain": i.chain, "sealed": self._sealed(i)} for i in issuances]
         self._insert("certificates", rows, "ON CONFLICT (sha1) DO UPDATE SET {}")
-        issued = (i.certificate for i in issuances)
-        self._insert("events", [self._event("issued", c.reason, c.sha1, _client(c)) for c in issued])
+        self._insert("events", [self._event(c.state, c.reason, c.sha1, _client(c)) for c in entered])
 
     def set_state(self, certificate: Certificate, state: str, reason: str, mark: str = "") -> None:
         """The private part goes with the state `issued`."""

@@ -27,7 +27,7 @@ DASH, BASH = ("/bin/sh",), ("/bin/bash", "--posix")
 # The arguments of each verb, as they are where a test does not care.
 TUNNEL: dict[str, Any] = {"how": "on_demand", "name": "", "limit": 0, "others": "", "probe": ""}
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "know": {"check": 0, "uuid": ""},
+    "know": {"check": 0, "uuid": "", "whole": ""},
     "stage": {"uuid": "X", "pane": PANE, "settle": 1, "token": "", "name": ""},
     "remove": {},
     "connect": TUNNEL | {"vpn": ""},

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import os
 import plistlib
@@ -66,6 +67,17 @@ def test_everything_that_later_decisions_need(each: Shell) -> None:
     assert not each.left()
     # The private key and its password are in what `profiles show` prints, and in nothing else.
     assert samples.PASSWORD not in answer.stdout
+
+
+def test_certificates_of_identities_are_told_as_they_are_where_that_is_wished(each: Shell) -> None:
+    each.mac.push_profile(samples.packed(samples.profile()))
+    items = each.mac.keychains["system"]
+    identities = [item for item in items if item.key]
+    assert 0 < len(identities) < len(items)
+    plain, whole = each.run("know"), each.run("know", whole=1)
+    assert [base64.b64decode(text) for text in whole.state.whole] == [item.der for item in identities]
+    assert plain.state.whole == () and plain.state.identities == whole.state.identities
+    assert (plain.state.certificates, plain.state.fingerprints) == (whole.state.certificates, whole.state.fingerprints)
 
 
 def test_an_enrolled_mac_says_how(new_shell: NewShell) -> None:

@@ -8,8 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm.servers import TYPES, connected
-from ansible_collections.vwan.user_vpn.tests.integration.mdm.fleets import Fleet
+from ansible_collections.vwan.user_vpn.tests.integration.mdm.fleets import IDENTIFIER, Fleet
+from ansible_collections.vwan.user_vpn.tests.lab.mdm import JamfLab
+from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 
 if TYPE_CHECKING:
     from ansible_collections.vwan.user_vpn.tests.lab import Lab
@@ -21,6 +25,8 @@ def test_the_identities_on_a_mac_are_listed(tmp_path: Path, lab: Lab, server: Se
     """By what is in its keychain, which no code of ours has read."""
     fleet = Fleet(tmp_path, lab, server, pki, 2)
     fleet.deliver(fleet.render())
+    if isinstance(server, JamfLab):
+        server.take_inventory()
     with connected(server.server, server.environment, lambda _line: None, lambda _secret: None) as asked:
         devices = asked.devices([mac.serial for mac in fleet.macs])
         listed = asked.certificates(devices)
@@ -35,3 +41,24 @@ def test_the_identities_on_a_mac_are_listed(tmp_path: Path, lab: Lab, server: Se
         assert int(found[0].serial, 16) == identity.certificate.serial_number
         assert found[0].common_name == mac.name and f"CN={mac.name}" in found[0].subject
         assert found[0].not_after == identity.certificate.not_valid_after.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.parametrize("server", ["jamf"], indirect=True)
+def test_what_is_listed_is_revoked_by_the_name_of_its_client(
+    tmp_path: Path, lab: Lab, server: JamfLab, pki: Pki
+) -> None:
+    fleet = Fleet(tmp_path, lab, server, pki, 2)
+    fleet.deliver(fleet.render())
+    macs = [{"host": mac.name, "serial_number": mac.serial} for mac in fleet.macs]
+    ask = {"server": server.server, "identifier": IDENTIFIER, "profiles": macs, "certificates": True}
+    assert [mac["certificates"] for mac in run_action("mdm_profile_info", ask)["macs"].values()] == [[], []]
+    server.take_inventory()
+    listed = run_action("mdm_profile_info", ask)["macs"]
+    clients = [
+        {"name": host, "subject": f"/CN={host}", "enrolled": mac["certificates"]} for host, mac in listed.items()
+    ]
+    entered = run_action("client_certificates", {"pki": str(tmp_path / "pki.db"), "clients": clients})
+    (identity,) = (item for item in fleet.macs[0].keychains["system"] if item.key)
+    assert entered["clients"]["mac-01"]["sha1"] == identity.sha1
+    gone = {"pki": str(tmp_path / "pki.db"), "clients": ["mac-01"], "state": "revoked"}
+    assert [each["thumbprint"] for each in run_action("client_certificates", gone)["to_refuse"]] == [identity.sha1]

@@ -214,8 +214,13 @@ class MdmLab:
             for profile in record.mac.installed_profiles()
             if profile["source"] == "mdm"
         }
-        record.certificates = [item for items in record.mac.keychains.values() for item in items]
         record.last_seen = datetime.now(UTC)
+
+    def take_inventory(self) -> None:
+        """All Macs send the list of their certificates too, which MDMs ask for once a day or so."""
+        for record in self.enrolled.values():
+            self.report(record)
+            record.certificates = [item for items in record.mac.keychains.values() for item in items]
 
     def _serve(self, request: Request) -> Response:
         self.watch(request)

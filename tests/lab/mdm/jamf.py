@@ -460,8 +460,10 @@ class JamfLab(MdmLab):
             self._send(Command(number, "REMOVE_PROFILE", stored.id, str(stored.document["PayloadIdentifier"])))
 
     def _installing(self, stored: Stored, number: str) -> Command:
+        """With payload variables filled in (Jamf Pro documentation, "Payload Variables for Configuration Profiles")."""
         identifier = str(stored.document["PayloadIdentifier"])
-        return Command(number, "INSTALL_PROFILE", stored.id, identifier, plistlib.dumps(stored.document))
+        raw = plistlib.dumps(stored.document).replace(b"$SERIALNUMBER", self.enrolled[number].serial_number.encode())
+        return Command(number, "INSTALL_PROFILE", stored.id, identifier, raw)
 
     def _read(self, stored: Stored) -> Response:
         """The elements and their order: a profile as jamf/terraform-provider-jamfplatform and jamf-upload read one."""

@@ -18,6 +18,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._errors import UserV
 from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.naming import (
     clients,
     due,
+    enrolments,
     holders,
     named,
     pattern,
@@ -152,3 +153,36 @@ def test_a_pattern_matches_its_host_alone() -> None:
         assert [found.name for found in manager.get_hosts([pattern(host)])] == [host]
     assert len(manager.get_hosts([pattern(host) for host in hosts])) == len(hosts)
     assert pattern("mac-042.example.com") == "mac-042.example.com"
+
+
+# -- certificates by SCEP
+
+
+PEM = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+
+
+def test_a_certificate_by_scep_is_told_as_it_was_found() -> None:
+    scep = {"user_vpn_scep": {"url": "https://pki.example.com", "subject": "/CN=$SERIALNUMBER"}}
+    on_mac = {"configure_client_result": {"serial_number": "C02B", "identity_certificates": [PEM]}}
+    in_mdm = {"certificates_in_mdm": {"macs": {"mac-03": {"certificates": [{"sha1": SHA1}]}}}}
+    hostvars: dict[str, dict[str, Any]] = {
+        "mac-01": {},
+        "mac-02": scep | on_mac,
+        "mac-03": scep | in_mdm | {"user_vpn_serial_number": "C02A"},
+        "mac-04": scep,
+        "mac-05": {"user_vpn_scep": "none"},
+    }
+    subject = "/CN=$SERIALNUMBER"
+    learnt = [
+        {"name": "mac-02", "enrolled": [PEM], "subject": subject, "serial_number": "C02B"},
+        {"name": "mac-03", "enrolled": [{"sha1": SHA1}], "subject": subject, "serial_number": "C02A"},
+    ]
+    unknown = {"name": "mac-04", "enrolled": [], "subject": subject, "serial_number": ""}
+    assert clients(hostvars, hostvars) == [{"name": "mac-01"}, *learnt, unknown]
+    assert enrolments(hostvars, hostvars) == learnt
+
+
+def test_whose_certificate_comes_from_elsewhere_is_not_renewed_here() -> None:
+    client = {"days_left": 3, "status": "expiring", "origin": "enrolled"}
+    assert due(["mac-02"], HOSTVARS, {"clients": {"mac-02": client}}, 0) == []
+    assert due(["mac-02"], HOSTVARS, {"clients": {"mac-02": client | {"origin": "made"}}}, 0) == ["mac-02"]

@@ -183,7 +183,7 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def know(stubs: Path, tmp_path: Path, shown: bytes, first: Path = Path("/nowhere")) -> subprocess.CompletedProcess[str]:
     (tmp_path / "shown").write_bytes(shown)
     return subprocess.run(
-        Exec("know", {"identifier": IDENTIFIER, "scope": "System", "check": 0, "uuid": ""}).command(MARK),
+        Exec("know", {"identifier": IDENTIFIER, "scope": "System", "check": 0, "uuid": "", "whole": ""}).command(MARK),
         input="\n",
         env={"PATH": f"{first}:{stubs}:/usr/bin:/bin", "HOME": str(tmp_path), "SHOWN": str(tmp_path / "shown")},
         capture_output=True,

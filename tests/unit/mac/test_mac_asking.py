@@ -28,7 +28,7 @@ def test_everything_that_a_mac_says() -> None:
     )
     result = mac.run("mac_info", ARGS | {"scope": "User"}, check=True)
     assert [(asked.verb, asked.identifier, asked.scope, asked.arguments) for asked in mac.asked] == [
-        ("know", IDENTIFIER, "User", {"check": "1", "uuid": ""})
+        ("know", IDENTIFIER, "User", {"check": "1", "uuid": "", "whole": ""})
     ]
     assert result == {
         "failed": False,

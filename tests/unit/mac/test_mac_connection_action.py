@@ -22,7 +22,7 @@ UP: dict[str, Any] = {"tunnel": ["ipsec0\t10.9.8.7"]}
 def test_what_is_up_already_costs_one_exec_and_no_change() -> None:
     mac = AnsweringMac(**PROFILE, **UP)
     result = mac.run("mac_connection", ARGS, diff=True)
-    assert [(asked.verb, asked.arguments) for asked in mac.asked] == [("know", {"check": "1", "uuid": ""})]
+    assert [(asked.verb, asked.arguments) for asked in mac.asked] == [("know", {"check": "1", "uuid": "", "whole": ""})]
     assert (result["failed"], result["changed"], result["connected"]) == (False, False, True)
     assert (result["interface"], result["address"], result["how"]) == ("ipsec0", "10.9.8.7", "")
     assert result["msg"] == "The tunnel is up: ipsec0 has 10.9.8.7."

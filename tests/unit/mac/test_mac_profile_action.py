@@ -93,7 +93,7 @@ def test_a_mac_that_has_its_profile_costs_one_exec_and_no_file(rendered: Rendere
     rendered.file.unlink()
     result = mac.run("mac_profile", args, diff=True)
     assert [(asked.verb, asked.identifier, asked.scope, asked.arguments) for asked in mac.asked] == [
-        ("know", IDENTIFIER, "System", {"check": "0", "uuid": UUID})
+        ("know", IDENTIFIER, "System", {"check": "0", "uuid": UUID, "whole": ""})
     ]
     assert mac.asked[0].stdin == b"\n"
     assert (result["failed"], result["changed"], result["status"]) == (False, False, "installed")
@@ -193,7 +193,9 @@ def test_check_mode_offers_nothing_cleans_nothing_and_reads_no_file(rendered: Re
     mac, args = AnsweringMac(leftover="anna"), rendered.args()
     rendered.file.write_text("what an earlier run rendered")
     result = mac.run("mac_profile", args, check=True, diff=True)
-    assert [(asked.verb, asked.arguments) for asked in mac.asked] == [("know", {"check": "1", "uuid": UUID})]
+    assert [(asked.verb, asked.arguments) for asked in mac.asked] == [
+        ("know", {"check": "1", "uuid": UUID, "whole": ""})
+    ]
     assert (result["changed"], result["status"], result["offered_to"]) == (True, "pending_approval", "anna")
     assert result["diff"]["after"] == f"ProfileUUID: {UUID}\n"
     assert "is still there; a real run removes it" in result["warnings"][0]

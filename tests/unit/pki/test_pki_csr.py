@@ -278,7 +278,7 @@ def test_the_action_takes_the_requests_by_name(rooted: Pki) -> None:
     assert signed["changed"]
     (certificate,) = rooted.certificates("mac-01")
     assert json.loads(certificate.options) == {"key_size": 2048, "common_name": "mac-01", "names": ["mac-01"]}
-    assert certificate.origin == "enrolled"
+    assert certificate.origin == "certified"
     assert certificate.public_key_sha256 == fingerprint(keys()[0].public_key())
 
 

@@ -91,6 +91,7 @@ tunnels() {
   '
 }
 
+# `whole` is not empty where the keychain's certificates are to be listed as they are.
 know() {
   console=$(console_user)
   say path "$PATH"
@@ -102,9 +103,10 @@ know() {
   ioreg -rd1 -c IOPlatformExpertDevice | sed -n 's/.*"IOPlatformSerialNumber" = "\(.*\)".*/serial_number=\1/p'
   profiles status -type enrollment 2> /dev/null | sed -n 's/^/enrollment=/p'
   read_profiles
-  listed=$(read_keychain find-certificate -a -Z 2>&1) || say keychain_error "$listed"
+  listed=$(read_keychain find-certificate -a -Z ${whole:+-p} 2>&1) || say keychain_error "$listed"
   printf '%s\n' "$listed" | sed -n 's/^SHA-1 hash: */certificate=/p; s/^SHA-256 hash: */fingerprint=/p'
-  read_keychain find-identity -p ipsec 2> /dev/null | sed -n 's/^ *[0-9][0-9]*) \([0-9A-F]\{40\}\) .*/identity=\1/p'
+  identities=$(read_keychain find-identity -p ipsec 2> /dev/null | sed -n 's/^ *[0-9][0-9]*) \([0-9A-F]\{40\}\) .*/\1/p')
+  for identity in $identities; do say identity "$identity"; done
   if [ -n "$(vpnutil_path)" ]; then say vpnutil 1; fi
   tunnels
 }
