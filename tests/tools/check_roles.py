@@ -239,8 +239,15 @@ def variables(roles: list[Path]) -> str:
         "* `user_vpn_mdm`: the server that `user_vpn_delivery: mdm` hands the profiles to, as the option `server` of",
         "  `vwan.user_vpn.mdm_profile`. See [mdm.md](mdm.md).",
         "* `user_vpn_hosts` (extra variable only): the hosts or groups the playbooks act on, `user_vpn` by default.",
+        "* `user_vpn_serial`: the `serial` of the plays over Macs, and `user_vpn_max_fail_percentage`: how many of a",
+        "  hundred Macs may fail before the run ends for all. See [scale.md](scale.md#batches).",
         "* `user_vpn_evidence`: the file that the playbook `evidence` writes, `user_vpn/evidence.txt` beside the",
         "  inventory by default.",
+        "",
+        "Of each Mac, in the inventory:",
+        "",
+        "* `user_vpn_serial_number`, or `user_vpn_udid` where the MDM goes by that: by which an MDM finds it. The",
+        "  inventory plugin `vwan.user_vpn.mdm` sets the serial number. See [mdm.md](mdm.md).",
         "",
     ]
     return "\n".join(lines)

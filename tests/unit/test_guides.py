@@ -59,6 +59,19 @@ def test_every_variable_that_a_page_names_is_read_somewhere() -> None:
     assert named - known == set()
 
 
+#: What the plays of ours hand to each other.
+INNER = {f"user_vpn_{name}" for name in ("began", "fleet", "revoked", "settings", "site_hosts")}
+
+
+def test_every_variable_that_is_read_is_in_the_list() -> None:
+    paths = [path for part in ("roles", "playbooks", "plugins") for path in (ROOT / part).rglob("*.[yp]*")]
+    lines = [line for path in paths if path.suffix in (".yml", ".py") for line in path.read_text().splitlines()]
+    read = {name for line in lines if not line.lstrip().startswith("#") for name in VARIABLE.findall(line)}
+    listed = set(VARIABLE.findall((ROOT / "docs/variables.md").read_text()))
+    assert read - listed - INNER == set()
+    assert listed - read == set()
+
+
 def settings() -> list[str]:
     from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.settings import DEFAULTS
 
