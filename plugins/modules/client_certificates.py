@@ -68,8 +68,9 @@ options:
         found on it, whole as RV(vwan.user_vpn.mac_info#module:identity_certificates) and
         RV(vwan.user_vpn.mac_profile#module:identity_certificates), or as
         RV(vwan.user_vpn.mdm_profile_info#module:macs) has it in C(certificates); empty where nothing is known.
-        C(subject) is the name that the Mac asks for, as O(vwan.user_vpn.mobileconfig#module:identity.scep.subject). A
-        variable for the serial number stands for C(serial_number).
+        C(subject) is the name that the Mac asks for, as
+        O(vwan.user_vpn.mobileconfig#module:macs[].identity.scep.subject). A variable for the serial number stands for
+        C(serial_number).
       - Such a client gets nothing from here. What was found and is that of its VPN enters the store, the newest one as
         the current certificate, so that it can be revoked by the client's name. What was found whole has to come from
         O(scep_roots) and to have the common name. Of a line that tells the issuer, these two are compared by their
