@@ -51,7 +51,11 @@ MAC_ARGUMENTS: dict[str, Any] = {
 
 
 # Where a task of ours in a role has them from.
-FURTHER: dict[str, str] = {"server": "user_vpn_mdm in the playbooks"}
+FURTHER: dict[str, str] = {
+    "server": "user_vpn_mdm in the playbooks",
+    "serial_number": "the variable user_vpn_serial_number of its host",
+    "udid": "the variable user_vpn_udid of its host",
+}
 
 
 def wish_of(mac: Mapping[str, Any]) -> Wish:

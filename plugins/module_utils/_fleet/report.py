@@ -107,7 +107,7 @@ def _in_mdm(clients: Told, mdm: Told) -> dict[str, Any]:
         seen = f" (last heard of {mac['last_seen'][:16].replace('T', ' ')})" if mac["last_seen"] else ""
         by_state.setdefault(mac["state"], []).append(host if mac["state"] == "installed" else f"{host}{seen}")
     said = [
-        f"In the MDM, {state}: {len(hosts) if state == 'installed' else first_of(hosts)}."
+        f"In the MDM, {words(state)}: {len(hosts) if state == 'installed' else first_of(hosts)}."
         for state, hosts in sorted(by_state.items())
     ]
     shown = {

@@ -91,11 +91,12 @@ def test_an_mdm_that_refuses_is_in_the_conclusion(mdm_site: Site, server: Server
     site.host_variables["mac-ben"]["user_vpn_serial_number"] = "NOBODY"
     run = site.play()
     assert run.returncode != 0 and "1 current, 1 failed" in run.said, run.said
+    assert "serial_number is the variable user_vpn_serial_number of its host." in run.said, run.said
     assert "knows no Mac with the serial number NOBODY" in run.said and len(anna.installed_profiles()) == 1
     # The store was told what the MDM tells.
     seen = site.play(playbook="vwan.user_vpn.report")
     assert seen.returncode == 0 and "mac-anna current" in seen.said, seen.output
-    assert "In the MDM, installed: 1." in seen.said and "In the MDM, unknown_device: mac-ben." in seen.said
+    assert "In the MDM, installed: 1." in seen.said and "In the MDM, unknown device: mac-ben." in seen.said
     site.variables["user_vpn_mdm"] = server.server | {"client_secret": "another"}
     run = site.play()
     assert run.returncode != 0 and "2 failed" in run.said and server.NO_LOGIN in run.said, run.said

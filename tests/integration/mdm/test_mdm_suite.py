@@ -140,7 +140,7 @@ def test_one_that_never_checks_in_is_waited_for_and_comes_later(fleet: Fleet) ->
     assert entry["state"] == "pending" and entry["wanted_version"] == rendered["mac-01"]["profile_uuid"]
     assert entry["previous_version"] != entry["wanted_version"]
     assert entry["shown_version"] == (entry["previous_version"] if server.LISTS_PROFILES else "")
-    assert entry["last_seen"]
+    assert entry["last_seen"] and entry["macos_version"] == asleep.release.version
 
 
 def test_one_that_refuses_says_why(fleet: Fleet) -> None:

@@ -22,6 +22,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.variables imp
     sources_of,
     unknown,
 )
+from ansible_collections.vwan.user_vpn.plugins.plugin_utils._mdm_action import FURTHER
 from ansible_collections.vwan.user_vpn.tests.tools.texts import ROOT, speaking, texts
 
 MODULE = "vwan.user_vpn."
@@ -254,3 +255,9 @@ def test_an_unknown_option_inside_of_another_is_told_with_that() -> None:
     ):
         told = Task(given, {}, ["macs"], ["dns"], further, in_role=True).explained(f"Unsupported option: {option}")
         assert told == f"Unsupported option: {option}. Here {here}."
+
+
+def test_a_mac_that_an_mdm_does_not_know_is_told_with_its_variable() -> None:
+    task = Task({"profiles": "{{ hostvars | somehow }}"}, {}, ["profiles"], ["serial_number"], FURTHER, in_role=True)
+    told = task.explained("Jamf Pro finds a Mac by its serial number: set serial_number.")
+    assert told.endswith(". Here serial_number is the variable user_vpn_serial_number of its host.")
