@@ -90,7 +90,7 @@ docs: $(VENV)/docs.ready ## the guides and the reference of modules and roles as
 	@$(BIN)/antsibull-docs collection --fail-on-error --use-current --squash-hierarchy --no-add-antsibull-docs-version \
 	  --dest-dir .docs/source/reference vwan.user_vpn
 	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -b html -d .docs/doctrees -c docs/docsite .docs/source .docs/site
-	@echo "The site is in .docs/site/index.html"
+	@$(BIN)/python tests/tools/check_site.py .docs/site
 
 build: $(VENV)/demo.ready ## the tarball for ansible-galaxy
 	@$(BIN)/ansible-galaxy collection build --force

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.vwan.user_vpn.tests.tools import check_fragments, matrix
+from ansible_collections.vwan.user_vpn.tests.tools import check_fragments, check_site, matrix
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -101,3 +101,23 @@ def test_the_pairs_of_the_matrix_are_those_of_the_workflow() -> None:
     found = matrix.interpreter(here)
     assert found is None or Path(found).is_file()
     assert matrix.interpreter("3.1") is None
+
+
+def test_a_site_that_loads_something_from_elsewhere_is_found(tmp_path: Path) -> None:
+    assert check_site.main(tmp_path) == 1
+    (tmp_path / "index.html").write_text(
+        '<link rel="stylesheet" href="a.css"><link rel="canonical" href="https://example.com/">'
+        '<a href="https://example.com/">there</a><img src="images/report.png">'
+    )
+    (tmp_path / "a.css").write_text("body { background: url(data:image/png;base64,AA) }")
+    assert check_site.main(tmp_path) == 0
+    for text in (
+        '<script src="https://cdn.example.com/x.js"></script>',
+        "<img src=//example.com/x.png>",
+        '<link rel="preload stylesheet" href="HTTPS://example.com/x.css">',
+        "<style>@import 'https://example.com/x.css'</style>",
+        '<p style="background: url(https://example.com/x)">',
+    ):
+        assert check_site.loaded(text), text
+    (tmp_path / "a.css").write_text("@font-face { src: url('https://example.com/x.woff2') }")
+    assert list(check_site.faults(tmp_path)) == ["a.css loads https://example.com/x.woff2"]
