@@ -13,21 +13,24 @@ options:
   server:
     description:
       - The MDM's server. For Jamf Pro, what is not given here is looked for in the environment, as E(JAMF_URL),
-        E(JAMF_CLIENT_SECRET) and so on.
+        E(JAMF_CLIENT_SECRET) and so on; for NanoMDM as E(NANOMDM_URL), E(NANOMDM_API_KEY), E(NANOMDM_RECORD) and
+        E(NANOMDM_RESULTS).
       - For Intune, the sign-in is that of the modules for Azure, with all that these find in the environment, as
         E(AZURE_TENANT_ID), E(AZURE_CLIENT_ID) and E(AZURE_CLIENT_SECRET); or else it is that of the Azure CLI.
     type: dict
     required: true
     suboptions:
       type:
-        description: What kind of MDM it is, V(intune) for Microsoft Intune, V(jamf) for Jamf Pro.
+        description: What kind of MDM it is, V(intune) for Microsoft Intune, V(jamf) for Jamf Pro, V(nanomdm) for
+          NanoMDM.
         type: str
         required: true
-        choices: [intune, jamf]
+        choices: [intune, jamf, nanomdm]
       url:
         description:
           - Its https URL, as in V(https://example.jamfcloud.com).
           - For Intune that is Microsoft Graph's, which is known by O(server.cloud_environment), or else E(INTUNE_URL).
+          - What listens on this machine's own V(127.0.0.1), V(::1) or V(localhost) may be http.
         type: str
       client_id:
         description: >-
@@ -72,6 +75,21 @@ options:
             private key wants a group whose only member is its Mac.
         type: list
         elements: str
+      api_key:
+        description: For NanoMDM, its API key.
+        type: str
+      record:
+        description:
+          - For NanoMDM, a file in which is written down which commands were given, since NanoMDM tells nobody. It is
+            made where there is none.
+          - Whoever runs this needs the same one. Where it was lost, each Mac gets its profile once more.
+        type: path
+      results:
+        description:
+          - For NanoMDM, a file with a line of JSON for each event of its webhook, as it was sent. It is somebody's
+            receiver that writes it. What Macs have answered is known from there.
+          - Where it is rotated, the older one is looked for beside it, with C(.1) at its end.
+        type: path
       ca_file:
         description:
           - A file with CA certificates in PEM form that the server is trusted by.

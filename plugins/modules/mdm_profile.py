@@ -28,7 +28,8 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: Of a profile that an earlier task would render anew a change is predicted, without asking the MDM.
+    details: Of a profile that an earlier task would render anew a change is predicted, without asking the MDM. Of
+      NanoMDM with neither O(server.record) nor O(server.results), a change is predicted for each Mac.
   diff_mode:
     support: full
     details: Shows which version goes for which, by the UUID of the rendered profile.
@@ -186,7 +187,7 @@ macs:
       returned: always
       sample: ""
     error:
-      description: What the Mac has told the MDM, when it has refused.
+      description: What the Mac has told the MDM, when it has refused; or why the MDM could not tell the Mac to come.
       type: str
       returned: always
       sample: ""

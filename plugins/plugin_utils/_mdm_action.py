@@ -34,6 +34,9 @@ MDM_ARGUMENTS: dict[str, Any] = {
             "auth_source": {"type": "str", "choices": list(AUTH_SOURCES)},
             "cloud_environment": {"type": "str"},
             "groups": {"type": "list", "elements": "str"},
+            "api_key": {"type": "str", "no_log": True},
+            "results": {"type": "path"},
+            "record": {"type": "path"},
         },
         "required_by": {"client_secret": "client_id", "password": "username"},
     }
@@ -71,6 +74,6 @@ def server_of(
     mask: Callable[[str], None],
 ) -> AbstractContextManager[Server]:
     """The server that the option describes, for as long as it takes."""
-    files = ("ca_file", "x509_certificate_path")
+    files = ("ca_file", "x509_certificate_path", "results", "record")
     found = {**given, **{option: str(find(given[option])) for option in files if given.get(option)}}
     return connected(found, os.environ, say, mask)

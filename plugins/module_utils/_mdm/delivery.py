@@ -22,7 +22,7 @@ from .._mobileconfig import completing, payloads
 from .._mobileconfig.reading import read_profile
 from .._mobileconfig.stored import SIZE_LIMIT, Stored
 from . import comparing
-from .errors import MdmError, RefusedError
+from .errors import MdmError, RefusedError, UnknownDeviceError
 from .interface import Device, Held, ListedCertificate, Profile, Report, Scope, Server, Target
 
 POLL_SECONDS = 5.0
@@ -235,7 +235,7 @@ def _unfit(server: Server, wish: Wish) -> str:
 def _unknown(server: Server, wish: Wish, devices: Sequence[Device], named: Sequence[str]) -> str:
     """Why it is not known which Mac of the server's is meant; empty when it is."""
     by_serial = server.CAPABILITIES.finds_by_serial
-    kind, option = ("serial number", "serial_number") if by_serial else ("UDID", "udid (the variable user_vpn_udid)")
+    kind, option = ("serial number", "serial_number") if by_serial else ("UDID", "udid")
     number = _number(server, wish)
     if not number:
         return f"{server.NAME} finds a Mac by its {kind}: set {option}."
@@ -270,7 +270,7 @@ def _each(jobs: Iterable[_Job], do: Callable[[_Job], None]) -> None:
         except MdmError as error:
             gone = gone or ("" if isinstance(error, RefusedError) else str(error))
             for entry, _device in job.macs:
-                _fail(entry, str(error))
+                _fail(entry, str(error), "unknown_device" if isinstance(error, UnknownDeviceError) else "failed")
             job.macs.clear()
 
 
@@ -366,6 +366,8 @@ def _clear(server: Server, target: Target, entry: Entry, means: Means) -> None:
         entry.changed = held is not None
         if held and not means.check:
             server.delete(server.assign(held, ()) if held.scope != Scope() else held)
+    except UnknownDeviceError:
+        entry.changed = False
     except MdmError as error:
         _fail(entry, str(error))
 
@@ -378,24 +380,25 @@ def _conclude(server: Server, jobs: Sequence[_Job], means: Means, goal: str) -> 
     start, pause, said = means.clock(), POLL_SECONDS, -SAY_SECONDS
     while True:
         try:
-            _states(server, jobs, goal, means)
+            waiting = _states(server, jobs, goal, means)
         except MdmError as error:
             for entry, _device in (mac for job in jobs for mac in job.macs):
                 _fail(entry, f"It is not known how far it has come: {error}", entry.state or "queued")
             return
-        macs = [entry for job in jobs for entry, _device in job.macs]
-        done = [entry for entry in macs if entry.state in (goal, "failed")]
         spent = means.clock() - start
-        if len(done) == len(macs) or means.check or spent + pause > means.seconds:
+        if not waiting or means.check or spent + pause > means.seconds:
             return
         if spent - said >= SAY_SECONDS:
-            means.say(f"{len(done)} of {len(macs)} Macs are done ({spent:.0f} s so far)")
+            macs = sum(len(job.macs) for job in jobs)
+            means.say(f"{macs - waiting} of {macs} Macs are done ({spent:.0f} s so far)")
             said = spent
         means.sleep(pause)
         pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
 
-def _states(server: Server, jobs: Sequence[_Job], goal: str, means: Means) -> None:
+def _states(server: Server, jobs: Sequence[_Job], goal: str, means: Means) -> int:
+    """Set the states. For how many Macs asking once more may tell another one."""
+    waiting: set[str] = set()
     by_host: dict[str, list[tuple[Entry, Report, _Job, Device]]] = {}
     # A Mac has one profile of its own at most, and one that is shared.
     for own in (True, False):
@@ -412,14 +415,17 @@ def _states(server: Server, jobs: Sequence[_Job], goal: str, means: Means) -> No
         entry.state, entry.error, entry.failed = report.state, report.error, report.state == "failed"
         if entry.failed or report.msg:
             entry.msg = report.msg or f"{server.NAME} says of this Mac: {report.error}"
+        if entry.state not in (goal, "failed") and not report.final:
+            waiting.add(entry.host)
         _show_version(entry, job, device)
+    return len(waiting)
 
 
 def _as_asked(report: Report, goal: str, predicted: bool) -> Report:
     """What a report means for what was asked."""
     if goal == "installed":
         return Report("queued") if predicted or report.state == "removed" else report
-    if report.state == "queued":
+    if report.state in ("queued", "absent"):
         return Report("removed")  # it never came there
     return Report("pending") if report.state == "installed" else report
 

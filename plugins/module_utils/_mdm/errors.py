@@ -20,5 +20,9 @@ class RefusedError(MdmError):
         self.status = status
 
 
+class UnknownDeviceError(RefusedError):
+    """The server does not know the Mac."""
+
+
 class LostAnswerError(MdmError):
     """Nobody knows whether the server has done it."""

@@ -35,6 +35,7 @@ SAY_FROM = 10.0  # a shorter pause is not worth a line
 ANSWER_LIMIT = 64 << 20
 INSTALL = "pip install requests"
 
+_HERE = ("localhost", "127.0.0.1", "::1")
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
 _UNTOUCHED = (429, 503)  # by RFC 6585 and RFC 9110, nothing was done yet
 _LONG_WORD = re.compile(r"[^\s<>]{25,}")  # a token, a key, a payload
@@ -98,9 +99,12 @@ class Http:
         auth: Any = None,
         repeat: bool = True,
         accepted: tuple[int, ...] = (200, 201, 202, 204),
+        counts: Callable[[Answer], bool] = lambda _answer: False,
         **content: Any,
     ) -> Answer:
         """The answer. `what` completes "cannot ..." in a message; `content` is what `requests` takes.
+
+        An answer with a status that is `accepted` is one, and so is whichever else `counts`.
 
         Without `repeat` it is only tried again while the server has done nothing yet; LostAnswerError when that is not
         known. RefusedError for another status than those that are accepted.
@@ -115,7 +119,7 @@ class Http:
                 again, problem = self._failure(error)
                 untouched = isinstance(error, self._requests.ConnectTimeout)
             else:
-                if answer.status in accepted:
+                if answer.status in accepted or counts(answer):
                     return answer
                 again = answer.status in _AGAIN
                 problem, untouched = self._refusal(answer), answer.status in _UNTOUCHED
@@ -179,14 +183,18 @@ class Http:
 
 
 def base_url(url: str) -> str:
-    """The URL without a slash at its end; UserVpnError unless it is one of https, without anything secret."""
+    """The URL without a slash at its end; UserVpnError unless it is one of https, without anything secret.
+
+    What does not leave this machine may be http: NanoMDM leaves TLS to a proxy before it.
+    """
     try:
         parts = urlsplit(url.strip())
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
     odd = parts.username is not None or parts.query or parts.fragment or port == 0 or not url.strip().isprintable()
-    if parts.scheme != "https" or not parts.hostname or odd or " " in url.strip():
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HERE)
+    if not safe or not parts.hostname or odd or " " in url.strip():
         raise UserVpnError(
             "server.url has to be the https URL of the MDM without user, password and query, as in "
             "https://example.jamfcloud.com."

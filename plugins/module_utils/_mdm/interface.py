@@ -85,14 +85,16 @@ class Held:
 
 @dataclass(frozen=True)
 class Report:
-    """How far a profile has come on one Mac: `queued`, `pending`, `installed`, `removed` or `failed`.
+    """How far a profile has come on one Mac: `queued`, `pending`, `installed`, `removed`, `failed` or `absent`.
 
-    `error` is what the Mac says, or else why the Mac has not been told; `msg` what there is to do.
+    `error` is what the Mac says, or else why the Mac has not been told; `msg` what there is to do. `final` where asking
+    once more will tell no more.
     """
 
     state: str
     error: str = ""
     msg: str = ""
+    final: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from typing import Any
 from .interface import Server
 from .intune import Intune
 from .jamf import Jamf
+from .nanomdm import NanoMdm
 
-TYPES: dict[str, type[Server]] = {"intune": Intune, "jamf": Jamf}
+TYPES: dict[str, type[Server]] = {"intune": Intune, "jamf": Jamf, "nanomdm": NanoMdm}
 
 
 @contextmanager

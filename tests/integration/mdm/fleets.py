@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vwan.user_vpn.tests.lab import Lab
-from ansible_collections.vwan.user_vpn.tests.lab.mdm import IntuneLab, JamfLab, Server
+from ansible_collections.vwan.user_vpn.tests.lab.mdm import IntuneLab, JamfLab, NanoMdmLab, Server
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import PASSWORD, Pki, root_entry
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ansible_collections.vwan.user_vpn.tests.lab.mac import Mac
 
 IDENTIFIER = "com.example.user-vpn"
-SERVERS: dict[str, type[Server]] = {"intune": IntuneLab, "jamf": JamfLab}
+SERVERS: dict[str, type[Server]] = {"intune": IntuneLab, "jamf": JamfLab, "nanomdm": NanoMdmLab}
 
 
 class Fleet:
@@ -55,7 +55,7 @@ class Fleet:
 
     def wishes(self, rendered: dict[str, Any]) -> list[dict[str, Any]]:
         return [
-            {"host": mac.name, "serial_number": mac.serial, "profile": rendered[mac.name]}
+            {"host": mac.name, "serial_number": mac.serial, "udid": mac.hardware_uuid, "profile": rendered[mac.name]}
             for mac in self.macs
             if mac.name in rendered
         ]
@@ -65,7 +65,7 @@ class Fleet:
         return run_action("mdm_profile", arguments, said=self.said, **how)
 
     def remove(self, *macs: Mac, **how: Any) -> dict[str, Any]:
-        gone = [{"host": mac.name, "serial_number": mac.serial} for mac in macs]
+        gone = [{"host": mac.name, "serial_number": mac.serial, "udid": mac.hardware_uuid} for mac in macs]
         arguments = {"server": self.server.server, "state": "absent", "identifier": IDENTIFIER, "profiles": gone}
         return run_action("mdm_profile", arguments | how.pop("options", {}), said=self.said, **how)
 

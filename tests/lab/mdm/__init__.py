@@ -13,5 +13,6 @@ documentation does not have is an error, and a test can look at `refusals`.
 from .base import Faults, MdmLab, Server
 from .intune import IntuneLab
 from .jamf import JamfLab
+from .nanomdm import NanoMdmLab
 
-__all__ = ["Faults", "IntuneLab", "JamfLab", "MdmLab", "Server"]
+__all__ = ["Faults", "IntuneLab", "JamfLab", "MdmLab", "NanoMdmLab", "Server"]

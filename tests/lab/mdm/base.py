@@ -97,6 +97,7 @@ class Server(Protocol):
     NO_LOGIN: str
     REFUSED: str
     LISTS_PROFILES: bool
+    ASLEEP: str  # the state of a Mac that is off
     PLACES: ClassVar[dict[str, str]]
     faults: Any
     requests: list[Any]
@@ -149,6 +150,7 @@ class MdmLab:
     """A running server; a context manager. `folder` gets its CA."""
 
     environment: ClassVar[dict[str, str]] = {}  # what a client needs beside the option `server`
+    ASLEEP = "pending"
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

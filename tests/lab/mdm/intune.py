@@ -28,6 +28,7 @@ class IntuneLab:
     NO_LOGIN = "Azure refused to let the identity sign in"
     REFUSED = "an error, of which Graph does not tell the reason: see the Mac's device configuration in Intune"
     LISTS_PROFILES = False
+    ASLEEP = "pending"
     PLACES: ClassVar[dict[str, str]] = {
         "macs": "GET /v1.0/deviceManagement/managedDevices",
         "profiles": f"GET {PROFILES}*",

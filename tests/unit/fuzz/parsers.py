@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import io
 import json
+import plistlib
 import shutil
 import sqlite3
 import tempfile
@@ -66,7 +67,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import (
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import certificate as keychain
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import profile as installing
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm import comparing, http, intune, jamf
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm import comparing, http, intune, jamf, journal, nanomdm
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm.interface import Target
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import identity, manifest, signing, view
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profile import Draft, Request
@@ -1089,6 +1090,51 @@ def answer_of_jamf_pro(content: bytes) -> object:
         told += [device.name for device in devices]
         pro.close()
     return json.dumps(told)
+
+
+# What is known of a Mac that NanoMDM serves: what it was commanded, what it has answered, and what NanoMDM answers.
+_ORDER = journal.Command(journal.subject("U", "com.example.uservpn"), 1, "6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11").name
+_REFUSED = plistlib.dumps({"ErrorChain": [{"ErrorCode": 1, "ErrorDomain": "A", "LocalizedDescription": "no"}]})
+NANOMDM = {
+    "record": b'{"udid": "U", "command_uuid": "%s", "state": "queued", "time": "2026-11-28T14:00:00+00:00"}'
+    % _ORDER.encode(),
+    "results": b'{"topic": "mdm.Connect", "created_at": "2026-11-28T15:00:00.123456789Z", "acknowledge_event": {"ids": '
+    b'{"id": "U", "type": "Device"}, "status": "Error", "command_uuid": "%s", "raw_payload": "%s"}}'
+    % (_ORDER.encode(), base64.b64encode(_REFUSED)),
+    "checkin": b'{"topic": "mdm.Authenticate", "created_at": "2026-11-28T13:00:00Z", '
+    b'"checkin_event": {"ids": {"id": "U"}, "raw_payload": ""}}',
+    "answer": b'{"status": {"U": {"push_error": "no"}}, "command_uuid": "x", "request_type": "RemoveProfile"}',
+}
+
+
+def _nanomdm() -> dict[bytes, st.SearchStrategy[bytes]]:
+    found = {}
+    for place, sample in NANOMDM.items():
+        start = place.encode() + b"\0"
+        altered = json_of(sample) | bytes_of(sample)
+        found[start + sample] = altered.map(lambda new, start=start: start + new)
+    return found
+
+
+@row(_nanomdm)
+def what_is_known_of_nanomdm(content: bytes) -> object:
+    place, _zero, altered = content.partition(b"\0")
+    told = NANOMDM | {place.decode(): altered}
+    server = http.Http("NanoMDM", "https://mdm.example.com", ca_file="", say=str, environment={})
+    server.call = lambda *_what, **_content: http.Answer(200, {}, told["answer"])
+    with tempfile.TemporaryDirectory() as folder:
+        record, results = Path(folder, "record"), Path(folder, "results")
+        record.write_bytes(told["record"])
+        results.write_bytes(told["checkin"] + b"\n" + told["results"])
+        nano = nanomdm.NanoMdm(server, "key", journal.Journal(record, results))
+        (device,) = nano.devices(["U"])
+        target = Target("com.example.uservpn", "U")
+        held = nano.held(target)
+        reports = [dataclasses.asdict(report) for report in nano.reports([(device, held)]).values()] if held else []
+        if held:
+            nano.assign(held, ())
+        nano.close()
+    return json.dumps([*reports, device.name, device.last_seen])
 
 
 # What Microsoft Graph answers, by a piece of the path.

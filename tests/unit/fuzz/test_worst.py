@@ -30,7 +30,14 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import
 from ansible_collections.vwan.user_vpn.plugins.module_utils._package.archive import PACKAGE_LIMIT, ROOT_LIMIT
 from ansible_collections.vwan.user_vpn.plugins.module_utils._x509 import bounds
 from ansible_collections.vwan.user_vpn.tests.lab.packages import gateway_root, settings_xml, zip_like_azure
-from ansible_collections.vwan.user_vpn.tests.unit.fuzz.parsers import HEAD, IDENTIFIER, MARK, MDM_PROFILE, PARSERS
+from ansible_collections.vwan.user_vpn.tests.unit.fuzz.parsers import (
+    HEAD,
+    IDENTIFIER,
+    MARK,
+    MDM_PROFILE,
+    NANOMDM,
+    PARSERS,
+)
 from ansible_collections.vwan.user_vpn.tests.unit.fuzz.test_fuzz import SOAK, bounded
 
 EMOJI = "\U0001f600".encode()  # makes every character of a Python text take four bytes
@@ -216,6 +223,12 @@ WORST: dict[str, Callable[[], Mapping[str, bytes]]] = {
         "elements": b"profiles\0<os_x_configuration_profiles>%s</os_x_configuration_profiles>" % (b"<a/>" * 299_000),
         "a long text": b"profiles/id/\0" + MDM_PROFILE.replace(b"A-1", b"Version A" * 500_000),
         "a page": b"page\0" + b"<p>Error: " * 400_000,
+    },
+    "what is known of nanomdm": lambda: {
+        "commands": b"results\0"
+        + b"\n".join(NANOMDM["results"].replace(b"-1-", b"-%d-" % n) for n in range(9, 20_000)),
+        "a long line": b"results\0" + b"user-vpn-" * (3 * MEGABYTE),
+        "values": b'answer\0{"status": {' + b'"a":{},' * (MOST_VALUES // 2 - 10) + b'"b": {}}}',
     },
     "answer of microsoft graph": lambda: {
         "values": b'/deviceStatuses\0{"value": [' + b"{}," * (MOST_VALUES // 2 - 10) + b"{}]}",
