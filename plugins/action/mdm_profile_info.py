@@ -52,6 +52,7 @@ class ActionModule(UserVpnAction):
             "last_seen",
             "macos_version",
             "shown_version",
+            "on_mac",
         )
         shown += ("certificates",) if arguments["certificates"] else ()
         return {"macs": {entry.host: {name: entry.told()[name] for name in shown} for entry in entries}}

@@ -94,7 +94,8 @@ options:
         type: str
         default: ''
       shown_uuid:
-        description: The version that the Mac shows. Empty when it shows none.
+        description: The version that the Mac shows. Empty when it shows none, V(unknown) where its MDM knows no more
+          than that there is one.
         type: str
         default: ''
       profile_sha256:

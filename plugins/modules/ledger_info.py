@@ -481,7 +481,7 @@ deliveries:
       type: str
       returned: success
     shown_uuid:
-      description: The ProfileUUID that it showed.
+      description: The ProfileUUID that it showed; V(unknown) where its MDM knew no more than that there is one.
       type: str
       returned: success
     profile_sha256:

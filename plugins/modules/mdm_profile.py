@@ -217,11 +217,16 @@ macs:
       returned: always
       sample: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
     shown_version:
-      description: That of the profile from which the one was made that is on the Mac, as far as the MDM tells. Else it
-        is empty.
+      description: That of the profile from which the one was made that is on the Mac, once it has said that it has it.
+        Else it is empty.
       type: str
       returned: always
       sample: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
+    on_mac:
+      description: Whether any version of the profile is on the Mac, as far as the MDM tells.
+      type: bool
+      returned: always
+      sample: true
     previous_version:
       description: That of the profile that the MDM held for it before. Empty when it held none.
       type: str
@@ -241,5 +246,6 @@ macs:
       macos_version: "15.5"
       wanted_version: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
       shown_version: 6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11
+      on_mac: true
       previous_version: ""
 """

@@ -106,6 +106,7 @@ macs:
       last_seen: "2026-11-27T08:15:00Z"
       macos_version: "15.5"
       shown_version: ""
+      on_mac: false
       certificates:
         - sha1: ED361458724D06082B2314ACDB82E1F586F085F5
           serial: 40F3D9FB

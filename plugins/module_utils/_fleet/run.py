@@ -16,6 +16,7 @@ from .._errors import UserVpnError
 from .settings import HostVars, client_of, own, truth
 
 BY_API = "mdm_api"  # the delivery of a Mac whose MDM is asked, and that is not
+UNKNOWN_VERSION = "unknown"  # as the store has it
 # What an MDM says of a profile, in the words of mac_profile.
 _OF_MDM = {"installed": "installed", "removed": "removed"}
 
@@ -130,7 +131,7 @@ class Run:
             "serial_number": str(told.get("serial_number") or ""),
             "macos_version": str(told.get("macos_version") or ""),
             "profile_uuid": str(told.get("wanted_version") or ""),
-            "profile": {"uuid": str(told.get("shown_version") or "")},
+            "profile": {"uuid": str(told.get("shown_version") or (UNKNOWN_VERSION if told.get("on_mac") else ""))},
         }
 
 

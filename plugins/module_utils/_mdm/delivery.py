@@ -58,6 +58,7 @@ class Entry:
     macos_version: str = ""
     wanted_version: str = ""
     shown_version: str = ""
+    on_mac: bool = False  # whether there is any version of it, as far as the server tells
     previous_version: str = ""
     certificates: list[ListedCertificate] | None = None  # None where they were not asked for
 
@@ -431,10 +432,9 @@ def _as_asked(report: Report, goal: str, predicted: bool) -> Report:
 
 
 def _show_version(entry: Entry, job: _Job, device: Device) -> None:
-    """Which version is there, as far as it is known."""
-    if entry.state == "installed":
-        entry.shown_version = job.held.version if job.held else ""
-    elif job.held and job.held.identifier in (device.profiles or ()) and entry.state != "removed":
-        entry.shown_version = job.before
-    else:
-        entry.shown_version = ""
+    """Which version is there, as far as it is known. Of a Mac that was not reached since its profile was replaced, that
+    can be any of those before."""
+    held, installed = job.held, entry.state == "installed"
+    entry.shown_version = held.version if held and installed else ""
+    listed = held is not None and (bool(job.before) if device.profiles is None else held.identifier in device.profiles)
+    entry.on_mac = installed or (listed and entry.state != "removed")

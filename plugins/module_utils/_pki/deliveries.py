@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from ._base import PkiError
 from .database import Place
-from .store import Certificate, Delivery, Sighting, Store, by_client, reading, writing
+from .store import UNKNOWN_VERSION, Certificate, Delivery, Sighting, Store, by_client, reading, writing
 
 FORGOTTEN = "forgotten"
 UNDELIVERED = ("removed", "key_wanted")  # no news of a Mac that never had the profile
@@ -151,7 +151,7 @@ class OnMac:
     last      the last delivery
     verified  the last one that the Mac showed as installed
     holds     SHA-1 of the client certificate that the Mac holds, as far as is known: that of the version it shows or,
-              when it shows none, that of the last one that it showed
+              when it shows none or nobody knows which, that of the last one that it showed
     client    whose certificate the last profile held
     """
 
@@ -182,7 +182,8 @@ def _on_mac(history: Sequence[Delivery], names: Mapping[str, str]) -> OnMac:
     last = history[-1]
     newest_first = history[::-1]
     verified = next((d for d in newest_first if d.status == "installed"), None)
-    shown = next((d for d in newest_first if d.profile_uuid == last.shown_uuid), None) if last.shown_uuid else verified
+    tells = last.shown_uuid not in ("", UNKNOWN_VERSION)
+    shown = next((d for d in newest_first if d.profile_uuid == last.shown_uuid), None) if tells else verified
     client = next((names[d.certificate_sha1] for d in newest_first if d.certificate_sha1 in names), "")
     return OnMac(last, verified, shown.certificate_sha1 if shown else "", client)
 

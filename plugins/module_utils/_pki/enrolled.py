@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._errors import quoted
 from .._x509 import certificates as x509
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .._x509.certificates import Certificate as X509
 
 #: Of each attribute of a name, in its order: its type, and its value; None where any will do.
-Name = Sequence[tuple[str, str | None]]
+Name: TypeAlias = "Sequence[tuple[str, str | None]]"
 
 TOLD = ("sha1", "serial", "common_name", "issuer", "subject", "not_before", "not_after")  # of a line
 _PARTS = re.compile(r"(?:\\.|[^\\,/+])+", re.DOTALL)

@@ -39,6 +39,7 @@ APPLICATION = "vwan.user_vpn"
 CLOCK_SKEW = timedelta(hours=1)
 VERSION = 1
 ENROLLED = "enrolled"  # an origin
+UNKNOWN_VERSION = "unknown"  # of a profile that is on a Mac
 REFUSED = "refused"  # the event that Azure was seen to refuse a certificate
 ROWS = 500  # at a time: SQLite takes 32,766 values, PostgreSQL 65,535
 
@@ -166,7 +167,7 @@ class Delivery:
     status            as mac_profile returns it; `installed` means that the Mac shows `profile_uuid`. `forgotten`: this
                       Mac does not count any more
     profile_uuid      the version of the profile that the Mac is to have; empty once it is removed
-    shown_uuid        the version that the Mac shows; empty when it shows none
+    shown_uuid        the version that the Mac shows; empty when it shows none, `unknown` where its MDM knows no more
     profile_sha256    of the file with `profile_uuid`
     certificate_sha1  the client certificate in `profile_uuid`; empty when this store does not know it
     gateway_roots     SHA-1 of the gateway roots in `profile_uuid`, sorted
