@@ -111,6 +111,7 @@ def test_a_real_server_gives_a_certificate_for_nothing_but_the_profile(tmp_path:
         assert re.search(r"Subject:.*O = Example.*CN = C02XK1ABJG5J", shown)
         assert "Public-Key: (2048 bit)" in shown
         assert "TLS Web Client Authentication" in shown
+        assert re.search(r"Subject Alternative Name:\s+DNS:C02XK1ABJG5J\n", shown)
         verified = openssl("verify", "-purpose", "sslclient", "-CAfile", str(server.root), str(certificate)).decode()
         assert verified.endswith(": OK\n")
         assert server.enrol(rendered(challenge="x" * 20, ca_fingerprint=server.sha1), {}, tmp_path / "refused") is None

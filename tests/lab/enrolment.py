@@ -28,17 +28,17 @@ def openssl(*words: str) -> bytes:
     return subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=60).stdout
 
 
-def request(content: Mapping[str, Any], folder: Path, form: str = "DER") -> tuple[Path, Path]:
+def request(content: Mapping[str, Any], folder: Path) -> tuple[Path, Path]:
     """A new key and a signing request, in files; the challenge is an attribute of the request (RFC 8894, 3.3.2.1)."""
     key, csr, configuration = folder / "key.pem", folder / "csr.pem", folder / "request.cnf"
-    names = [f"{kind} = {value}" for ((kind, value),) in content["Subject"]]
+    names = [f"{n}.{kind} = {_quoted(value)}" for n, ((kind, value),) in enumerate(content["Subject"])]
     alternative = content.get("SubjectAltName", {})
-    entries = [f"{_ALTERNATIVE[kind]}:{value}" for kind, value in alternative.items() if kind in _ALTERNATIVE]
+    entries = [f"{_ALTERNATIVE[kind]}:{_quoted(value)}" for kind, value in alternative.items() if kind in _ALTERNATIVE]
     usage = content.get("Key Usage", 0)
     usages = [word for bit, word in ((1, "digitalSignature"), (4, "keyEncipherment")) if usage & bit]
     extensions = [f"subjectAltName = {','.join(entries)}"] if entries else []
     extensions += [f"keyUsage = {','.join(usages)}"] if usages else []
-    challenge = content.get("Challenge", "")
+    challenge = _quoted(content.get("Challenge", ""))
     lines = [
         "[req]", "prompt = no", "string_mask = utf8only", "distinguished_name = name", "req_extensions = more",
         "attributes = attributes",
@@ -48,8 +48,13 @@ def request(content: Mapping[str, Any], folder: Path, form: str = "DER") -> tupl
     configuration.write_text("".join(f"{line}\n" for line in lines))
     bits = str(content.get("Keysize", 1024))
     openssl("genrsa", "-traditional", "-out", str(key), bits)
-    openssl("req", "-new", "-key", str(key), "-config", str(configuration), "-out", str(csr), "-outform", form)
+    openssl("req", "-new", "-key", str(key), "-config", str(configuration), "-out", str(csr))
     return key, csr
+
+
+def _quoted(value: str) -> str:
+    """In a file of openssl's, which has variables and comments."""
+    return "".join(f"\\{mark}" if mark in "\\$#\"'" else mark for mark in value)
 
 
 class Authority:
@@ -70,7 +75,7 @@ class Authority:
         self._number += 1
         folder = self.folder / str(self._number)
         folder.mkdir()
-        key, csr = request(content, folder, "PEM")
+        key, csr = request(content, folder)
         (folder / "usage.cnf").write_text("extendedKeyUsage = clientAuth\n")
         made = openssl(
             *("x509", "-req", "-in", str(csr), "-CA", str(self.root), "-CAkey", str(self._key), "-set_serial"),

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real SCEP server, micromdm's of Debian's package scep, and a Mac that enrols from nothing but its profile.
 
-The server listens on all addresses, so it has a network namespace of its own. The client is that of the same package.
-It asks for no alternative names, which Macs do.
+The server listens on all addresses, so it has a network namespace of its own. The client is that of the same package;
+what it sends is the request that a Mac makes, with alternative names (enrolment.py).
 
 As a program, `python -m ...tests.lab.scep install` installs the package, as root on Debian.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import ssl
 import subprocess
 import sys
@@ -24,11 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.vwan.user_vpn.tests.lab.enrolment import request
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.requirements import apt_get, program
 
 PACKAGE = "scep"
 PORT = 2016
-_OPTIONS = {"CN": "-cn", "O": "-organization", "OU": "-ou", "C": "-country", "L": "-locality", "ST": "-province"}
 _GET = "import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1], timeout=5).read())"
 
 
@@ -70,19 +69,23 @@ class ScepServer:
         with the certificate, and the key beside it. None where the server refuses."""
         if "CAFingerprint" in scep and hashlib.sha1(self.shown(scep["URL"])).digest() != scep["CAFingerprint"]:
             return None
-        folder.mkdir()  # the client takes the request that it finds, whosever it is
-        variable = re.compile("|".join(map(re.escape, filled_in)) or "(?!)")
-        name = [
-            text
-            for ((kind, value),) in scep["Subject"]
-            for text in (_OPTIONS[kind], variable.sub(lambda found: filled_in[found[0]], value))
-        ]
+        folder.mkdir()
+        request(_filled(scep, filled_in), folder)  # the client sends the one that it finds
         files = ("-private-key", str(folder / "key.pem"), "-certificate", str(folder / "certificate.pem"))
-        asked = ("-server-url", scep["URL"], "-challenge", scep.get("Challenge", ""), "-keySize", str(scep["Keysize"]))
         with contextlib.suppress(subprocess.CalledProcessError):
-            self.inside("scepclient", *asked, *name, *files, folder=folder)
+            self.inside("scepclient", "-server-url", scep["URL"], *files, folder=folder)
         found = folder / "certificate.pem"
         return found if found.exists() else None
+
+
+def _filled(value: Any, filled_in: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        for variable, text in filled_in.items():
+            value = value.replace(variable, text)
+        return value
+    if isinstance(value, Mapping):
+        return {key: _filled(inner, filled_in) for key, inner in value.items()}
+    return [_filled(inner, filled_in) for inner in value] if isinstance(value, list) else value
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from ansible_collections.vwan.user_vpn.tests.lab.tunnel.causes import Disconnect
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.charon import TUNNEL_INTERFACE, Daemon
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.errors import TunnelLabError
 from ansible_collections.vwan.user_vpn.tests.lab.tunnel.profile import (
+    Enrol,
     NativeProfile,
     SecurityAssociation,
     identity_of,
@@ -72,12 +73,14 @@ class NativeClient:
         self.last_disconnect: Disconnect | None = None
         self._mark = 0
 
-    def install(self, data: bytes) -> NativeProfile:
+    def install(self, data: bytes, enrol: Enrol | None = None) -> NativeProfile:
         """Take a profile as System Settings does after approval; raises ProfileError for one that macOS refuses.
+
+        `enrol` gets a certificate from a SCEP server.
 
         A live tunnel keeps the parameters it was made with; the next connect uses the new profile.
         """
-        self.profile = read_profile(data)
+        self.profile = read_profile(data, enrol)
         return self.profile
 
     def remove(self) -> None:

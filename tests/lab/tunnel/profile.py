@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import plistlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,8 +85,14 @@ class NativeProfile:
         return [algorithms.apple_child(child.encryption, child.integrity, child.group, pfs=self.pfs)]
 
 
-def read_profile(data: bytes) -> NativeProfile:
-    """The one IKEv2 VPN of a profile. `data` is a property list, or one in CMS SignedData (a signed profile)."""
+Enrol = Callable[[Mapping[str, Any]], Identity]
+
+
+def read_profile(data: bytes, enrol: Enrol | None = None) -> NativeProfile:
+    """The one IKEv2 VPN of a profile. `data` is a property list, or one in CMS SignedData (a signed profile).
+
+    `enrol` gets a certificate for the content of a SCEP payload.
+    """
     payloads = _payloads(_plist(data))
     vpns = [payload for payload in payloads if payload.get("PayloadType") == "com.apple.vpn.managed"]
     if len(vpns) != 1 or vpns[0].get("VPNType") != "IKEv2":
@@ -105,7 +111,7 @@ def read_profile(data: bytes) -> NativeProfile:
         local_identifier=_required(ikev2, "LocalIdentifier", may_be_empty=True),
         server_name=ikev2.get("ServerCertificateCommonName") or ikev2["RemoteIdentifier"],
         eap=_flag(ikev2, "ExtendedAuthEnabled"),
-        client=_client_identity(ikev2, payloads),
+        client=_client_identity(ikev2, payloads, enrol),
         anchors=anchors,
         intermediates=tuple(der for der in certificates if der not in anchors),
         ike=_association(ikev2, "IKESecurityAssociationParameters"),
@@ -177,12 +183,14 @@ def _is_self_signed(der: bytes) -> bool:
     return certificate.subject == certificate.issuer
 
 
-def _client_identity(ikev2: Mapping[str, Any], payloads: list[Mapping[str, Any]]) -> Identity:
+def _client_identity(ikev2: Mapping[str, Any], payloads: list[Mapping[str, Any]], enrol: Enrol | None) -> Identity:
     """AuthenticationMethod Certificate: PayloadCertificateUUID names an identity payload of this very profile."""
     if ikev2.get("AuthenticationMethod") != "Certificate":
         raise ProfileError("the lab's Mac authenticates with AuthenticationMethod Certificate only")
     wanted = ikev2.get("PayloadCertificateUUID")
     found = [payload for payload in payloads if payload.get("PayloadUUID") == wanted]
+    if wanted and len(found) == 1 and found[0].get("PayloadType") == "com.apple.security.scep" and enrol:
+        return enrol(found[0]["PayloadContent"])
     if not wanted or len(found) != 1 or found[0].get("PayloadType") != "com.apple.security.pkcs12":
         raise ProfileError("The 'VPN Service' payload could not be installed: PayloadCertificateUUID does not resolve")
     try:
