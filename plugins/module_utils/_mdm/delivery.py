@@ -284,7 +284,7 @@ def _present(server: Server, job: _Job, means: Means) -> None:
     # A key reaches its Mac alone. A profile without one may be for others, too; and who has given it to groups keeps
     # its scope.
     wanted = job.devices if profile.secret else job.devices | scope.devices
-    wide = profile.secret and bool(scope.others or scope.devices - wanted)
+    wide = _wide(profile, scope, wanted)
     kept = not profile.secret and bool(scope.others)
     same = held is not None and held.version == profile.version and _holds(server, held, profile)
     for entry, device in job.macs:
@@ -300,6 +300,8 @@ def _present(server: Server, job: _Job, means: Means) -> None:
         held = server.assign(held, wanted & scope.devices)
     if not same and job.held:
         held = server.replace(held, profile)
+        if _wide(profile, held.scope, wanted):
+            means.warn(_exposed(server, job, held.scope))
     if not kept and held.scope != Scope(wanted):
         held = server.assign(held, wanted)
     job.held = held
@@ -313,6 +315,11 @@ def _holds(server: Server, held: Held, profile: Profile) -> bool:
 def _unchanged_if_already(job: _Job) -> None:
     for entry, _device in job.macs:
         entry.changed = entry.changed and not (job.held and job.held.already)
+
+
+def _wide(profile: Profile, scope: Scope, wanted: frozenset[str]) -> bool:
+    """Whether a private key reaches others than these Macs."""
+    return profile.secret and bool(scope.others or scope.devices - wanted)
 
 
 def _exposed(server: Server, job: _Job, scope: Scope) -> str:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .._errors import shown
 from .._x509.text import utc_text
 from .errors import RefusedError
+from .http import Answer
 from .interface import Target
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -51,3 +53,24 @@ def moment_text(value: Any) -> str:
     """An ISO time as this collection tells one; empty for what is none."""
     found = moment(value)
     return "" if found == BEGINNING else utc_text(found)
+
+
+def date_of(answer: Answer) -> datetime:
+    """The server's clock when it answered, in whole seconds."""
+    text = next((value for name, value in answer.headers.items() if name.lower() == "date"), "")
+    try:
+        found = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        found = datetime.now(UTC)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).replace(microsecond=0)
+
+
+def part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The JSON object of this name; empty where there is none."""
+    found = record.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def dictionaries(value: Any) -> list[Mapping[str, Any]]:
+    """The JSON objects in a list."""
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []

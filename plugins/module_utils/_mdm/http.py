@@ -38,7 +38,8 @@ INSTALL = "pip install requests"
 _HERE = ("localhost", "127.0.0.1", "::1")
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
 _UNTOUCHED = (429, 503)  # by RFC 6585 and RFC 9110, nothing was done yet
-_LONG_WORD = re.compile(r"[^\s<>]{25,}")  # a token, a key, a payload
+# A token, a key, a payload; and not the name of a variable of Fleet's.
+_LONG_WORD = re.compile(r"(?<![^\s<>])(?!\$FLEET_VAR_)[^\s<>]{25,}")
 
 
 @dataclass(frozen=True)
@@ -244,14 +245,18 @@ def _plain(text: str) -> str:
 
 
 def _said(answer: Answer) -> str:
-    """A few plain words of an error: `errors[].description` or `error.message` of JSON, or `Error: ...` of a page."""
+    """A few plain words of an error: those of `errors[]` or `error` in JSON, or `Error: ...` of a page."""
     try:
         content = answer.json()
         error = content.get("errors") or content.get("error")
         first = error[0] if isinstance(error, list) and error else error
-        words = [first.get(name) for name in ("description", "message", "code")] if isinstance(first, dict) else []
+        words = (
+            [first.get(name) for name in ("description", "reason", "message", "code")]
+            if isinstance(first, dict)
+            else []
+        )
         text = _plain(str(next(filter(None, words), "")))
     except ValueError:
         found = re.search(r"<p>(Error: [^<]{1,200})</p>", answer.content[:4096].decode("utf-8", "replace"))
         text = found[1] if found else ""
-    return shown(_LONG_WORD.sub("...", text).strip().rstrip("."))
+    return shown(_LONG_WORD.sub("...", text).strip().rstrip("."), 200)

@@ -20,7 +20,6 @@ import plistlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -31,7 +30,7 @@ from .._secrets import names_secret
 from .._x509.text import bare, is_thumbprint
 from . import comparing
 from .errors import LostAnswerError, MdmError, RefusedError
-from .forms import ending, found_by_name, moment, moment_text, word
+from .forms import date_of, dictionaries, ending, found_by_name, moment, moment_text, part, word
 from .http import Answer, Bearer, Http
 from .interface import Capabilities, Device, Held, ListedCertificate, Profile, Report, Scope, Target
 
@@ -124,7 +123,7 @@ class Jamf:
         for batch in _batches(devices):
             wanted = ",".join(_quoted(device.serial_number) for device in batch)
             for record in self._inventory(("CERTIFICATES",), filter=f"hardware.serialNumber=in=({wanted})"):
-                held = (_certificate(each) for each in _dictionaries(record.get("certificates")))
+                held = (_certificate(each) for each in dictionaries(record.get("certificates")))
                 found[word(record.get("id"))] = [each for each in held if each]
         return found
 
@@ -322,7 +321,7 @@ class Jamf:
         return self._dated(self._http.call(what, method, path, auth=self._bearer(), **how))
 
     def _dated(self, answer: Answer) -> Answer:
-        self._clock = _date(answer)
+        self._clock = date_of(answer)
         return answer
 
     def _bearer(self) -> Bearer:
@@ -377,7 +376,7 @@ class Jamf:
         )
         try:
             content = answer.json()
-            lasts = moment(content["expires"]) - _date(answer)
+            lasts = moment(content["expires"]) - date_of(answer)
             return _token(content["token"]), min(max(lasts, timedelta(0)), timedelta(days=1))
         except (ValueError, KeyError, TypeError):
             raise self._garbage("log in") from None
@@ -430,7 +429,7 @@ def _document(general: Element | None = None, scope: Iterable[str] | None = None
 
 
 def _device(record: Mapping[str, Any]) -> Device:
-    general, hardware = _part(record, "general"), _part(record, "hardware")
+    general, hardware = part(record, "general"), part(record, "hardware")
     held = record.get("configurationProfiles")
     groups = record.get("groupMemberships")
     return Device(
@@ -438,12 +437,12 @@ def _device(record: Mapping[str, Any]) -> Device:
         serial_number=word(hardware.get("serialNumber")),
         name=word(general.get("name")),
         udid=word(record.get("udid")),
-        macos=word(_part(record, "operatingSystem").get("version")),
+        macos=word(part(record, "operatingSystem").get("version")),
         last_seen=word(general.get("lastCheckIn") or general.get("lastContactTime")),
-        user=word(_part(record, "userAndLocation").get("username")),
-        groups=tuple(sorted(word(each.get("groupName")) for each in _dictionaries(groups))),
-        managed=_part(general, "remoteManagement").get("managed") is not False,
-        profiles=frozenset(word(each.get("profileIdentifier")) for each in _dictionaries(held)),
+        user=word(part(record, "userAndLocation").get("username")),
+        groups=tuple(sorted(word(each.get("groupName")) for each in dictionaries(groups))),
+        managed=part(general, "remoteManagement").get("managed") is not False,
+        profiles=frozenset(word(each.get("profileIdentifier")) for each in dictionaries(held)),
         reference=word(general.get("managementId")),
     )
 
@@ -478,18 +477,9 @@ def _report(command: Mapping[str, Any]) -> Report:
         return Report("removed" if command.get("commandType") == "REMOVE_PROFILE" else "installed")
     if state != "ERROR":
         return Report("pending")
-    error = _part(command, "commandError")
+    error = part(command, "commandError")
     said = error.get("errorLocalizedDescription") or error.get("errorEnglishDescription") or "no reason given"
     return Report("failed", shown(str(said), 300))
-
-
-def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = record.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _dictionaries(value: Any) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def _text(element: Element, name: str) -> str:
@@ -501,16 +491,6 @@ def _token(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]{1,8192}", value):
         raise ValueError("no token")
     return value
-
-
-def _date(answer: Answer) -> datetime:
-    """The server's clock, in whole seconds."""
-    text = next((value for name, value in answer.headers.items() if name.lower() == "date"), "")
-    try:
-        found = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        found = datetime.now(UTC)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).replace(microsecond=0)
 
 
 def _quoted(text: str) -> str:
