@@ -13,19 +13,19 @@ options:
   server:
     description:
       - The MDM's server. For Jamf Pro, what is not given here is looked for in the environment, as E(JAMF_URL),
-        E(JAMF_CLIENT_SECRET) and so on; for NanoMDM as E(NANOMDM_URL), E(NANOMDM_API_KEY), E(NANOMDM_RECORD) and
-        E(NANOMDM_RESULTS).
+        E(JAMF_CLIENT_SECRET) and so on; for Fleet as E(FLEET_URL) and E(FLEET_API_TOKEN); for NanoMDM as
+        E(NANOMDM_URL), E(NANOMDM_API_KEY), E(NANOMDM_RECORD) and E(NANOMDM_RESULTS).
       - For Intune, the sign-in is that of the modules for Azure, with all that these find in the environment, as
         E(AZURE_TENANT_ID), E(AZURE_CLIENT_ID) and E(AZURE_CLIENT_SECRET); or else it is that of the Azure CLI.
     type: dict
     required: true
     suboptions:
       type:
-        description: What kind of MDM it is, V(intune) for Microsoft Intune, V(jamf) for Jamf Pro, V(nanomdm) for
-          NanoMDM.
+        description: What kind of MDM it is, V(fleet) for Fleet (fleetdm.com), V(intune) for Microsoft Intune, V(jamf)
+          for Jamf Pro, V(nanomdm) for NanoMDM.
         type: str
         required: true
-        choices: [intune, jamf, nanomdm]
+        choices: [fleet, intune, jamf, nanomdm]
       url:
         description:
           - Its https URL, as in V(https://example.jamfcloud.com).
@@ -47,6 +47,14 @@ options:
       password:
         description: Its password.
         type: str
+      token:
+        description: For Fleet, the API token of a user with the role Maintainer, best an API-only user.
+        type: str
+      team_id:
+        description:
+          - For Fleet, the id of the team that the Macs are in, which newer releases call a fleet.
+          - Without it, or with V(0), they are those that are in no team.
+        type: int
       tenant:
         description: For Intune, the directory that the service principal belongs to.
         type: str

@@ -423,7 +423,8 @@ options:
                     Apple has it, a list of lists of pairs. A backslash stands before a sign that would part it.
                   - Types are V(C), V(L), V(ST), V(O), V(OU), V(CN) and OIDs with dots.
                   - Variables are written as the MDM wants them, V(%SerialNumber%) (filled in by the Mac),
-                    V($SERIALNUMBER) (Jamf Pro) or V({{serialnumber}}) (Intune; Ansible leaves it alone with C(!unsafe)
+                    V($SERIALNUMBER) (Jamf Pro), V($FLEET_VAR_HOST_HARDWARE_SERIAL) (Fleet) or
+                    V({{serialnumber}}) (Intune; Ansible leaves it alone with C(!unsafe)
                     before the text). Nobody knows whether macOS fills in V(%SerialNumber%) where it introduces itself
                     to the gateway, so the others are better.
                 type: raw

@@ -28,6 +28,8 @@ MDM_ARGUMENTS: dict[str, Any] = {
             "client_secret": {"type": "str", "no_log": True},
             "username": {"type": "str"},
             "password": {"type": "str", "no_log": True},
+            "token": {"type": "str", "no_log": True},
+            "team_id": {"type": "int"},
             "ca_file": {"type": "path"},
             "tenant": {"type": "str"},
             "x509_certificate_path": {"type": "path"},

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from .fleet import Fleet
 from .interface import Server
 from .intune import Intune
 from .jamf import Jamf
 from .nanomdm import NanoMdm
 
-TYPES: dict[str, type[Server]] = {"intune": Intune, "jamf": Jamf, "nanomdm": NanoMdm}
+TYPES: dict[str, type[Server]] = {"fleet": Fleet, "intune": Intune, "jamf": Jamf, "nanomdm": NanoMdm}
 
 
 @contextmanager

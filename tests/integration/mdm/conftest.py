@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm import delivery, http, jamf
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm import fleet as fleet_client
 from ansible_collections.vwan.user_vpn.tests.integration.mdm.fleets import SERVERS, Fleet
 from ansible_collections.vwan.user_vpn.tests.lab import Lab
 from ansible_collections.vwan.user_vpn.tests.lab.mdm import Server
@@ -23,6 +25,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for between two tries, and between two questions."""
     monkeypatch.setattr(http, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(jamf, "READ_BACK_SECONDS", 0.01)
+    monkeypatch.setattr(fleet_client, "CYCLE", timedelta(0))
     monkeypatch.setattr(delivery, "POLL_SECONDS", 0.05)
 
 

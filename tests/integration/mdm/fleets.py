@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.vwan.user_vpn.tests.lab import Lab
-from ansible_collections.vwan.user_vpn.tests.lab.mdm import IntuneLab, JamfLab, NanoMdmLab, Server
+from ansible_collections.vwan.user_vpn.tests.lab.mdm import FleetLab, IntuneLab, JamfLab, NanoMdmLab, Server
 from ansible_collections.vwan.user_vpn.tests.unit.actions import run_action
 from ansible_collections.vwan.user_vpn.tests.unit.mobileconfig.makers import PASSWORD, Pki, root_entry
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ansible_collections.vwan.user_vpn.tests.lab.mac import Mac
 
 IDENTIFIER = "com.example.user-vpn"
-SERVERS: dict[str, type[Server]] = {"intune": IntuneLab, "jamf": JamfLab, "nanomdm": NanoMdmLab}
+SERVERS: dict[str, type[Server]] = {"fleet": FleetLab, "intune": IntuneLab, "jamf": JamfLab, "nanomdm": NanoMdmLab}
 
 
 class Fleet:

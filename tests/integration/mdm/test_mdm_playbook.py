@@ -31,7 +31,7 @@ PLAY = """
         var: mdm
     - name: A login that is refused
       vwan.user_vpn.mdm_profile:
-        server: "{{ server | combine({'client_id': 'somebody'}) }}"
+        server: "{{ server | combine(WRONG) }}"
         profiles: "{{ profiles }}"
       ignore_errors: true
     - name: Take them off
@@ -52,7 +52,9 @@ def test_nothing_secret_is_shown_or_written(fleet: Fleet, tmp_path: Path) -> Non
         document = plistlib.loads(Path(entry["path"]).read_bytes())
         (pkcs12,) = (each for each in document["PayloadContent"] if "Password" in each)
         secrets += [pkcs12["Password"], base64.b64encode(pkcs12["PayloadContent"]).decode()[100:160]]
-    (tmp_path / "play.yml").write_text(PLAY.replace("IDENTIFIER", IDENTIFIER))
+    (tmp_path / "play.yml").write_text(
+        PLAY.replace("IDENTIFIER", IDENTIFIER).replace("WRONG", str(fleet.server.WRONG_LOGIN))
+    )
     variables = tmp_path / "variables.json"
     variables.write_text(json.dumps({"server": fleet.server.server, "profiles": fleet.wishes(rendered)}))
     log = tmp_path / "ansible.log"

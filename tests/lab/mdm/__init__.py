@@ -11,8 +11,9 @@ documentation does not have is an error, and a test can look at `refusals`.
 """
 
 from .base import Faults, MdmLab, Server
+from .fleet import FleetLab
 from .intune import IntuneLab
 from .jamf import JamfLab
 from .nanomdm import NanoMdmLab
 
-__all__ = ["Faults", "IntuneLab", "JamfLab", "MdmLab", "NanoMdmLab", "Server"]
+__all__ = ["Faults", "FleetLab", "IntuneLab", "JamfLab", "MdmLab", "NanoMdmLab", "Server"]

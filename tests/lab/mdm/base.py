@@ -89,7 +89,7 @@ class Server(Protocol):
 
     `PLACES` are matches for `faults`: the token, the list of Macs, profiles, a new one, a changed one. `REFUSED` is
     what it tells of a Mac that refuses, `NOTHING` what a message calls an answer that is none of its own, `NO_LOGIN`
-    what it says of a wrong login.
+    what it says of a wrong login, and `WRONG_LOGIN` is one.
     """
 
     TYPE: str
@@ -98,6 +98,7 @@ class Server(Protocol):
     REFUSED: str
     LISTS_PROFILES: bool
     ASLEEP: str  # the state of a Mac that is off
+    WRONG_LOGIN: ClassVar[dict[str, str]]
     PLACES: ClassVar[dict[str, str]]
     faults: Any
     requests: list[Any]

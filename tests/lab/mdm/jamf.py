@@ -95,6 +95,7 @@ class JamfLab(MdmLab):
     NO_LOGIN = "refuses the login"
     REFUSED = "The profile could not be installed."
     LISTS_PROFILES = True
+    WRONG_LOGIN: ClassVar[dict[str, str]] = {"client_id": "somebody"}
     PLACES: ClassVar[dict[str, str]] = {
         "token": "POST /api/*/token",
         "macs": "GET /api/*/computers-inventory",

@@ -67,7 +67,15 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import (
 )
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import certificate as keychain
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac import profile as installing
-from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm import comparing, http, intune, jamf, journal, nanomdm
+from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm import (
+    comparing,
+    fleet,
+    http,
+    intune,
+    jamf,
+    journal,
+    nanomdm,
+)
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mdm.interface import Target
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig import identity, manifest, signing, view
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mobileconfig.profile import Draft, Request
@@ -1135,6 +1143,58 @@ def what_is_known_of_nanomdm(content: bytes) -> object:
             nano.assign(held, ())
         nano.close()
     return json.dumps([*reports, device.name, device.last_seen])
+
+
+# What Fleet answers, by a piece of the path.
+FLEET = {
+    "/config?": b'{"license": {"tier": "premium"}}',
+    "/labels/4/hosts": b'{"hosts": [{"id": 7}]}',
+    "/labels?": b'{"labels": [{"id": 4, "name": "vwan.user_vpn [com.example.uservpn C02]", "label_membership_type": '
+    b'"manual"}]}',
+    "/hosts/7?": b'{"host": {"mdm": {"profiles": [{"profile_uuid": "a1", "status": "failed", "operation_type": '
+    b'"install", "detail": "no"}]}}}',
+    "/hosts?": b'{"hosts": [{"id": 7, "hardware_serial": "C02", "platform": "darwin", "computer_name": "mac", '
+    b'"uuid": "U", "os_version": "macOS 15.5", "team_id": null, "mdm": {"enrollment_status": "On (manual)", '
+    b'"connected_to_fleet": true}, "labels": [{"name": "VPN"}], "device_mapping": [{"email": "anna@example.com"}]}]}',
+    "alt=media": b"<plist version='1.0'><dict><key>PayloadUUID</key><string>B</string></dict></plist>",
+    "/configuration_profiles/a1": b'{"profile_uuid": "a1", "name": "VPN", "updated_at": "2026-11-28T14:00:00Z", '
+    b'"labels_include_all": [{"name": "vwan.user_vpn [com.example.uservpn C02]", "id": 4}]}',
+    "/configuration_profiles": b'{"profiles": [{"profile_uuid": "a1", "platform": "darwin", "identifier": '
+    b'"com.example.uservpn.C02"}]}',
+    "error": b'{"message": "Bad request", "errors": [{"name": "base", "reason": "no"}]}',
+}
+
+
+def _fleet() -> dict[bytes, st.SearchStrategy[bytes]]:
+    found = {}
+    for place, sample in FLEET.items():
+        start = place.encode() + b"\0"
+        altered = json_of(sample) | bytes_of(sample) if sample.startswith(b"{") else bytes_of(sample)
+        found[start + sample] = altered.map(lambda new, start=start: start + new)
+    return found
+
+
+@row(_fleet)
+def answer_of_fleet(content: bytes) -> object:
+    place, _zero, altered = content.partition(b"\0")
+    answers = FLEET | {place.decode(): altered}
+
+    def call(_what: str, _method: str, path: str, params: Any = None, **_content: object) -> http.Answer:
+        asked = f"{path}?{'alt=media' * ('alt' in (params or ()))}"
+        return http.Answer(200, {}, next((body for piece, body in answers.items() if piece in asked), b"{}"))
+
+    server = http.Http("Fleet", "https://fleet.example.com", ca_file="", say=str, environment={})
+    server._refusal(http.Answer(400, {}, answers["error"]))
+    server.call = call
+    asked, target = fleet.Fleet(server, "token", 0), Target("com.example.uservpn", "C02")
+    devices = [*asked.devices(["C02"]), *asked.all_devices()]
+    told = [(device.name, device.groups, asked.obstacle(device, target)) for device in devices]
+    held = asked.held(target)
+    if held:
+        comparing.holds(held.document, held.document)
+        reports = [asked.reports([(device, held) for device in devices[:1] * times]) for times in (1, 11)]
+        return json.dumps([told, [dataclasses.asdict(each) for found in reports for each in found.values()]])
+    return json.dumps(told)
 
 
 # What Microsoft Graph answers, by a piece of the path.

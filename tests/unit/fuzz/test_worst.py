@@ -224,6 +224,11 @@ WORST: dict[str, Callable[[], Mapping[str, bytes]]] = {
         "a long text": b"profiles/id/\0" + MDM_PROFILE.replace(b"A-1", b"Version A" * 500_000),
         "a page": b"page\0" + b"<p>Error: " * 400_000,
     },
+    "answer of fleet": lambda: {
+        "values": b'/hosts?\0{"hosts": [' + b"{}," * (MOST_VALUES // 2 - 10) + b"{}]}",
+        "a long text": b'error\0{"errors": [{"reason": "%s"}]}' % (b"x" * (8 * MEGABYTE)),
+        "a profile": b"alt=media\0<plist version='1.0'><array>" + b"<true/>" * 300_000 + b"</array></plist>",
+    },
     "what is known of nanomdm": lambda: {
         "commands": b"results\0"
         + b"\n".join(NANOMDM["results"].replace(b"-1-", b"-%d-" % n) for n in range(9, 20_000)),

@@ -36,3 +36,10 @@ def test_the_guide_names_the_permissions_that_the_lab_grants() -> None:
 
     (block,) = (each for each in BLOCKS if "DeviceManagementConfiguration" in each)
     assert block.splitlines() == list(DEFAULT_ROLES)
+
+
+def test_the_guide_names_the_calls_that_the_lab_serves() -> None:
+    from ansible_collections.vwan.user_vpn.tests.lab.mdm.fleet import API, ROUTES
+
+    (block,) = (each for each in BLOCKS if f"GET {API}" in each)
+    assert set(block.splitlines()) == {f"{method} {API}{path}" for method, path in ROUTES}
