@@ -24,14 +24,9 @@ class ActionModule(UserVpnAction):
 
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         **MDM_ARGUMENTS,
+        **MAC_ARGUMENTS,
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "identifier": {"type": "str"},
-        "profiles": {
-            "type": "list",
-            "elements": "dict",
-            "required": True,
-            "options": {**MAC_ARGUMENTS, "shared": {"type": "bool"}},
-        },
         "wait": {"type": "bool", "default": False},
         "wait_timeout": {"type": "int", "default": 900},
     }

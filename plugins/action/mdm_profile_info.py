@@ -20,14 +20,9 @@ class ActionModule(UserVpnAction):
 
     ARGUMENT_SPEC: ClassVar[dict[str, Any]] = {
         **MDM_ARGUMENTS,
+        **MAC_ARGUMENTS,
         "identifier": {"type": "str", "required": True},
         "certificates": {"type": "bool", "default": False},
-        "profiles": {
-            "type": "list",
-            "elements": "dict",
-            "required": True,
-            "options": MAC_ARGUMENTS,
-        },
     }
     HOSTS = "profiles"
     FURTHER: ClassVar[Mapping[str, str]] = FURTHER

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Which MDM, and how to sign in there: SERVER, and what modules say beside it."""
+    """Which MDM, and how to sign in there: SERVER; the Macs: MACS; and what modules say beside it."""
 
     SERVER = r"""
 options:
@@ -103,6 +103,44 @@ options:
           - A file with CA certificates in PEM form that the server is trusted by.
           - Without it, E(REQUESTS_CA_BUNDLE) or the public CAs count.
         type: path
+"""
+
+    MACS = r"""
+options:
+  profiles:
+    description: The Macs, each with its profile.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      host:
+        description: The inventory name of the Mac.
+        type: str
+        required: true
+      serial_number:
+        description: Its serial number, by which the MDM finds it. Capitals do not matter.
+        type: str
+        default: ''
+      udid:
+        description: Its UDID, for an MDM that knows no serial numbers.
+        type: str
+        default: ''
+      profile:
+        description:
+          - What M(vwan.user_vpn.mobileconfig) has returned for it. Only the C(path) of the file is needed, and that by
+            M(vwan.user_vpn.mdm_profile) alone.
+          - Its C(PayloadScope) has to be V(System), since an MDM delivers to the device.
+        type: dict
+      shared:
+        description:
+          - Whether M(vwan.user_vpn.mdm_profile) is to have the MDM hold one profile for all Macs that have this
+            O(profiles[].profile), instead of one for each. Then it may hold no private key.
+          - Macs that have it already keep it, whether they are named or not. A scope with groups is left as it is.
+        type: bool
+      problem:
+        description: A sentence why this Mac can have no profile, or why nobody can tell of it, for whoever finds out
+          earlier. It becomes the C(msg) of its entry.
+        type: str
 """
 
     DOCUMENTATION = r"""

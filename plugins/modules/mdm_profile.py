@@ -25,6 +25,7 @@ extends_documentation_fragment:
   - vwan.user_vpn.attributes.controller
   - vwan.user_vpn.mdm
   - vwan.user_vpn.mdm.server
+  - vwan.user_vpn.mdm.macs
 attributes:
   check_mode:
     support: full
@@ -46,39 +47,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  profiles:
-    description: The Macs, each with its profile.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      host:
-        description: The inventory name of the Mac.
-        type: str
-        required: true
-      serial_number:
-        description: Its serial number, by which the MDM finds it. Capitals do not matter.
-        type: str
-        default: ''
-      udid:
-        description: Its UDID, for an MDM that knows no serial numbers.
-        type: str
-        default: ''
-      profile:
-        description:
-          - What M(vwan.user_vpn.mobileconfig) has returned for it. Only the C(path) of the file is needed.
-          - Its C(PayloadScope) has to be V(System), since an MDM delivers to the device.
-        type: dict
-      shared:
-        description:
-          - Whether the MDM is to hold one profile for all Macs that have this O(profiles[].profile), instead of one for
-            each. Then it may hold no private key.
-          - Macs that have it already keep it, whether they are named or not. A scope with groups is left as it is.
-        type: bool
-      problem:
-        description: A sentence why this Mac can have no profile, for whoever finds out earlier. It becomes the C(msg)
-          of its entry.
-        type: str
   identifier:
     description: The identifier of the profile that is to be removed. Required with O(state=absent).
     type: str

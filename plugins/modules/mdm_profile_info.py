@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - vwan.user_vpn.attributes.controller
   - vwan.user_vpn.mdm
   - vwan.user_vpn.mdm.server
+  - vwan.user_vpn.mdm.macs
 attributes:
   check_mode:
     support: full
@@ -39,31 +40,6 @@ options:
       - An MDM that lists none, see the table in its documentation, tells of none.
     type: bool
     default: false
-  profiles:
-    description: The Macs.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      host:
-        description: The inventory name of the Mac.
-        type: str
-        required: true
-      serial_number:
-        description: Its serial number, by which the MDM finds it. Capitals do not matter.
-        type: str
-        default: ''
-      udid:
-        description: Its UDID, for an MDM that knows no serial numbers.
-        type: str
-        default: ''
-      profile:
-        description: Taken as M(vwan.user_vpn.mdm_profile) takes it, and not looked at.
-        type: dict
-      problem:
-        description: A sentence why nobody can tell of this Mac, for whoever finds out earlier. It becomes the C(msg) of
-          its entry.
-        type: str
 seealso:
   - module: vwan.user_vpn.mdm_profile
 """

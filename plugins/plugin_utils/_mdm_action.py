@@ -45,13 +45,21 @@ MDM_ARGUMENTS: dict[str, Any] = {
 }
 
 
-# A Mac in the option `profiles`.
+# The option `profiles` of its part `macs`.
 MAC_ARGUMENTS: dict[str, Any] = {
-    "host": {"type": "str", "required": True},
-    "serial_number": {"type": "str", "default": ""},
-    "udid": {"type": "str", "default": ""},
-    "profile": {"type": "dict"},
-    "problem": {"type": "str"},
+    "profiles": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "host": {"type": "str", "required": True},
+            "serial_number": {"type": "str", "default": ""},
+            "udid": {"type": "str", "default": ""},
+            "profile": {"type": "dict"},
+            "shared": {"type": "bool"},
+            "problem": {"type": "str"},
+        },
+    }
 }
 
 

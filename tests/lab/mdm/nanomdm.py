@@ -314,7 +314,11 @@ class NanoMdmLab(MdmLab):
 
     def check_in(self, record: Enrolled) -> None:
         """The Mac enrols, or does so anew."""
-        about = {"SerialNumber": record.serial_number, "DeviceName": record.name, "OSVersion": record.mac.release}
+        about = {
+            "SerialNumber": record.serial_number,
+            "DeviceName": record.name,
+            "OSVersion": record.mac.release.version,
+        }
         times = self.receiver.topics["mdm.TokenUpdate"] + 1
         self._says(record, "Authenticate", **{key: str(value) for key, value in about.items()})
         self._says(record, "TokenUpdate", Token=secrets.token_bytes(32), PushMagic=str(uuid.uuid4()))
