@@ -256,7 +256,7 @@ def connect(mac: Path, **given: str | int) -> str:
 
 
 def test_the_vpns_of_our_profile_and_their_on_demand_are_read(mac: Path) -> None:
-    profile = read_answer(run(mac, "know", check=1, uuid=""), MARK).profile()
+    profile = read_answer(run(mac, "know", check=1, uuid="", whole=""), MARK).profile()
     assert profile is not None
     assert profile.connections == (("A & B", True), ("Plain", False))
     assert profile.as_dict()["on_demand"] is True
