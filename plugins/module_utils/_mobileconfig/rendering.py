@@ -285,7 +285,7 @@ class _Rendering:
             if identity.shared:
                 path = folders.file_of(self.means.folder, entry.identifier)
                 entry.path, entry.shared = str(path), True
-        elif entry.client or (found := self._given(wish, path, entry.identifier)) is None:
+        elif entry.client or (found := self._given(wish, path, entry)) is None:
             self._warn(entry.host, draft.warnings)
             entry.wait(_NO_CERTIFICATE)
             return None
@@ -313,19 +313,24 @@ class _Rendering:
             f"{self.known.place} has {has} for the client {client}; issue one with client_certificates first."
         )
 
-    def _given(self, wish: Mapping[str, Any], profile: Path, identifier: str) -> Identity | None:
+    def _given(self, wish: Mapping[str, Any], profile: Path, entry: Entry) -> Identity | None:
         """The identity in a file; None where check mode foresees that it is made."""
         name = wish.get("pkcs12_path") or wish.get("certificate_path")
         if not name:
             raise ProfileError("There is no identity: set identity to a client of the store, to a file, or to scep.")
         path = self.means.find(name)
         if self.means.check and not path.is_file():
+            if wish.get("pkcs12_path"):
+                prefix = f"{path}: "
+                self._warn(
+                    entry.host, [f"{prefix}There is no PKCS#12, and a real run fails unless it is made first."], prefix
+                )
             return None
         data = _files.read(path, INPUT_LIMIT)
         if not wish.get("pkcs12_path"):
             return identities.load_certificate(data, str(path))
         before = stored.read(profile)
-        previous = before.pkcs12(identifier) if before else None
+        previous = before.pkcs12(entry.identifier) if before else None
         return identities.load(data, wish["password"], str(path), previous=previous)
 
     def _enrolment(self, wish: Mapping[str, Any], options: Mapping[str, Any]) -> Enrolment:

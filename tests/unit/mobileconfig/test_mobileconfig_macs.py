@@ -416,3 +416,12 @@ def test_no_secret_of_many_is_told(task: Task, store: Pki) -> None:
     assert private and private.password not in shown
     assert PASSPHRASE not in shown
     assert private.password in Path("profiles/mac-01.mobileconfig").read_text()
+
+
+def test_check_mode_tells_of_a_file_that_a_real_run_would_miss(task: Task, tmp_path: Path) -> None:
+    missing = [mac(name, identity={"pkcs12_path": f"{name}.p12", "password": "x"}) for name in NAMES[:2]]
+    said = "There is no PKCS#12, and a real run fails unless it is made first."
+    result = task(missing[:1], check=True)
+    assert result["changed"] and warnings(result) == [f"{tmp_path / NAMES[0]}.p12: {said}"]
+    assert warnings(task(missing, check=True)) == [said]
+    assert all(entry["failed"] for entry in task(missing)["macs"].values())
