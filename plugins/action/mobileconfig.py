@@ -21,7 +21,11 @@ _TEXTS = {"type": "list", "elements": "str"}
 # What a profile shall be; a Mac may have its own.
 PROFILE: dict[str, Any] = {
     "settings": {"type": "dict"},
-    "delivery": {"type": "str", "choices": ["approve", "mdm", "mdm_api", "export"], "default": "approve"},
+    "delivery": {
+        "type": "str",
+        "choices": ["approve", "mdm", "mdm_api", "mdm_api_ssh", "export"],
+        "default": "approve",
+    },
     "identifier": {"type": "str"},
     "connection_name": {"type": "str"},
     "display_name": {"type": "str"},

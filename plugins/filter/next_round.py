@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils._fleet.rounds import has_approved, is_waiting, next_round
+from ..module_utils._fleet.run import Run
 
 DOCUMENTATION = r"""
 name: next_round
@@ -63,9 +64,9 @@ _value:
 
 
 def asked(hosts: Sequence[str], hostvars: Mapping[str, Any], since: float, limit: float) -> dict[str, Any]:
-    told = {host: hostvars[host].get("configure_client_result") or {} for host in hosts}
-    waiting = [host for host, result in told.items() if is_waiting(result)]
-    approved = sum(has_approved(result) for result in told.values())
+    run = Run(hostvars, hosts)
+    waiting = [host for host in run.hosts if is_waiting(run, host)]
+    approved = sum(has_approved(run.of(host, "configure_client_result")) for host in run.hosts)
     return next_round(waiting, approved, time.time() - float(since), float(limit))
 
 

@@ -71,9 +71,10 @@ options:
       - How the profile is to reach the Mac. It is no part of it, and written into the entry and the manifest for
         whoever goes on.
       - V(approve) has a person approve it on the Mac, V(mdm) leaves it to an MDM that somebody feeds, V(mdm_api) to
-        M(vwan.user_vpn.mdm_profile), V(export) to somebody who is given the folder.
+        M(vwan.user_vpn.mdm_profile), V(mdm_api_ssh) as well, after which M(vwan.user_vpn.mac_profile) looks at the Mac,
+        V(export) to somebody who is given the folder.
     type: str
-    choices: [approve, mdm, mdm_api, export]
+    choices: [approve, mdm, mdm_api, mdm_api_ssh, export]
     default: approve
   passphrase:
     description: Opens the store, see M(vwan.user_vpn.root_certificate). Required when a profile changes whose private
@@ -458,7 +459,7 @@ options:
       delivery:
         description: As O(delivery), for this Mac.
         type: str
-        choices: [approve, mdm, mdm_api, export]
+        choices: [approve, mdm, mdm_api, mdm_api_ssh, export]
       identifier:
         description: As O(identifier), for this Mac.
         type: str

@@ -11,7 +11,7 @@ from .._errors import UserVpnError
 from .conclusion import failures, stopped
 from .connections import KEYCHAIN, connected, is_to_connect, refused
 from .rounds import is_waiting
-from .run import BY_API, Run, is_looked_at
+from .run import BY_API, BY_API_AND_ASKED, Run, is_looked_at
 from .settings import number
 
 
@@ -28,14 +28,16 @@ def _to_deliver(run: Run) -> list[str]:
 
 
 def _by_mdm(run: Run) -> list[str]:
-    return [h for h in run.hosts if run.entry(h).get("delivery") == BY_API and not run.entry(h).get("failed")]
+    handed = (BY_API, BY_API_AND_ASKED)
+    return [h for h in run.hosts if run.entry(h).get("delivery") in handed and not run.entry(h).get("failed")]
 
 
 def _undelivered(run: Run) -> list[str]:
     found = []
     for host in _by_mdm(run):
         told = run.in_mdm(host, "configure_client_in_mdm")
-        missing = told.get("status") != "installed" and run.switch(host, "require_installed") and not run.check
+        required = run.switch(host, "require_installed") and not is_looked_at(run.entry(host))
+        missing = told.get("status") != "installed" and required and not run.check
         if told.get("failed") or missing:
             found.append(host)
     return found
@@ -52,7 +54,7 @@ def _without_key(run: Run) -> list[str]:
 def _waiting(run: Run) -> list[str]:
     """Nobody, where the run waits for nobody."""
     waits = not run.check and any(number(run.setting(h, "wait"), "wait") for h in run.hosts[:1])
-    return [h for h in run.hosts if waits and is_waiting(run.of(h, "configure_client_result"))]
+    return [h for h in run.hosts if waits and is_waiting(run, h)]
 
 
 def _to_connect(run: Run) -> list[str]:

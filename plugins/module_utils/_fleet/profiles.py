@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._errors import UserVpnError, shown
-from .run import BY_API
+from .run import BY_API, BY_API_AND_ASKED
 from .settings import DEFAULTS, HostVars, check, client_of, own, per_mac, require_identifier, verification
 
 #: The settings that are options of mobileconfig under the same name: those without a default, and the others.
@@ -132,7 +132,7 @@ def _identity(host: str, told: Mapping[str, Any], settings: Mapping[str, Any], c
 def _delivery(settings: Mapping[str, Any]) -> str:
     verify = verification(settings)
     if settings["delivery"] == "mdm":
-        return BY_API
+        return BY_API_AND_ASKED if verify == "ssh" else BY_API
     if verify == "none":
         return "export"
     return "approve" if settings["delivery"] == "approve" else "mdm"

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .naming import first_of
+from .run import BY_API_AND_ASKED, Run
 
 FIRST = (2, 5, 10, 20, 30)  # seconds before each of the first rounds
 LATER = 30  # and before each that follows ...
@@ -48,6 +49,9 @@ def has_approved(result: Mapping[str, Any]) -> bool:
     return result.get("status") in ("installed", "incomplete")
 
 
-def is_waiting(result: Mapping[str, Any]) -> bool:
-    """Whether what mac_profile returned says that a person is to approve."""
-    return result.get("status") == "pending_approval"
+def is_waiting(run: Run, host: str) -> bool:
+    """Whether a Mac has said that its person is to approve the profile, or the MDM that has it to bring it."""
+    status = run.of(host, "configure_client_result").get("status")
+    if status == "mdm_required" and run.entry(host).get("delivery") == BY_API_AND_ASKED:
+        return not run.in_mdm(host, "configure_client_in_mdm").get("failed")
+    return status == "pending_approval"

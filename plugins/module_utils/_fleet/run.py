@@ -16,6 +16,7 @@ from .._errors import UserVpnError
 from .settings import HostVars, client_of, own, truth
 
 BY_API = "mdm_api"  # the delivery of a Mac whose MDM is asked, and that is not
+BY_API_AND_ASKED = "mdm_api_ssh"  # and of one that is asked itself, after its MDM was given the profile
 UNKNOWN_VERSION = "unknown"  # as the store has it
 # What an MDM says of a profile, in the words of mac_profile.
 _OF_MDM = {"installed": "installed", "removed": "removed"}
@@ -108,7 +109,10 @@ class Run:
     def delivered(self, host: str) -> Result:
         """What the Mac's own task said, of its profile or of the certificates in its keychain; or its MDM."""
         said = self.of(host, "configure_client_result") or self.of(host, "install_certificates_result")
-        return said or self.in_mdm(host, "configure_client_in_mdm")
+        by_mdm = self.in_mdm(host, "configure_client_in_mdm")
+        # Where both were asked, the Mac's own word counts; but what its MDM has refused, it cannot know of.
+        refused = by_mdm.get("failed") and said.get("status") != "installed"
+        return by_mdm if refused else said or by_mdm
 
     def is_by_mdm(self, host: str) -> bool:
         return bool(self.setting(host, "delivery") == "mdm")

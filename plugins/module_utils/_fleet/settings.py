@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._errors import UserVpnError, shown
+from .._mdm.servers import TYPES
 
 LARGEST = 1_000_000_000  # seconds: thirty years
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -36,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "profile": {},
     "delivery": "approve",
     "verify": "",  # as the delivery wants it: see `verification`
+    "mdm": {},  # the server of the MDM, for its type
     "mac_key": "controller",
     "certificates_by": "profile",
     "certificate_domain": "",
@@ -143,13 +145,25 @@ def verification(settings: Mapping[str, Any]) -> str:
     by_mdm = settings["delivery"] == "mdm"
     verify = str(settings["verify"] or ("mdm" if by_mdm else "ssh"))
     if by_mdm and verify == "ssh":
-        raise UserVpnError(
-            "user_vpn_verify is ssh, but MDMs give profiles other identifiers, by which no Mac can be asked: set it to "
-            "mdm, so that the MDM tells."
-        )
+        _require_askable(settings.get("mdm"))
     if verify == "mdm" and not by_mdm:
         raise UserVpnError("user_vpn_verify is mdm, and only user_vpn_delivery mdm asks one: set it to ssh or none.")
     return verify
+
+
+def _require_askable(mdm: Any) -> None:
+    """UserVpnError unless this MDM leaves a profile as it was rendered."""
+    server = TYPES.get(str(mdm.get("type"))) if isinstance(mdm, Mapping) else None
+    if server is None:
+        raise UserVpnError(
+            "user_vpn_verify is ssh, and user_vpn_mdm does not say which MDM delivers: set it, with its type, or set "
+            "user_vpn_verify to mdm."
+        )
+    if not server.CAPABILITIES.keeps_profile:
+        raise UserVpnError(
+            f"user_vpn_verify is ssh, but {server.NAME} gives profiles other identifiers, by which no Mac can be "
+            "asked: set it to mdm, so that the MDM tells."
+        )
 
 
 def require_identifier(value: Any) -> None:

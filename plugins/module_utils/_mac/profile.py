@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .._mobileconfig.reading import ReadProfile
 
 APPROVE, MDM = "approve", "mdm"
+MDM_API_AND_ASKED = "mdm_api_ssh"  # an MDM's API was given the profile
 INSTALLED, INCOMPLETE, PENDING, NOBODY, BY_MDM, KEY_WANTED, REMOVED = (
     "installed", "incomplete", "pending_approval", "no_console_user", "mdm_required", "key_wanted", "removed",
 )  # fmt: skip
@@ -75,7 +76,8 @@ class Wanted:
     @classmethod
     def _of_entry(cls, entry: Mapping[str, Any]) -> Wanted:
         uuid, sha256, certificates = entry["profile_uuid"], entry["sha256"], entry["certificates"]
-        if entry["scope"] not in (SYSTEM, USER) or entry["delivery"] not in (APPROVE, MDM) or not _UUID.fullmatch(uuid):
+        delivery = MDM if entry["delivery"] == MDM_API_AND_ASKED else entry["delivery"]
+        if entry["scope"] not in (SYSTEM, USER) or delivery not in (APPROVE, MDM) or not _UUID.fullmatch(uuid):
             raise ValueError
         if not all(map(_SHA256.fullmatch, [*certificates, *([sha256] if uuid else [])])):
             raise ValueError
@@ -83,7 +85,7 @@ class Wanted:
             identifier=check_identifier(entry["identifier"]),
             scope=entry["scope"],
             display_name=shown(str(entry["display_name"])),
-            delivery=entry["delivery"],
+            delivery=delivery,
             uuid=uuid.upper(),
             certificates=frozenset(text.upper() for text in certificates),
             has_identity=bool(entry["certificate_sha1"]),

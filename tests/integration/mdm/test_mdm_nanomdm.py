@@ -271,15 +271,14 @@ def test_a_half_written_record_goes_on(single: Fleet) -> None:
 # -- the server itself ----------------------------------------------------------------------------------------------
 
 
+ITSELF = {"inmem": real.RealNanoMdmInMemory, "filekv": real.RealNanoMdmLab}
+
+
 @pytest.fixture(params=["inmem", pytest.param("filekv", marks=pytest.mark.soak)])
 def itself(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[real.RealNanoMdmLab]:
     if not real.executable():
         pytest.skip("NanoMDM is not at hand: set NANOMDM to its executable, or put it on the PATH")
-
-    class ThisLab(real.RealNanoMdmLab):
-        storage = request.param
-
-    with ThisLab(tmp_path / "itself") as server:
+    with ITSELF[request.param](tmp_path / "itself") as server:
         yield server
     assert not server.refusals
 

@@ -20,7 +20,8 @@ def mdm_site(site: Site, server: Server) -> Site:
     for name in ("mac-anna", "mac-ben"):
         mac = site.lab.add_mac(name)
         server.enrol(mac)
-        site.host_variables[name] = {"user_vpn_serial_number": mac.serial, "ansible_host": "no.such.host.invalid"}
+        numbers = {"user_vpn_serial_number": mac.serial, "user_vpn_udid": mac.hardware_uuid}
+        site.host_variables[name] = numbers | {"ansible_host": "no.such.host.invalid"}
     site.variables |= {"user_vpn_delivery": "mdm", "user_vpn_mdm": server.server, "user_vpn_wait": 1}
     site.secrets |= server.environment
     return site
@@ -40,7 +41,7 @@ def test_from_nothing_to_a_fleet_and_back_through_the_mdm_alone(mdm_site: Site, 
     revoked = site.play("-e", "user_vpn_revoke=mac-anna", playbook="vwan.user_vpn.revoke")
     assert revoked.returncode == 0, revoked.output
     assert anna.installed_profiles() == [] and len(ben.installed_profiles()) == 1
-    assert list(server.scopes().values()) == [{"mac-ben"}]
+    assert [reached for reached in server.scopes().values() if reached] == [{"mac-ben"}]
     assert anna.execs == ben.execs == []
     output = "".join(each.output for each in (run, again, revoked))
     assert not [secret for secret in (server.client_secret, *server.secrets) if secret in output]
@@ -100,6 +101,39 @@ def test_an_mdm_that_refuses_is_in_the_conclusion(mdm_site: Site, server: Server
     site.variables["user_vpn_mdm"] = server.server | {"client_secret": "another"}
     run = site.play()
     assert run.returncode != 0 and "2 failed" in run.said and server.NO_LOGIN in run.said, run.said
-    site.variables["user_vpn_verify"] = "ssh"
+
+
+@pytest.mark.parametrize("server", ["jamf"], indirect=True)
+def test_macs_that_an_mdm_gives_another_profile_are_not_asked(mdm_site: Site, server: Server) -> None:
+    mdm_site.variables["user_vpn_verify"] = "ssh"
+    run = mdm_site.play()
+    assert run.returncode != 0 and "user_vpn_verify is ssh, but Jamf Pro gives profiles other" in run.said, run.said
+    assert not server.profiles
+
+
+@pytest.mark.parametrize("server", ["nanomdm"], indirect=True)
+def test_macs_that_ssh_reaches_tell_what_their_mdm_does_not(mdm_site: Site, server: Server) -> None:
+    site, (anna, ben) = mdm_site, mdm_site.lab.macs.values()
+    silent = {name: value for name, value in server.server.items() if name != "results"}
+    site.variables |= {"user_vpn_verify": "ssh", "user_vpn_mdm": silent, "user_vpn_wait": 3}
+    for variables in site.host_variables.values():
+        del variables["ansible_host"]
+    server.of(ben).reaches = "never"
     run = site.play()
-    assert run.returncode != 0 and "user_vpn_verify is ssh, but MDMs" in run.said, run.said
+    assert run.returncode == 0 and "2 Macs: 1 current, 1 behind." in run.said, run.output
+    assert run.of("mac_profile", "mac-anna")["status"] == "installed" and len(anna.installed_profiles()) == 1
+    assert run.of("mac_profile", "mac-ben")["status"] == "mdm_required" and run.rounds("mac-ben")
+    server.awake(server.of(ben))
+    again = site.play()
+    assert "2 Macs: 2 current." in again.said and set(again.count("changed").values()) == {0}, again.output
+    # What an MDM refuses is told, though the Mac answers.
+    site.host_variables["mac-ben"]["user_vpn_udid"] = "NOBODY"
+    site.variables["user_vpn_routing"] = "full"
+    run = site.play()
+    assert "1 current, 1 failed" in run.said and "knows no Mac with the UDID NOBODY" in run.said, run.said
+    site.variables["user_vpn_mdm"] = server.server
+    revoked = site.play("-e", "user_vpn_revoke=mac-anna", playbook="vwan.user_vpn.revoke")
+    assert revoked.returncode == 0 and "1 removed" in revoked.said, revoked.output
+    assert anna.installed_profiles() == [] and len(ben.installed_profiles()) == 1
+    output = "".join(each.output for each in (run, again, revoked))
+    assert server.client_secret not in output

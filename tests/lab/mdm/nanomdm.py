@@ -137,7 +137,7 @@ class Double:
         if request.headers.get("authorization") != f"Basic {login}":
             headers = {"Content-Type": "text/plain; charset=utf-8", "WWW-Authenticate": 'Basic realm="nanomdm"'}
             raise Denied(Response(401, b"Unauthorized\n", headers))
-        kind, _, ids = request.path.removeprefix("/v1/").partition("/")
+        kind, _slash, ids = request.path.removeprefix("/v1/").partition("/")
         if request.path.startswith("/v1/enqueue/") and request.method == "PUT":
             return self._enqueue(unquote(ids).split(","), request)
         if request.path.startswith("/v1/push/") and request.method == "GET":

@@ -128,9 +128,13 @@ class Real:
 
 
 class RealNanoMdmLab(NanoMdmLab):
-    """`storage` is the kind that it keeps its data in."""
+    """It keeps its data in files."""
 
     storage = "filekv"
 
     def make_core(self, folder: Path) -> Core:
         return Real(folder, self.receiver.url, self.client_secret, self.storage)
+
+
+class RealNanoMdmInMemory(RealNanoMdmLab):
+    storage = "inmem"

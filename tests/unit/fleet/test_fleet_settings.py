@@ -66,7 +66,7 @@ def test_the_defaults_are_those_of_the_roles() -> None:
     roles = ("configure_client", "connect", "certificates")
     told = {name: value for role in roles for name, value in defaults_of(ROOT / "roles" / role).items()}
     renamed = {"client_chain": "chain", "profile": "options", "azure_ipsec_policies": None, "max_fail_percentage": None}
-    renamed["identifier"] = None  # has none
+    renamed |= {"identifier": None, "mdm": None}  # have none
     for name, default in DEFAULTS.items():
         of = renamed.get(name, name)
         if of is None:
@@ -181,6 +181,13 @@ def test_how_a_profile_is_delivered(delivery: str, verify: Any, expected: str) -
     assert rendered(hostvars, seen(delivery=delivery, verify=verify))["mac-ben"]["delivery"] == expected
 
 
+@pytest.mark.parametrize("kind", ["intune", "nanomdm"])
+def test_a_mac_is_asked_where_its_mdm_keeps_the_profile(kind: str) -> None:
+    given = {"delivery": "mdm", "verify": "ssh", "mdm": {"type": kind}}
+    hostvars = {host: {f"user_vpn_{name}": value for name, value in given.items()} for host in HOSTS}
+    assert rendered(hostvars, seen(**given))["mac-ben"]["delivery"] == "mdm_api_ssh"
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
@@ -193,7 +200,11 @@ def test_how_a_profile_is_delivered(delivery: str, verify: Any, expected: str) -
         ({"user_vpn_verify": "mdm"}, "user_vpn_verify is mdm, and only user_vpn_delivery mdm asks one"),
         (
             {"user_vpn_verify": "ssh", "user_vpn_delivery": "mdm"},
-            "user_vpn_verify is ssh, but MDMs give profiles other",
+            "user_vpn_verify is ssh, and user_vpn_mdm does not say which MDM delivers: set it, with its type",
+        ),
+        (
+            {"user_vpn_verify": "ssh", "user_vpn_delivery": "mdm", "user_vpn_mdm": {"type": "jamf"}},
+            "user_vpn_verify is ssh, but Jamf Pro gives profiles other",
         ),
         ({"user_vpn_routing": "none of these"}, "user_vpn_routing is 'none of these': set it to split or full."),
         (
