@@ -83,7 +83,7 @@ def found(items: Iterable[Any]) -> list[Found]:
     read = []
     for item in items:
         if isinstance(item, str) and "-----BEGIN CERTIFICATE-----" in item:
-            whole = x509.find_one(item.encode())
+            whole = x509.find_one(item.encode(errors="replace"))
             read += [_of_whole(whole)] if whole else []
         elif isinstance(item, Mapping) and is_thumbprint(str(item.get("sha1") or "")):
             read += _of_line(item)

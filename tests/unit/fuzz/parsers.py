@@ -344,7 +344,13 @@ def options_of_scep(content: bytes) -> object:
 
 def _clients() -> dict[bytes, st.SearchStrategy[bytes]]:
     wishes = {"clients": ["mac-01", {"name": "mac-02", "sans": ["mac-02.example.com"]}], "csrs": {}, "valid_days": "90"}
-    return _options(wishes)
+    line = {
+        "sha1": "AB" * 20, "serial": "0A", "common_name": "C02X", "subject": "CN=C02X,O=Example\\, Ltd", "issuer": "",
+        "not_before": "2026-11-01T00:00:00Z", "not_after": "2096-11-01T00:00:00Z",
+    }  # fmt: skip
+    there = [line, line | {"issuer": "Root"}, makers.pem(pki().client("C02X")).decode()]
+    learnt = {"name": "mac-01", "serial_number": "C02X", "subject": "/CN=$SERIALNUMBER", "enrolled": there}
+    return _options(wishes, {"clients": [learnt], "refused": ["AB" * 20], "readmit": ["mac-01"]})
 
 
 @row(_clients, cost=2)
@@ -353,7 +359,9 @@ def options_of_client_certificates(content: bytes) -> object:
     if not isinstance(wishes, dict):
         return None
     with folder() as place:
+        (place / "root.pem").write_bytes(makers.pem(pki().root))
         fixed = {"pki": str(place / "pki.db"), "passphrase": "correct horse battery"}
+        fixed |= {"scep_roots": [str(place / "root.pem")]} if "refused" in wishes else {}
         return done("client_certificates", wishes | fixed, check=True, diff=True)
 
 
