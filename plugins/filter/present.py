@@ -15,7 +15,7 @@ from ansible.utils.display import Display
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from ..module_utils._fleet.naming import require_somebody
+from ..module_utils._fleet.naming import require_pattern, require_somebody
 from ..module_utils._fleet.variables import unknown
 from ..plugin_utils._core import require_core
 
@@ -61,6 +61,7 @@ LISTINGS = ("syntax", "listhosts", "listtasks", "listtags")
 @pass_context
 def present(context: Context, hosts: Any) -> Any:
     require_core()
+    require_pattern(hosts)
     if any(command_line.CLIARGS.get(option) for option in LISTINGS):
         return hosts
     groups: Mapping[str, Any] = context.get("groups") or {}

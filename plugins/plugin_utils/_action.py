@@ -121,11 +121,10 @@ class UserVpnAction(ActionBase):  # type: ignore[misc]
         given = written.get(self._task.action) if isinstance(written, Mapping) else None
         if not isinstance(given, Mapping):
             return sentence
-        of_a_host = self.ARGUMENT_SPEC.get(self.HOSTS, {}).get("options", {})
         module = self._task.action.rpartition(".")[2]
         inner = _inner_names(self.ARGUMENT_SPEC)
         ours = getattr(self._task._role, "_role_collection", None) == "vwan.user_vpn"
-        task = Task(given, self._seen, [*self.ARGUMENT_SPEC, *of_a_host], inner, self.FURTHER, module, ours)
+        task = Task(given, self._seen, self.ARGUMENT_SPEC, inner, self.FURTHER, module, ours)
         return shown(task.explained(sentence, _paths(self.ARGUMENT_SPEC, values)), LONGEST)
 
     def _with_entries_explained(self, answer: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,14 @@ def require_somebody(wanted: Any, found: Sequence[str], groups: Iterable[str]) -
         )
 
 
+def require_pattern(hosts: Any) -> None:
+    """UserVpnError for what the keyword `hosts` does not take."""
+    if not all(isinstance(each, str) for each in (hosts if isinstance(hosts, list) else [hosts])):
+        raise UserVpnError(
+            f"user_vpn_hosts is {shown(repr(hosts))}: set it to the name of a group or a host, or a list."
+        )
+
+
 def pattern(host: str) -> str:
     """What matches this host alone, as the hosts of a play: itself, where no mark in it means more to Ansible."""
     if _PLAIN.fullmatch(host):

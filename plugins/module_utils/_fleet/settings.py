@@ -10,6 +10,7 @@ play. It is known by being another value than inventory and default give for the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -80,7 +81,7 @@ SWITCHES = (
 LISTS = (
     "readmit", "client_chain", "address_pools", "configuration_protocols", "configuration_authentication_types",
 )  # fmt: skip
-DICTIONARIES = ("on_demand", "dns", "sign_with", "profile", "scep", "configuration_tags")
+DICTIONARIES = ("on_demand", "dns", "sign_with", "profile", "scep", "configuration_tags", "azure", "mdm")
 
 
 def check(name: str, value: Any) -> None:
@@ -96,8 +97,15 @@ def check(name: str, value: Any) -> None:
         truth(value, name)
     if name in LISTS and not isinstance(value, list | tuple | str):
         raise UserVpnError(f"user_vpn_{name} is no list: set it to one.")
+    if name == "serial" and not _is_serial(value):
+        raise UserVpnError(f"user_vpn_serial is {shown(repr(value))}: set it to a number or a percentage, as '20%'.")
     if name in DICTIONARIES and value != "" and not isinstance(value, Mapping):
         raise UserVpnError(f"user_vpn_{name} holds no names with their values: set it to a dictionary.")
+
+
+def _is_serial(value: Any) -> bool:
+    """Whether the keyword `serial` takes it; of anything else Ansible dies in the middle of a playbook."""
+    return all(re.fullmatch(r"[0-9]{1,9}%?", str(each)) for each in (value if isinstance(value, list) else [value]))
 
 
 def per_mac(hosts: Iterable[str], hostvars: HostVars, first: str, seen: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

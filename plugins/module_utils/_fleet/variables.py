@@ -40,6 +40,7 @@ _OTHERWISE = {
     "client name": "the name of a client is the variable user_vpn_client_name of its host",
     "The common_name ": "the domain in a common name is the variable user_vpn_certificate_domain",
     "san_type": "san_type is the variable user_vpn_certificate_san_type",
+    "identity.scep": "identity.scep is the variable user_vpn_scep",
     "csrs": "where a key is made is said by the variable user_vpn_mac_key of its host",
     "On Demand rules": "On Demand rules are the variable user_vpn_on_demand",
     "a Shortcut": "the name of a Shortcut is the variable user_vpn_shortcut",

@@ -22,6 +22,7 @@ from ansible_collections.vwan.user_vpn.plugins.module_utils._fleet.naming import
     holders,
     named,
     pattern,
+    require_pattern,
     require_somebody,
 )
 
@@ -186,3 +187,11 @@ def test_whose_certificate_comes_from_elsewhere_is_not_renewed_here() -> None:
     client = {"days_left": 3, "status": "expiring", "origin": "enrolled"}
     assert due(["mac-02"], HOSTVARS, {"clients": {"mac-02": client}}, 0) == []
     assert due(["mac-02"], HOSTVARS, {"clients": {"mac-02": client | {"origin": "made"}}}, 0) == ["mac-02"]
+
+
+@pytest.mark.parametrize("hosts", [{"a": 1}, 5, None, ["a", None], True])
+def test_what_names_no_hosts(hosts: Any) -> None:
+    with pytest.raises(UserVpnError, match=r"^user_vpn_hosts is .*: set it to the name of a group or a host"):
+        require_pattern(hosts)
+    require_pattern("user_vpn:!sales")
+    require_pattern(["a", "b"])

@@ -94,7 +94,7 @@ def test_what_a_setting_can_be_is_what_the_roles_say() -> None:
                 assert spec["type"] not in by_type or name in by_type[spec["type"]], f"{name}: {spec['type']}"
                 if spec["type"] == "str" and "choices" in spec:
                     assert kinds.CHOICES[name] == tuple(spec["choices"]), name
-    play_alone = {"max_fail_percentage"}
+    play_alone = {"max_fail_percentage", "azure", "mdm"}
     assert {name for names in by_type.values() for name in names} | set(kinds.CHOICES) <= seen_of | play_alone
 
 
@@ -295,7 +295,7 @@ def test_each_variable_is_the_fleet_s_or_a_mac_s() -> None:
 @pytest.mark.parametrize("name", SECRET)
 def test_a_secret_that_is_needed_once_is_not_shown(name: str) -> None:
     with pytest.raises(UserVpnError) as caught:
-        fleet(HOSTS, {"mac-anna": {name: "pl4nted-1"}, "mac-ben": {name: {"secret": "pl4nted-2"}}})
+        fleet(HOSTS, {"mac-anna": {name: {"secret": "pl4nted-1"}}, "mac-ben": {name: {"secret": "pl4nted-2"}}})
     assert str(caught.value).startswith(f"{name} is not the same for mac-anna and mac-ben, and it is needed once")
     assert "pl4nted" not in str(caught.value)
 
@@ -338,3 +338,17 @@ def test_profiles_need_an_identifier() -> None:
         with pytest.raises(UserVpnError, match=r"user_vpn_identifier is not set.*like com\.example\.user-vpn"):
             fleet(HOSTS, hostvars, {"identifier": play})
     assert fleet(HOSTS, {host: {} for host in HOSTS}, {"identifier": "com.example.all"}) == HOSTS
+
+
+@pytest.mark.parametrize("value", ["all", -1, True, None, "", "5 %", {"a": 1}, ["20%", "x"], 1.5])
+def test_a_batch_that_ansible_cannot_make(value: Any) -> None:
+    with pytest.raises(UserVpnError, match=r"^user_vpn_serial is .*: set it to a number or a percentage"):
+        check("serial", value)
+    for good in (5, "5", "20%", [1, "10%", "100%"], 0):
+        check("serial", good)
+
+
+@pytest.mark.parametrize("name", ["azure", "mdm"])
+def test_what_is_no_login_is_said_before_anything_is_done(name: str) -> None:
+    with pytest.raises(UserVpnError, match=rf"^user_vpn_{name} holds no names with their values"):
+        fleet(HOSTS, {host: {f"user_vpn_{name}": "pl4nted"} for host in HOSTS})

@@ -156,6 +156,7 @@ GIVEN = {
         ("The common_name 'a b' is none.", "the domain in a common name is the variable user_vpn_certificate_domain"),
         ('The common_name "a\'b" is none.', "the domain in a common name is the variable user_vpn_certificate_domain"),
         ("Set san_type to dns.", "san_type is the variable user_vpn_certificate_san_type"),
+        ("identity.scep.subject has no CN.", "identity.scep is the variable user_vpn_scep"),
         ("Run client_certificates again.", "client_certificates is run by the role certificates, as by the playbook "),
         ("Set valid_days.", "valid_days is an option of the module root_certificate that the role does not set"),
         ("Set roots, or the state of affairs.", "roots is set by the role itself"),
