@@ -63,6 +63,8 @@ FENCED_OR_LINK = r"^ *```.*?^ *```$|\[(?:[^]`]|`[^`]*`)*\]\([^)]*\)"
 MENTIONED = re.compile(rf"({FENCED_OR_LINK})|((?i:roles? ))?`((?:vwan\.user_vpn\.)?)(\w+)`", re.MULTILINE | re.DOTALL)
 # A link that is called as its file is; on the site as the page or the section is.
 UNNAMED = re.compile(r"\[[\w-]+\.md\](?=\([\w-]+\.md[#)])")
+# A block in a language, or in none.
+FENCED = re.compile(r"^( *```)(.*?)(\n.*?^ *```)$", re.MULTILINE | re.DOTALL)
 OUTWARDS = re.compile(r"\]\(\.\./([^)#\s]*)(#[^)\s]*)?\)")
 # A table of the index: its first cell, and its rows, each of which begins with a link to a page.
 SECTION = re.compile(r"^\| ([^|]+?) \| +\|\n\|[-|]+\|\n((?:\|.*\n?)+)", re.MULTILINE)
@@ -96,11 +98,11 @@ MENU = list(menu((ROOT / "docs/index.md").read_text(encoding="utf-8")))
 
 
 def mentioned(found: re.Match[str]) -> str:
-    """A module is known by its name; a role, whose name is a common word, by that it is called one or in full."""
+    """A module is known by its name, unless a role has it, too; a role by that it is called one, or in full."""
     _as_it_is, role, full, name = found.groups()
-    if name in ROLES and (role or full):
+    if name in ROLES and (role or (full and name not in MODULES)):
         return f"{role or ''}[`{full}{name}`](reference/{name}_role.rst)"
-    if name in MODULES and not role:
+    if name in MODULES - ROLES and not role:
         return f"[`{full}{name}`](reference/{name}_module.rst)"
     return found[0]
 
@@ -117,12 +119,11 @@ def outwards(found: re.Match[str]) -> str:
 def read(_app: Sphinx, name: str, source: list[str]) -> None:
     text = source[0]
     if name.startswith("reference/"):
-        text = CONTENTS.sub("", text).replace(
-            "Vwan.User_Vpn\n=============", "Modules, roles, plugins\n======================="
-        )
+        text = NAME.sub(f"{REFERENCE}\n{'=' * len(REFERENCE)}\n", CONTENTS.sub("", text))
         source[0] = HEADING.sub(lambda found: f"{found[1]} {found[2]}\n{'+' * len(found[0])}\n\n{found[3]}.", text)
         return
     text += "".join(added for page, added in MENU if page == name)
+    text = FENCED.sub(lambda found: found[0] if found[2] else f"{found[1]}text{found[3]}", text)
     source[0] = UNNAMED.sub("[]", OUTWARDS.sub(outwards, MENTIONED.sub(mentioned, text)))
 
 
