@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import UserVpnError, shown
+from .._mobileconfig import payloads
+from .._mobileconfig.scep import left_to_an_mdm
 from .errors import MdmError, RefusedError, UnknownDeviceError
 from .forms import BEGINNING, word
 from .http import Answer, Http
@@ -86,7 +88,9 @@ class NanoMdm:
             raise UserVpnError(f"{cls.NAME} cannot be asked: set {names}.")
         mask(value("api_key"))
         http = Http(cls.NAME, value("url"), ca_file=given.get("ca_file") or "", say=say, environment=environment)
-        record, results = (Path(value(option)) if value(option) else None for option in ("record", "results"))
+        record, results = (
+            Path(value(option)).expanduser() if value(option) else None for option in ("record", "results")
+        )
         return cls(http, value("api_key"), Journal(record, results))
 
     # -- Macs -------------------------------------------------------------------------------------------------------
@@ -141,12 +145,11 @@ class NanoMdm:
 
     def create(self, target: Target, profile: Profile) -> Held:
         """It holds nothing by itself: what it is given is for a Mac."""
-        self._profiles[target] = profile
+        self._profiles[target] = _filled(profile)
         return self._held(target, profile.version, there=False)
 
     def replace(self, held: Held, profile: Profile) -> Held:
-        self._profiles[held.target] = profile
-        return self._command(held.target, profile)
+        return self._command(held.target, _filled(profile))
 
     def assign(self, held: Held, devices: Collection[str]) -> Held:
         return self._command(held.target, self._profiles[held.target] if devices else None)
@@ -245,6 +248,19 @@ class NanoMdm:
 
     def close(self) -> None:
         self._journal.close()
+
+
+def _filled(profile: Profile) -> Profile:
+    """The same, if nothing in it waits for an MDM to fill it in."""
+    content = profile.document.get("PayloadContent")
+    each_payload = content if isinstance(content, list) else ()
+    enrolments = [each for each in each_payload if isinstance(each, dict) and each.get("PayloadType") == payloads.SCEP]
+    if variables := left_to_an_mdm(enrolments):
+        raise RefusedError(
+            f"{NanoMdm.NAME} fills in no variables, and {shown(variables[0])} is one: write %SerialNumber%, which the "
+            "Mac fills in."
+        )
+    return profile
 
 
 def _wanted(target: Target, profile: Profile | None) -> dict[str, Any]:

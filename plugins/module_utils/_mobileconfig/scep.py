@@ -142,7 +142,7 @@ class Enrolment:
 # As which of them an MDM, or the Mac, fills in the serial number.
 _SERIAL_NUMBERS = (
     "%SerialNumber%", "$SERIALNUMBER", "${SERIALNUMBER}", "$SERIAL_NUMBER", "{DeviceSerialNumber}",
-    "$FLEET_VAR_HOST_HARDWARE_SERIAL", "${FLEET_VAR_HOST_HARDWARE_SERIAL}",
+    "$FLEET_VAR_HOST_HARDWARE_SERIAL", "${FLEET_VAR_HOST_HARDWARE_SERIAL}", "$ENROLLED_DEVICE.SERIAL_NUMBER",
 )  # fmt: skip
 
 
@@ -154,12 +154,22 @@ def asked(subject: Any, serial_number: str) -> tuple[tuple[str, str | None], ...
 
 def _filled(value: str, serial_number: str) -> str | None:
     def number(found: re.Match[str]) -> str:
-        known = found[0] in _SERIAL_NUMBERS or re.fullmatch(r"\{\{\s*serialnumber\s*\}\}", found[0])
+        known = found[0] in _SERIAL_NUMBERS or re.fullmatch(r"\{\{\s*serial_?number\s*\}\}", found[0])
         return serial_number if known else ""
 
     if any(not number(found) for found in _VARIABLE.finditer(value)):
         return None
     return _VARIABLE.sub(number, value)
+
+
+def left_to_an_mdm(value: Any) -> list[str]:
+    """The variables in the texts of a payload that the Mac does not fill in by itself, the challenge left aside."""
+    if isinstance(value, Mapping):
+        return [found for name, each in value.items() if name != "Challenge" for found in left_to_an_mdm(each)]
+    if isinstance(value, list):
+        return [found for each in value for found in left_to_an_mdm(each)]
+    found = _VARIABLE.findall(value) if isinstance(value, str) else []
+    return [each for each in found if not _ON_THE_MAC.fullmatch(each)]
 
 
 def load(wish: Mapping[str, Any]) -> Enrolment:

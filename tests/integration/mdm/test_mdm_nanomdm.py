@@ -229,6 +229,13 @@ def test_a_shared_profile_goes_to_each_mac_and_never_a_key(fleet: Fleet) -> None
     told = fleet.deliver(shared(rendered, fleet.folder))
     assert set(fleet.states(told).values()) == {"installed"} and len(fleet.server.commands) == 3
     assert not fleet.deliver(shared(rendered, fleet.folder))["changed"]
+    one = shared(rendered, fleet.folder)["mac-01"]
+    path = Path(one["path"])
+    path.write_bytes(path.read_bytes().replace(b"https://scep.example.com", b"https://scep.example.com/$SERIALNUMBER"))
+    path.write_bytes(path.read_bytes().replace(one["profile_uuid"].encode(), b"6C4A8C7E-6E0F-5B7A-9C43-0C9A0B5C3B11"))
+    told = fleet.deliver({"mac-01": one})
+    assert "fills in no variables, and $SERIALNUMBER is one" in told["macs"]["mac-01"]["msg"], told
+    assert len(fleet.server.commands) == 3
 
 
 def test_what_is_missing_or_wrong_is_named(single: Fleet, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
