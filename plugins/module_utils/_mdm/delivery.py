@@ -128,7 +128,7 @@ def deliver(server: Server, wishes: Sequence[Wish], means: Means) -> list[Entry]
         else:
             _fail(entry, "It shares a profile with others, and theirs is another one: give it another identifier.")
     _each(jobs.values(), lambda job: _present(server, job, means))
-    _conclude(server, list(jobs.values()), means, "installed")
+    _conclude(server, list(jobs.values()), means, "installed", resend=True)
     return entries
 
 
@@ -383,12 +383,16 @@ def _clear(server: Server, target: Target, entry: Entry, means: Means) -> None:
 # -- how far they have come -----------------------------------------------------------------------------------------
 
 
-def _conclude(server: Server, jobs: Sequence[_Job], means: Means, goal: str) -> None:
-    """Set the states, once or until all are where they are to be or have failed, as long as there is time."""
+def _conclude(server: Server, jobs: Sequence[_Job], means: Means, goal: str, *, resend: bool = False) -> None:
+    """Set the states, once or until all are where they are to be or have failed, as long as there is time.
+
+    With `resend`, Macs that had failed before try again.
+    """
     start, pause, said = means.clock(), POLL_SECONDS, -SAY_SECONDS
     while True:
         try:
-            waiting = _states(server, jobs, goal, means)
+            waiting = _states(server, jobs, goal, means) + (_resend(server, jobs, means) if resend else 0)
+            resend = False
         except MdmError as error:
             for entry, _device in (mac for job in jobs for mac in job.macs):
                 _fail(entry, f"It is not known how far it has come: {error}", entry.state or "queued")
@@ -402,6 +406,18 @@ def _conclude(server: Server, jobs: Sequence[_Job], means: Means, goal: str) -> 
             said = spent
         means.sleep(pause)
         pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
+
+
+def _resend(server: Server, jobs: Sequence[_Job], means: Means) -> int:
+    """Have those Macs try again that have refused what was there before this run; how many do."""
+    again = 0
+    for job in jobs:
+        for entry, device in job.macs:
+            refused = entry.state == "failed" and not entry.changed
+            if refused and job.held and server.resend(device, job.held, check=means.check):
+                entry.state, entry.failed, entry.changed, entry.error, entry.msg = "pending", False, True, "", ""
+                again += 1
+    return again
 
 
 def _states(server: Server, jobs: Sequence[_Job], goal: str, means: Means) -> int:

@@ -69,7 +69,10 @@ class Fleet:
         self._labels: dict[str, dict[str, dict[str, str]]] = {}  # of each profile: kind -> name -> id
         self._own: dict[str, str] | None = None  # the labels that nothing but a list of Macs fills: name -> id
         self._clock = BEGINNING  # Fleet's, at its last answer
-        self._written: dict[str, datetime] = {}  # of each profile, when its content was
+        self._replaced: dict[
+            str, datetime
+        ] = {}  # of each profile that had another content before, when it got this one
+        self._edited: set[str] = set()  # those that this run has replaced
         self._moved: set[tuple[str, str]] = set()  # a profile and a Mac that was seen to be told of its content
 
     @classmethod
@@ -177,6 +180,7 @@ class Fleet:
             labels = {OURS: {gone[0]: self._empty_label(held.target)}}
         elif gone:
             raise RefusedError(f"{self.NAME} has lost the label {gone[0]} of profile {held.id}: give it another there.")
+        self._edited.add(held.id)
         self._patch("replace a profile", held.id, labels, content)
         return self._read_back(held.id, held.target, profile)
 
@@ -245,7 +249,9 @@ class Fleet:
         record = self._json(what, answer)
         if record.get("profile_uuid") != number:
             raise self._garbage(what)
-        self._written[number] = moment(record.get("updated_at"))
+        written = moment(record.get("updated_at"))
+        edited = number in self._edited or written > moment(record.get("created_at"))
+        self._replaced[number] = written if edited else BEGINNING
         self._labels[number] = {kind: found for kind in KINDS if (found := _names(record.get(kind)))}
         document = _document(content)
         return Held(
@@ -359,9 +365,14 @@ class Fleet:
         """What a Mac has done with the content before says nothing of this one."""
         if report.state == "pending":
             self._moved.add((number, device))
-        elif self._clock - self._written.get(number, BEGINNING) < CYCLE and (number, device) not in self._moved:
+        elif self._clock - self._replaced.get(number, BEGINNING) < CYCLE and (number, device) not in self._moved:
             return Report("pending")
         return report
+
+    def resend(self, device: Device, held: Held, *, check: bool) -> bool:
+        if not check:
+            self._call("resend a profile", "POST", f"/hosts/{device.id}{PROFILES}/{held.id}/resend")
+        return True
 
     def certificates(self, devices: Sequence[Device]) -> dict[str, list[ListedCertificate]]:
         """Fleet lists them without a thumbprint (Get host's certificates)."""

@@ -163,6 +163,9 @@ class Server(Protocol):
     def reports(self, delivered: Sequence[tuple[Device, Held]]) -> dict[str, Report]:
         """By device id, how far each has come. No Mac is in there twice."""
 
+    def resend(self, device: Device, held: Held, *, check: bool) -> bool:
+        """Have a Mac that has refused this profile try once more; with `check`, only say whether that can be."""
+
     def certificates(self, devices: Sequence[Device]) -> dict[str, list[ListedCertificate]]:
         """By device id, what its last inventory lists. Only where CAPABILITIES.lists_certificates."""
 

@@ -392,6 +392,10 @@ class Intune:
             return Report("installed")
         return Report("failed", _FAILED[state]) if state in _FAILED else Report("pending")
 
+    def resend(self, device: Device, held: Held, *, check: bool) -> bool:
+        """Intune asks its Macs again by itself."""
+        return False
+
     def certificates(self, devices: Sequence[Device]) -> dict[str, list[ListedCertificate]]:
         """Graph lists those of Intune's own certificate profiles alone (managedDeviceCertificateState)."""
         return {}

@@ -117,6 +117,10 @@ class Jamf:
     def all_devices(self) -> list[Device]:
         return list(map(_device, self._inventory(ALL_SECTIONS)))
 
+    def resend(self, device: Device, held: Held, *, check: bool) -> bool:
+        """Jamf Pro has no such call."""
+        return False
+
     def certificates(self, devices: Sequence[Device]) -> dict[str, list[ListedCertificate]]:
         """The section says nothing of an issuer (developer.jamf.com, ComputerCertificate)."""
         found: dict[str, list[ListedCertificate]] = {}

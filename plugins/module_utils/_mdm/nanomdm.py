@@ -119,6 +119,10 @@ class NanoMdm:
             f"{self.NAME} has no list of its Macs: name them in an inventory of your own, each with user_vpn_udid."
         )
 
+    def resend(self, device: Device, held: Held, *, check: bool) -> bool:
+        """Such a profile is given anew when it is to be written."""
+        return False
+
     def certificates(self, devices: Sequence[Device]) -> dict[str, list[ListedCertificate]]:
         return {}
 

@@ -25,10 +25,12 @@ from .names import is_host_name
 # The short names that Apple knows (com.apple.security.scep, Subject); any other type is a dotted OID.
 TYPES = ("C", "L", "ST", "O", "OU", "CN")
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,9})){1,20}")
-# What MDMs fill in: %SerialNumber% (Apple), {{serialnumber}} (Intune), $SERIALNUMBER (Jamf Pro, Fleet, Iru), and
+# What MDMs fill in: %SerialNumber% (Apple), {{serialnumber}} (Intune), $SERIALNUMBER (Jamf Pro, Iru),
+# $FLEET_VAR_HOST_HARDWARE_SERIAL (Fleet, whose variables may end in a name as somebody has given it), and
 # {DeviceSerialNumber} (Workspace ONE).
 _VARIABLE = re.compile(
-    r"%[A-Za-z]+%|\{\{\s*\w+\s*\}\}|\{[A-Za-z]+\}|\$\{[A-Za-z_]\w*\}|\$[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*", re.ASCII
+    r"\$FLEET_\w+|%[A-Za-z]+%|\{\{\s*\w+\s*\}\}|\{[A-Za-z]+\}|\$\{[A-Za-z_]\w*\}|\$[A-Z][A-Z0-9_]*(?:\.[A-Z0-9_]+)*",
+    re.ASCII,
 )
 _ON_THE_MAC = re.compile(r"%[A-Za-z]+%", re.ASCII)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
@@ -190,7 +192,7 @@ def load(wish: Mapping[str, Any]) -> Enrolment:
 
 def _url(url: str, fingerprint: bytes) -> str:
     _text("identity.scep.url", url)
-    if _VARIABLE.match(url):  # as of Fleet, whose proxy it names
+    if _VARIABLE.fullmatch(url):  # as of Fleet, whose proxy it names
         return url
     try:
         parts = urlsplit(url)

@@ -196,6 +196,7 @@ def test_a_status_of_the_version_before_says_nothing(single: Fleet, monkeypatch:
     (stored,) = server.profiles.values()
     (row,) = server.rows.values()
     assert row.status == "verifying"
+    server.age(stored, 3600)
     for _run in range(2):
         result = single.deliver(rendered)
         assert single.states(result) == {"mac-01": "pending"} and not result["failed"]
@@ -225,6 +226,28 @@ def test_of_many_macs_each_that_failed_tells_why(tmp_path: Path, lab: Lab, serve
     assert (states["mac-01"], states["mac-02"]) == ("failed", "pending")
     assert result["macs"]["mac-01"]["error"] == server.REFUSED
     assert list(states.values()).count("installed") == 10
+
+
+def test_who_has_refused_is_asked_again(fleet: Fleet) -> None:
+    server, refusing = fleet.server, fleet.server.of(fleet.macs[0])
+    refusing.reaches = "refuses"
+    fleet.render()
+    rendered = fleet.render()
+    assert fleet.states(fleet.deliver(rendered))["mac-01"] == "failed"
+    sent = len(server.commands)
+    result = fleet.deliver(rendered, check=True)
+    assert [host for host, entry in result["macs"].items() if entry["changed"]] == ["mac-01"]
+    assert len(server.commands) == sent
+    result = fleet.deliver(rendered, options={"wait": True, "wait_timeout": 5})
+    assert fleet.states(result)["mac-01"] == "failed" and result["macs"]["mac-01"]["changed"]
+    asked = run_action(
+        "mdm_profile_info", {"server": server.server, "identifier": IDENTIFIER, "profiles": fleet.wishes(rendered)}
+    )
+    assert asked["macs"]["mac-01"]["state"] == "failed" and len(server.commands) == sent + 1
+    refusing.reaches = "at once"
+    result = fleet.deliver(rendered, options={"wait": True, "wait_timeout": 5})
+    assert all_installed(result) and len(server.commands) == sent + 2
+    assert not fleet.deliver(rendered)["changed"]
 
 
 @pytest.mark.parametrize("size", [20, pytest.param(1000, marks=pytest.mark.soak)])

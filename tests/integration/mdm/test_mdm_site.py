@@ -98,7 +98,7 @@ def test_an_mdm_that_refuses_is_in_the_conclusion(mdm_site: Site, server: Server
     seen = site.play(playbook="vwan.user_vpn.report")
     assert seen.returncode == 0 and "mac-anna current" in seen.said, seen.output
     assert "In the MDM, installed: 1." in seen.said and "In the MDM, unknown device: mac-ben." in seen.said
-    site.variables["user_vpn_mdm"] = server.server | {"client_secret": "another"}
+    site.variables["user_vpn_mdm"] = server.server | server.WRONG_LOGIN
     run = site.play()
     assert run.returncode != 0 and "2 failed" in run.said and server.NO_LOGIN in run.said, run.said
 

@@ -52,6 +52,7 @@ ROUTES = {
     ("GET", "/config"): "_config",
     ("GET", "/hosts"): "_list_hosts",
     ("GET", "/hosts/:id"): "_host",
+    ("POST", "/hosts/:id/configuration_profiles/:profile_uuid/resend"): "_resend",
     ("GET", "/labels"): "_list_labels",
     ("POST", "/labels"): "_add_label",
     ("PATCH", "/labels/:id"): "_modify_label",
@@ -88,8 +89,12 @@ class Stored:
     team: int
     raw: bytes
     labels: dict[str, list[str]] = field(default_factory=dict)
-    updated: datetime = field(default_factory=lambda: datetime.now(UTC))
+    updated: datetime = field(default_factory=lambda: datetime.now(UTC))  # its content
+    created: datetime = field(init=False)
     before: dict[str, list[str]] = field(default_factory=dict)  # its labels before a test has changed them
+
+    def __post_init__(self) -> None:
+        self.created = self.updated
 
     @property
     def document(self) -> dict[str, Any]:
@@ -402,6 +407,17 @@ class FleetLab(MdmLab):
         ]
         return _json({"host": shown})
 
+    def _resend(self, request: Request, number: str, profile: str) -> Response:
+        """rest-api, "Resend custom OS setting"; not while it is pending (fleetdm/fleet#18212)."""
+        self._query(request, set())
+        row = self.rows.get((number, profile))
+        if row is None:
+            return _not_found()
+        if row.status == "pending":
+            raise Refusal(_error(409, "Validation Failed", "HostMDMProfile", "pending"), "a resend of what is pending")
+        row.status, row.detail, row.asked = "pending", "", False
+        return _json({}, 202)
+
     # -- labels -----------------------------------------------------------------------------------------------------
 
     def _list_labels(self, request: Request) -> Response:
@@ -494,7 +510,7 @@ class FleetLab(MdmLab):
             "name": stored.name,
             "platform": "darwin",
             "identifier": stored.identifier,
-            "created_at": _iso(stored.updated),
+            "created_at": _iso(stored.created),
             "updated_at": _iso(stored.updated),
             "checksum": b64encode(hashlib.md5(stored.raw).digest()).decode(),
             **labels,
@@ -647,6 +663,7 @@ class FleetLab(MdmLab):
     def age(self, stored: Stored, seconds: float) -> None:
         """So long ago its content was written."""
         stored.updated -= timedelta(seconds=seconds)
+        stored.created -= timedelta(seconds=seconds)
 
     def enrol(self, mac: Mac, *, reaches: str = "at once", serial_number: str = "", name: str = "") -> Enrolled:
         record = super().enrol(mac, reaches=reaches, serial_number=serial_number, name=name)

@@ -93,9 +93,10 @@ def test_variables_pass_unharmed(render: Render, variable: str) -> None:
 
 
 def test_a_proxy_of_the_mdm_may_stand_for_the_address() -> None:
-    assert (
-        load(url="$FLEET_VAR_CUSTOM_SCEP_PROXY_URL_CA", challenge="$FLEET_VAR_CUSTOM_SCEP_CHALLENGE_CA").warnings == ()
-    )
+    enrolment = load(url="$FLEET_VAR_CUSTOM_SCEP_PROXY_URL_Vpn", challenge="$FLEET_VAR_CUSTOM_SCEP_CHALLENGE_Vpn")
+    assert enrolment.warnings == () and "$FLEET_VAR_CUSTOM_SCEP_PROXY_URL_Vpn" in enrolment.variables
+    with pytest.raises(ProfileError, match="must be the address of a SCEP server"):
+        load(url="$FLEET_VAR_CUSTOM_SCEP_PROXY_URL_Vpn and more")
 
 
 # -- what moves when
