@@ -48,7 +48,7 @@ class ActionModule(UserVpnAction):
         for line in said:
             self.say(line)
         found = data(told)
-        if arguments["dest"] and not self.check_mode:
+        if arguments["dest"] and told and not self.check_mode:
             folder = self.local_path(arguments["dest"])
             _files.make_folder(folder, _files.PARENT_FOLDER)
             text = "".join(f"{line}\n" for line in said)

@@ -82,7 +82,7 @@ options:
   dest:
     description: >-
       A folder on the controller, for C(conclusion.txt) and C(conclusion.json). They hold no secret; the latter tells
-      when it was written, too. Without it, no file is written.
+      when it was written, too. Without it, no file is written, nor by a run that was about no Mac.
     type: path
 seealso:
   - plugin: vwan.user_vpn.standings

@@ -48,6 +48,15 @@ def test_check_mode_keeps_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
 
 
+def test_a_run_about_no_mac_leaves_what_the_last_one_has_kept(tmp_path: Path) -> None:
+    conclude(tmp_path, [])
+    kept = (tmp_path / "conclusion.json").read_bytes()
+    said: list[str] = []
+    result = run_action("conclusion", {"macs": [], "dest": str(tmp_path)}, said=said)
+    assert not result["failed"] and "0 Macs: none." in said[0]
+    assert (tmp_path / "conclusion.json").read_bytes() == kept
+
+
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "report").write_text("a file")
     said: list[str] = []
