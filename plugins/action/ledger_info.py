@@ -23,6 +23,7 @@ class ActionModule(UserVpnAction):
         "clients": {"type": "list", "elements": "str"},
         "renew_before_days": {"type": "int", "default": 30},
         "history": {"type": "bool", "default": False},
+        "may_be_missing": {"type": "bool", "default": False},
     }
 
     def perform(self, arguments: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -35,6 +36,7 @@ class ActionModule(UserVpnAction):
             renew_before_days=arguments["renew_before_days"],
             clients=arguments["clients"],
             history=arguments["history"],
+            may_be_missing=arguments["may_be_missing"],
         )
         lines: dict[str, Any] = cleaned(told, keep="")  # no text in it has more than one
         return lines

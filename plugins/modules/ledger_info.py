@@ -46,6 +46,10 @@ options:
     description: Return RV(events), and in RV(deliveries) all of them instead of the last of each Mac.
     type: bool
     default: false
+  may_be_missing:
+    description: Whether a store that does not exist is told of as an empty one. Otherwise that is an error.
+    type: bool
+    default: false
 seealso:
   - module: vwan.user_vpn.ledger
   - module: vwan.user_vpn.client_certificates

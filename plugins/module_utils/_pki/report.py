@@ -48,13 +48,15 @@ def tell(
     renew_before_days: int = 30,
     clients: Sequence[str] | None = None,
     history: bool = False,
+    may_be_missing: bool = False,
 ) -> dict[str, Any]:
     """Everything that ledger_info returns, of all clients or of these: names, common names, or thumbprints.
 
-    PkiError when there is no store.
+    PkiError when there is no store, unless that may be.
     """
     with reading(place) as store:
-        require_store(store, place)
+        if not may_be_missing:
+            require_store(store, place)
         certificates = store.certificates()
         events, deliveries, refusals = store.events(), store.deliveries(), store.refusals()
         roots = describe_roots(store, certificates, now)

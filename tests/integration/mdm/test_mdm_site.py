@@ -61,6 +61,8 @@ def test_one_profile_for_certificates_by_scep(mdm_site: Site, server: Server) ->
     assert "2 Macs: 2 current." in again.said and set(again.count("changed").values()) == {0}, again.output
     assert challenge not in run.output + again.output
     assert not site.pki.exists()  # nothing is issued here
+    told = site.play(playbook="vwan.user_vpn.report")
+    assert told.returncode == 0 and "In the MDM, installed: 2." in told.said, told.output
 
 
 @pytest.mark.soak

@@ -97,6 +97,12 @@ def test_what_jamf_lists_is_entered_once_and_refused_by_name(store: Store) -> No
     assert store.revoke() == [first["sha1"]]
 
 
+def test_a_fleet_of_which_nothing_is_known_yet(store: Store) -> None:
+    told = run_action("ledger_info", {"pki": str(store.pki), "may_be_missing": True})
+    assert told["clients"] == {} and told["to_refuse"] == [] and not store.pki.exists()
+    assert run_action("ledger_info", {"pki": str(store.pki)})["failed"]
+
+
 def test_one_that_came_whole_is_all_there(store: Store, item: Item) -> None:
     told = store.learn(item.pem)["clients"]["mac-01"]
     root = hashlib.sha1(ssl.PEM_cert_to_DER_cert(store.authority.root.read_text())).hexdigest().upper()
