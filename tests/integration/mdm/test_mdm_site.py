@@ -51,11 +51,12 @@ def test_from_nothing_to_a_fleet_and_back_through_the_mdm_alone(mdm_site: Site, 
 def test_one_profile_for_certificates_by_scep(mdm_site: Site, server: Server) -> None:
     site, (anna, ben) = mdm_site, mdm_site.lab.macs.values()
     challenge = "a challenge of some length"
-    wish = {"url": "https://pki.example.com/scep", "challenge": challenge, "subject": "/CN=$SERIALNUMBER/O=Example"}
+    number = "%SerialNumber%" if server.TYPE == "nanomdm" else "$SERIALNUMBER"
+    wish = {"url": "https://pki.example.com/scep", "challenge": challenge, "subject": f"/CN={number}/O=Example"}
     site.variables["user_vpn_scep"] = wish
     run = site.play()
     assert run.returncode == 0 and "2 Macs: 2 current." in run.said, run.output
-    assert list(server.scopes().values()) == [{"mac-anna", "mac-ben"}]
+    assert set().union(*server.scopes().values()) == {"mac-anna", "mac-ben"}
     assert len(anna.installed_profiles()) == len(ben.installed_profiles()) == 1
     again = site.play()
     assert "2 Macs: 2 current." in again.said and set(again.count("changed").values()) == {0}, again.output
@@ -79,10 +80,10 @@ def test_the_role_by_itself(mdm_site: Site, server: Server, strategy: str) -> No
         "tasks": tasks,
         "module_defaults": defaults,
     }
-    site.host_variables["mac-ben"]["user_vpn_serial_number"] = "NOBODY"
+    site.host_variables["mac-ben"] |= {"user_vpn_serial_number": "NOBODY", "user_vpn_udid": "NOBODY"}
     run = site.play(playbook=site.playbook("alone.yml", [play]))
     assert run.count("failed") == {"mac-anna": 0, "mac-ben": 1}, run.output
-    assert "knows no Mac with the serial number NOBODY" in run.said and len(anna.installed_profiles()) == 1
+    assert f"knows no Mac with the {server.FOUND_BY} NOBODY" in run.said and len(anna.installed_profiles()) == 1
     assert anna.execs == ben.execs == [] and list(server.scopes().values()) == [{"mac-anna"}]
 
 
@@ -91,15 +92,16 @@ def test_an_mdm_that_refuses_is_in_the_conclusion(mdm_site: Site, server: Server
     site, (anna, _ben) = mdm_site, mdm_site.lab.macs.values()
     predicted = site.play("--check")
     assert predicted.returncode == 0 and not server.profiles, predicted.output
-    site.host_variables["mac-ben"]["user_vpn_serial_number"] = "NOBODY"
+    site.host_variables["mac-ben"] |= {"user_vpn_serial_number": "NOBODY", "user_vpn_udid": "NOBODY"}
     run = site.play()
     assert run.returncode != 0 and "1 current, 1 failed" in run.said, run.said
-    assert "serial_number is the variable user_vpn_serial_number of its host." in run.said, run.said
-    assert "knows no Mac with the serial number NOBODY" in run.said and len(anna.installed_profiles()) == 1
+    option = server.FOUND_BY.replace(" ", "_").lower()
+    assert f"{option} is the variable user_vpn_{option} of its host." in run.said, run.said
+    assert f"knows no Mac with the {server.FOUND_BY} NOBODY" in run.said and len(anna.installed_profiles()) == 1
     # The store was told what the MDM tells.
     seen = site.play(playbook="vwan.user_vpn.report")
     assert seen.returncode == 0 and "mac-anna current" in seen.said, seen.output
-    assert "In the MDM, installed: 1." in seen.said and "In the MDM, unknown device: mac-ben." in seen.said
+    assert "In the MDM, installed: 1." in seen.said and f"In the MDM, {server.UNKNOWN}: mac-ben." in seen.said
     site.variables["user_vpn_mdm"] = server.server | server.WRONG_LOGIN
     run = site.play()
     assert run.returncode != 0 and "2 failed" in run.said and server.NO_LOGIN in run.said, run.said

@@ -98,6 +98,8 @@ class Server(Protocol):
     REFUSED: str
     LISTS_PROFILES: bool
     ASLEEP: str  # the state of a Mac that is off
+    FOUND_BY: str
+    UNKNOWN: str  # the state of a Mac that nobody has enrolled
     WRONG_LOGIN: ClassVar[dict[str, str]]
     PLACES: ClassVar[dict[str, str]]
     faults: Any
@@ -152,6 +154,8 @@ class MdmLab:
 
     environment: ClassVar[dict[str, str]] = {}  # what a client needs beside the option `server`
     ASLEEP = "pending"
+    FOUND_BY = "serial number"
+    UNKNOWN = "unknown device"
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,8 @@ class IntuneLab:
     REFUSED = "an error, of which Graph does not tell the reason: see the Mac's device configuration in Intune"
     LISTS_PROFILES = False
     ASLEEP = "pending"
+    FOUND_BY = "serial number"
+    UNKNOWN = "unknown device"
     WRONG_LOGIN: ClassVar[dict[str, str]] = {"client_id": "somebody"}
     PLACES: ClassVar[dict[str, str]] = {
         "macs": "GET /v1.0/deviceManagement/managedDevices",

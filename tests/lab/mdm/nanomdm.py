@@ -272,7 +272,9 @@ class NanoMdmLab(MdmLab):
     REFUSED = "MCProfileErrorDomain (1009): The profile could not be installed."
     LISTS_PROFILES = False
     ASLEEP = "queued"
-    WRONG_LOGIN: ClassVar[dict[str, str]] = {"api_key": "somebody"}
+    FOUND_BY = "UDID"
+    UNKNOWN = "absent"
+    WRONG_LOGIN: ClassVar[dict[str, str]] = {"api_key": "somebody", "record": "", "results": ""}
     PLACES: ClassVar[dict[str, str]] = {"profiles": "PUT /v1/enqueue/*", "new": "PUT /v1/enqueue/*"}
 
     def __init__(self, folder: Path) -> None:
