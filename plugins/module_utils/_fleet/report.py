@@ -16,7 +16,7 @@ from .._page.page import render
 from .._text import cleaned, csv_text
 from .conclusion import Standing, read
 from .naming import first_of
-from .overview import RENEW, counts, is_for_playbook, page, since, steps, title, words
+from .overview import ENDED, RENEW, counts, is_for_playbook, page, since, steps, title, words
 from .sessions import by_client, is_unanswered, out_of_place, unanswered
 
 FORMS = ("txt", "csv", "json", "html")
@@ -137,6 +137,8 @@ def _rows(told: Told) -> Iterator[list[Any]]:
         number = len(sessions) if "sessions" in client else ""
         of_mdm = (client.get("mdm", {}).get(key, "") for key in ("state", "last_seen"))
         known = {column: client[column] for column in COLUMNS}
+        if client["status"] in ENDED:
+            known["days_left"] = ""
         if not client["mac_sha1"]:
             known["mac_days_left"] = ""
         known["generation"] = client["generation"] or ""
@@ -173,7 +175,7 @@ def _cells(name: str, client: Told, asked: bool) -> tuple[str, ...]:
     return (
         name,
         words(client["status"]),
-        str(client["days_left"]),
+        str(client["days_left"]) if client["status"] not in ENDED else "-",
         str(client["mac_days_left"]) if client["mac_sha1"] else "-",
         client["macos_version"] or "-",
         client["profile_uuid"][:8] or "-",

@@ -80,6 +80,14 @@ def test_where_there_is_nothing_a_spreadsheet_has_no_nought() -> None:
     assert (row["mac_days_left"], row["generation"], row["days_left"]) == ("", "", "0")
 
 
+@pytest.mark.parametrize("status", ["revoked", "removed"])
+def test_who_is_not_served_any_more_has_no_days_left(status: str) -> None:
+    (_one, row) = csv.DictReader(io.StringIO(report(told(status=status), "csv"), newline=""))
+    assert (row["days_left"], row["mac_days_left"]) == ("", "27")
+    _head, _one, line = table(report(told(status=status), "txt"))
+    assert line.split()[:4] == ["mac-02", status, "-", "27"]
+
+
 def connected(*names: str, **more: Any) -> dict[str, Any]:
     """What connection_info returns when these clients have a session each."""
     documented = yaml.safe_load(connection_info.RETURN)
