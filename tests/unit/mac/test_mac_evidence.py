@@ -10,7 +10,7 @@ import plistlib
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.vwan.user_vpn.plugins.module_utils._mac.answer import MacError
@@ -61,6 +61,7 @@ def test_what_a_profile_holds_goes_even_if_it_were_there(secret: bytes, password
 @settings(deadline=None)
 @given(password=words, key=st.sampled_from(["password", "Password", "shared secret", "SharedSecret", "passphrase"]))
 def test_passwords_go(password: str, key: str) -> None:
+    assume(password not in key)  # which stays
     for writing in (f"{key}: {password}", f"{key}={password}", f'"{key}" = "{password}";'):
         assert password not in redact(f"| {writing}")
 
