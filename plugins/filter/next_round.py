@@ -59,7 +59,7 @@ _value:
   sample:
     seconds: 5
     waiting: [mac-042, mac-043]
-    line: 48 of 50 approved; waiting for mac-042, mac-043
+    line: 48 of 50 have their profile; waiting for mac-042, mac-043
 """
 
 

@@ -40,7 +40,7 @@ def _delay(passed: float, limit: float) -> float:
 
 
 def _line(waiting: Sequence[str], approved: int) -> str:
-    line = f"{approved} of {approved + len(waiting)} approved"
+    line = f"{approved} of {approved + len(waiting)} have their profile"
     return f"{line}; waiting for {first_of(waiting)}" if waiting else line
 
 

@@ -39,9 +39,9 @@ def test_no_more_rounds_than_allowed_and_no_longer(limit: float, each_takes: flo
 @pytest.mark.parametrize(
     ("waiting", "approved", "line"),
     [
-        (0, 50, "50 of 50 approved"),
-        (2, 48, "48 of 50 approved; waiting for mac-0, mac-1"),
-        (9, 0, "0 of 9 approved; waiting for mac-0, mac-1, mac-2, mac-3, mac-4 and 4 more"),
+        (0, 50, "50 of 50 have their profile"),
+        (2, 48, "48 of 50 have their profile; waiting for mac-0, mac-1"),
+        (9, 0, "0 of 9 have their profile; waiting for mac-0, mac-1, mac-2, mac-3, mac-4 and 4 more"),
     ],
 )
 def test_what_is_said(waiting: int, approved: int, line: str) -> None:
