@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._errors import UserVpnError, shown
-from .._mdm.servers import TYPES
 
 LARGEST = 1_000_000_000  # seconds: thirty years
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -161,6 +160,9 @@ def verification(settings: Mapping[str, Any]) -> str:
 
 def _require_askable(mdm: Any) -> None:
     """UserVpnError unless this MDM leaves a profile as it was rendered."""
+    # Every run reads settings, and few need the clients of MDMs.
+    from .._mdm.servers import TYPES  # noqa: PLC0415
+
     server = TYPES.get(str(mdm.get("type"))) if isinstance(mdm, Mapping) else None
     if server is None:
         raise UserVpnError(
