@@ -132,7 +132,7 @@ and the profiles are the same byte for byte. Remote execs for each Mac, both run
   .demo/user_vpn.db                the store: root, client certificates, private keys, and all that was seen
   .demo/inventory                  the inventory this ran with
 
-Next, with real Macs: README.md, "Your own fleet, in six steps". What you change is the inventory: copy
+Next, with real Macs: docs/fleet.md, "Your fleet". What you change is the inventory: copy
 examples/inventory.yml, put in your Macs, the name of the VPN, an identifier of yours, and the names of your resource
 group, virtual WAN and User VPN configuration. The playbook stays the same:
 
