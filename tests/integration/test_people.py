@@ -78,7 +78,10 @@ def test_who_approves_late_is_seen_and_not_looked_at_again(site: Site) -> None:
     site.variables["user_vpn_wait"] = 300
     run = site.play(*ONE_FORK)
     assert run.returncode == 0, run.output
-    assert rounds(run) == ["0 of 2 have their profile; waiting for mac-0, mac-1", "1 of 2 have their profile; waiting for mac-1"]
+    assert rounds(run) == [
+        "0 of 2 have their profile; waiting for mac-0, mac-1",
+        "1 of 2 have their profile; waiting for mac-1",
+    ]
     assert len(pauses(run)) == 2
     assert [status(run, mac) for mac in (first, second, away)] == [
         ("installed", ""),
@@ -97,7 +100,10 @@ def test_a_mac_that_goes_away_while_it_is_waited_for_holds_nobody_up(site: Site)
     at_exec(other, 4, other.approve)
     site.variables["user_vpn_wait"] = 300
     run = site.play()
-    assert rounds(run) == ["0 of 2 have their profile; waiting for mac-0, mac-1", "0 of 1 have their profile; waiting for mac-1"]
+    assert rounds(run) == [
+        "0 of 2 have their profile; waiting for mac-0, mac-1",
+        "0 of 1 have their profile; waiting for mac-1",
+    ]
     assert status(run, other) == ("installed", "")
     assert run.count("failed") == {gone.name: 1, other.name: 0}
     assert "2 Macs: 1 current, 1 unreachable. 0 connected." in run.stdout
