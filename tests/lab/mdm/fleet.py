@@ -576,7 +576,7 @@ class FleetLab(MdmLab):
         message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + request.body)
         fields: dict[str, list[str]] = {}
         raw = None
-        for part in message.iter_parts():  # type: ignore[attr-defined]
+        for part in message.iter_parts():
             name, filename = part.get_param("name", header="content-disposition"), part.get_filename()
             content: bytes = part.get_payload(decode=True)
             if name == "profile" and filename and filename.endswith(".mobileconfig") and raw is None:
