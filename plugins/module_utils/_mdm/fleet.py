@@ -135,7 +135,7 @@ class Fleet:
         if self._tier is None:
             what = "read its license"
             try:
-                found = self._json(what, self._call(what, "GET", "/config")).get("license")
+                found = self._http.json(what, self._call(what, "GET", "/config")).get("license")
             except RefusedError as error:
                 if error.status != 403:
                     raise
@@ -156,7 +156,7 @@ class Fleet:
         form = _form([*fields, (OURS, _label_name(target))], content)
         try:
             answer = self._call("create a profile", "POST", PROFILES, files=form, repeat=False)
-            number = word(self._json("create a profile", answer).get("profile_uuid"))
+            number = word(self._http.json("create a profile", answer).get("profile_uuid"))
         except LostAnswerError:
             self._found = None
             found = self.held(target)
@@ -246,9 +246,9 @@ class Fleet:
             if error.status != 404:
                 raise
             return None
-        record = self._json(what, answer)
+        record = self._http.json(what, answer)
         if record.get("profile_uuid") != number:
-            raise self._garbage(what)
+            raise self._http.garbage(what)
         written = moment(record.get("updated_at"))
         edited = number in self._edited or written > moment(record.get("created_at"))
         self._replaced[number] = written if edited else BEGINNING
@@ -302,7 +302,7 @@ class Fleet:
         content = {"name": name, "description": "Kept by vwan.user_vpn; nobody else may fill it."}
         try:
             answer = self._call(what, "POST", "/labels", json=content, repeat=False)
-            number = word(part(self._json(what, answer), "label").get("id"))
+            number = word(part(self._http.json(what, answer), "label").get("id"))
         except LostAnswerError:
             self._own = None
             number = self._all_labels().get(name, "")
@@ -342,7 +342,7 @@ class Fleet:
         for device in macs:
             what = "read how far a Mac is"
             answer = self._call(what, "GET", f"/hosts/{device}", params={"exclude_software": "true"})
-            rows = part(part(self._json(what, answer), "host"), "mdm").get("profiles")
+            rows = part(part(self._http.json(what, answer), "host"), "mdm").get("profiles")
             row = next((each for each in dictionaries(rows) if each.get("profile_uuid") == number), None)
             if row is not None:
                 found[device] = self._as_of_now(number, device, _report(row))
@@ -394,28 +394,16 @@ class Fleet:
             yield from found
             if len(found) < PAGE:
                 return
-        raise self._garbage(what)
+        raise self._http.garbage(what)
 
     def _list(self, what: str, path: str, key: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """A list; all of it where no page is asked for (listOptionsFromRequest in Fleet's code)."""
-        found = self._json(what, self._call(what, "GET", path, params=query)).get(key)
+        found = self._http.json(what, self._call(what, "GET", path, params=query)).get(key)
         known = dictionaries(found)
         numbered = key == "profiles" or all(isinstance(each.get("id"), int) for each in known)
         if not isinstance(found, list) or len(known) != len(found) or not numbered:
-            raise self._garbage(what)
+            raise self._http.garbage(what)
         return known
-
-    def _json(self, what: str, answer: Answer) -> dict[str, Any]:
-        try:
-            return answer.json()
-        except ValueError:
-            raise self._garbage(what) from None
-
-    def _garbage(self, what: str) -> MdmError:
-        return MdmError(
-            f"{self._http.host} cannot {what}: what it answers is none of {self.NAME}; check server.url, and what "
-            "stands in between."
-        )
 
     def _call(self, what: str, method: str, path: str, **how: Any) -> Answer:
         try:

@@ -69,7 +69,7 @@ class Bearer:
 
 
 class Http:
-    """One server. `name` is what messages call it; `ca_file` has the CAs that it is trusted by."""
+    """One server. `name` is what messages call it, `api` what answers there; `ca_file` has the CAs it is trusted by."""
 
     def __init__(
         self,
@@ -79,10 +79,12 @@ class Http:
         ca_file: str,
         say: Callable[[str], None],
         environment: Mapping[str, str],
+        api: str = "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name, self.clock, self.sleep = name, clock, sleep
+        self._api = api or name
         self.url = base_url(url)
         self.host = urlsplit(self.url).netloc
         self._say, self._ca_file = say, _ca_file(ca_file)
@@ -136,6 +138,20 @@ class Http:
             if pause >= SAY_FROM:
                 self._say(f"waiting {pause:.0f} s until {self.name} can {what}")
             self.sleep(pause)
+
+    def json(self, what: str, answer: Answer) -> dict[str, Any]:
+        """The JSON object in an answer. `what` completes "cannot ..." where it is none."""
+        try:
+            return answer.json()
+        except ValueError:
+            raise self.garbage(what) from None
+
+    def garbage(self, what: str) -> MdmError:
+        """What to raise for an answer that is not the server's."""
+        return MdmError(
+            f"{self.host} cannot {what}: what it answers is none of {self._api}; check server.url, and what stands in "
+            "between."
+        )
 
     def _once(self, method: str, path: str, auth: Any, content: dict[str, Any]) -> Answer:
         self.calls += 1

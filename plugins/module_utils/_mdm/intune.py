@@ -125,7 +125,14 @@ class Intune:
                 f"{cls.NAME} cannot be asked: set server.url (or INTUNE_URL) to the https URL of Microsoft Graph in "
                 "your cloud."
             )
-        http = Http(cls.NAME, url, ca_file=given.get("ca_file") or "", say=say, environment=environment)
+        http = Http(
+            cls.NAME,
+            url,
+            ca_file=given.get("ca_file") or "",
+            say=say,
+            environment=environment,
+            api="Microsoft Graph",
+        )
         return cls(http, sign_in, given.get("groups") or (), mask)
 
     # -- Macs -------------------------------------------------------------------------------------------------------
@@ -184,7 +191,7 @@ class Intune:
     def _called(self, group: str) -> str:
         what, query = "read the name of a group", {"$select": "id,displayName"}
         answer = self._call(what, "GET", f"{GROUPS}/{group}", "GroupMember.Read.All", params=query)
-        return word(self._json(what, answer).get("displayName"))
+        return word(self._http.json(what, answer).get("displayName"))
 
     def _members(self, group: str) -> _Members | None:
         """Who is in a group now; None where there is no such group any more."""
@@ -216,7 +223,7 @@ class Intune:
         content = _content(target, profile) | {"deploymentChannel": CHANNEL}
         try:
             answer = self._call("create a profile", "POST", PROFILES, _CONFIGURE, json=content, repeat=False)
-            number = str(self._json("create a profile", answer).get("id") or "")
+            number = str(self._http.json("create a profile", answer).get("id") or "")
         except LostAnswerError:
             self._names = None
             found = self.held(target)
@@ -301,7 +308,7 @@ class Intune:
     def _read(self, number: str, target: Target) -> Held | None:
         what = "read a profile"
         try:
-            content = self._json(what, self._call(what, "GET", f"{PROFILES}/{number}", _CONFIGURE))
+            content = self._http.json(what, self._call(what, "GET", f"{PROFILES}/{number}", _CONFIGURE))
         except RefusedError as error:
             if error.status != 404:
                 raise
@@ -342,7 +349,7 @@ class Intune:
         found = self._pages("read an assignment", f"{PROFILES}/{number}/assignments", {}, _CONFIGURE)
         targets = [each.get("target") for each in found]
         if not all(isinstance(each, Mapping) for each in targets):
-            raise self._garbage("read an assignment")
+            raise self._http.garbage("read an assignment")
         return [
             {"@odata.type": str(each.get("@odata.type")), "groupId": str(each.get("groupId") or "").lower()}
             for each in targets
@@ -409,29 +416,17 @@ class Intune:
         """All of a list (concepts/paging.md): the link to the next page is taken as it is, but to no other host."""
         how: dict[str, Any] = {"params": query} if query else {}
         for _page in range(MOST_PAGES):
-            content = self._json(what, self._call(what, "GET", path, leave, **how))
+            content = self._http.json(what, self._call(what, "GET", path, leave, **how))
             found, link = content.get("value"), content.get("@odata.nextLink")
             if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-                raise self._garbage(what)
+                raise self._http.garbage(what)
             yield from found
             if link is None:
                 return
             if not isinstance(link, str) or not link.startswith(f"{self._http.url}/"):
-                raise self._garbage(what)
+                raise self._http.garbage(what)
             path, how = link.removeprefix(self._http.url), {}
-        raise self._garbage(what)
-
-    def _json(self, what: str, answer: Answer) -> dict[str, Any]:
-        try:
-            return answer.json()
-        except ValueError:
-            raise self._garbage(what) from None
-
-    def _garbage(self, what: str) -> MdmError:
-        return MdmError(
-            f"{self._http.host} cannot {what}: what it answers is none of Microsoft Graph; check server.url, and what "
-            "stands in between."
-        )
+        raise self._http.garbage(what)
 
     def _call(self, what: str, method: str, path: str, leave: str, **how: Any) -> Answer:
         """`leave` is the application permission that it takes."""

@@ -207,7 +207,7 @@ class Jamf:
         root = self._xml(answer, _PROFILE)
         general, scope = root.find("general"), root.find("scope")
         if general is None or scope is None:
-            raise self._garbage("read a profile")
+            raise self._http.garbage("read a profile")
         try:
             document = read_property_list(_text(general, "payloads").encode())
         except ValueError:
@@ -285,7 +285,7 @@ class Jamf:
                 if not isinstance(results, list) or not all(isinstance(each, dict) for each in results):
                     raise ValueError("no results")
             except (ValueError, KeyError, TypeError):
-                raise self._garbage(what) from None
+                raise self._http.garbage(what) from None
             yield from results
             seen += len(results)
             if seen >= total or not results:
@@ -304,14 +304,8 @@ class Jamf:
         except ValueError:
             root = Element("")
         if root.tag != tag:
-            raise self._garbage("answer about profiles")
+            raise self._http.garbage("answer about profiles")
         return root
-
-    def _garbage(self, what: str) -> MdmError:
-        return MdmError(
-            f"{self._http.host} cannot {what}: what it answers is none of {self.NAME}; check server.url, and what "
-            "stands in between."
-        )
 
     def _call(self, what: str, method: str, path: str, **how: Any) -> Answer:
         try:
@@ -370,7 +364,7 @@ class Jamf:
             content = answer.json()
             return _token(content["access_token"]), timedelta(seconds=min(float(content["expires_in"]), 86400.0))
         except (ValueError, KeyError, TypeError):
-            raise self._garbage("log in") from None
+            raise self._http.garbage("log in") from None
 
     def _user_token(self) -> tuple[str, timedelta]:
         """developer.jamf.com, "Jamf Pro API Overview", Bearer Tokens: Basic, and the end as a time of the server's."""
@@ -383,7 +377,7 @@ class Jamf:
             lasts = moment(content["expires"]) - date_of(answer)
             return _token(content["token"]), min(max(lasts, timedelta(0)), timedelta(days=1))
         except (ValueError, KeyError, TypeError):
-            raise self._garbage("log in") from None
+            raise self._http.garbage("log in") from None
 
     def close(self) -> None:
         if self._token:
